@@ -1,0 +1,62 @@
+"""The kernels, a folder each: `kernel.py`, `reference.py`, `inputs.py`, and a `SPEC` of this shape."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, device, dtype
+
+Inputs = dict[str, Any]
+Outputs = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One output of a kernel: its name, its axes (``("T", "K")``) and its dtype."""
+
+    name: str
+    axes: tuple[str, ...]
+    dtype: dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputRows:
+    """Which rows of a case's endless input to make, where, and of what.
+
+    `seed` is 64 bits; `shape` gives a size to each axis but T; rows `first` to `first + count`
+    are made on `device`, the same bits on every machine.
+    """
+
+    seed: int
+    shape: Mapping[str, int]
+    dtype: dtype
+    device: device
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelSpec:
+    """What the checks need of a kernel; every callable takes a dict of inputs as its keywords.
+
+    `launch`      the kernel: outputs, into ``out=`` where it is given
+    `reference`   the bit-exact fp32 definition, in torch: the same outputs
+    `oracle`      the fp64 truth: the same outputs, floats as fp64
+    `agreement`   difference from the plain formulation in the input's dtype, and its bound,
+                  value by value, on the rows where the two may be compared
+    `make_inputs` the inputs of some rows of a case
+    `explain_row` one row's inputs and choices, for a failure's message
+    `per_token`   the inputs whose first dimension is T
+    `jitted`      the Triton functions that `launch` must reach
+    """
+
+    launch: Callable[..., Outputs]
+    reference: Callable[..., Outputs]
+    oracle: Callable[..., Outputs]
+    agreement: Callable[..., tuple[Tensor, Tensor]]
+    make_inputs: Callable[[InputRows], Inputs]
+    explain_row: Callable[[Inputs, int], str]
+    distributions: tuple[str, ...]
+    per_token: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    jitted: tuple[Any, ...]

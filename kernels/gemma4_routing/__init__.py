@@ -1,0 +1,67 @@
+"""Expert routing of Gemma 4, fused: logits to the top k experts and their weights, in one launch.
+
+The contract of ``gemma4_routing(gating_output, topk, per_expert_scale)``:
+
+================ ===================================================================================
+gating_output    ``[T, E]`` fp32, fp16 or bf16; any row stride; a strided last axis is made contiguous
+per_expert_scale ``[E]`` floating, same device; used as fp32
+topk             ``1 <= topk <= min(E, 32)``; ``1 <= E <= 1024``; ``T >= 0``; ``T * E`` may pass 2**31
+topk_weights     ``[T, topk]`` fp32: softmax over all experts, top k, divided by their sum, times
+                 ``scale[id]``. The softmax over all cancels: it is the softmax over the chosen.
+topk_ids         ``[T, topk]`` int32, unique, in range whatever the input, by descending logit
+ties             equal logits: the lower id first; -0.0 equals +0.0
+NaN              above +inf, as in torch.topk; a row with a NaN or a +inf: NaN weights, valid ids
+-inf             chosen where fewer than k others are, in id order, weight 0; a row of -inf alone:
+                 ids 0 to k - 1, NaN weights
+bad arguments    TypeError or ValueError naming the argument, what was found, what is allowed
+purity           inputs unchanged, nothing written beside the outputs, each row on its own
+================ ===================================================================================
+
+The bits: a sequence of correctly rounded fp32 operations (see `reference.py`), the same on a CPU,
+in Triton's interpreter and compiled; at most 6 units in the last place from the fp64 oracle.
+
+`gemma4_fused_routing_kernel_triton` and `gemma4_routing_function_torch` are vLLM's names of the
+kernel and of its reference (pull request 39083); callers of those change an import.
+"""
+
+import torch
+
+from kernels import KernelSpec, Output
+from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
+from kernels.gemma4_routing.kernel import (
+    _gemma4_routing_kernel,
+    gemma4_fused_routing_kernel_triton,
+    gemma4_routing,
+)
+from kernels.gemma4_routing.reference import (
+    gemma4_routing_agreement,
+    gemma4_routing_oracle,
+    gemma4_routing_reference,
+)
+
+__all__ = [
+    "SPEC",
+    "gemma4_fused_routing_kernel_triton",
+    "gemma4_routing",
+    "gemma4_routing_function_torch",
+    "gemma4_routing_oracle",
+    "gemma4_routing_reference",
+]
+
+gemma4_routing_function_torch = gemma4_routing_reference
+
+SPEC = KernelSpec(
+    launch=gemma4_routing,
+    reference=gemma4_routing_reference,
+    oracle=gemma4_routing_oracle,
+    agreement=gemma4_routing_agreement,
+    make_inputs=gemma4_routing_inputs,
+    explain_row=explain_row,
+    distributions=DISTRIBUTIONS,
+    per_token=("gating_output",),
+    outputs=(
+        Output(name="topk_weights", axes=("T", "K"), dtype=torch.float32),
+        Output(name="topk_ids", axes=("T", "K"), dtype=torch.int32),
+    ),
+    jitted=(_gemma4_routing_kernel,),
+)

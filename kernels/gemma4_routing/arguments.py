@@ -1,0 +1,67 @@
+"""What `gemma4_routing` accepts; anything else is named before anything is launched."""
+
+import torch
+import triton
+from torch import Tensor
+
+MAX_EXPERTS = 1024
+MAX_TOPK = 32
+LOGIT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+DEVICE_TYPES = ("cuda", "xpu")  # torch's word for AMD GPUs is cuda, too
+
+
+def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
+    for name, value in (("gating_output", gating_output), ("per_expert_scale", per_expert_scale)):
+        if not isinstance(value, Tensor):
+            message = f"{name}: found {type(value).__name__}, expected a tensor"
+            raise TypeError(message)
+    if gating_output.dtype not in LOGIT_DTYPES:
+        allowed = ", ".join(str(dtype) for dtype in LOGIT_DTYPES)
+        message = f"gating_output: found {gating_output.dtype}, expected one of {allowed}"
+        raise TypeError(message)
+    if gating_output.dim() != 2 or not 1 <= gating_output.shape[1] <= MAX_EXPERTS:  # noqa: PLR2004
+        shape = tuple(gating_output.shape)
+        message = f"gating_output: found shape {shape}, expected [T, E], 1 <= E <= {MAX_EXPERTS}"
+        raise ValueError(message)
+    device = gating_output.device
+    if device.type not in (("cpu",) if triton.knobs.runtime.interpret else DEVICE_TYPES):
+        message = (
+            f"gating_output: found device {device}, expected a GPU's; on the CPU set "
+            "TRITON_INTERPRET=1 before triton is imported, or call gemma4_routing_reference"
+        )
+        raise ValueError(message)
+    largest = min(gating_output.shape[1], MAX_TOPK)
+    if not isinstance(topk, int) or isinstance(topk, bool):
+        message = f"topk: found {type(topk).__name__}, expected an int"
+        raise TypeError(message)
+    if not 1 <= topk <= largest:
+        message = f"topk: found {topk}, expected 1 <= topk <= {largest} (at most E and {MAX_TOPK})"
+        raise ValueError(message)
+    _check_scale(per_expert_scale, gating_output)
+
+
+def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:
+    if not per_expert_scale.is_floating_point():
+        message = f"per_expert_scale: found {per_expert_scale.dtype}, expected a floating dtype"
+        raise TypeError(message)
+    if tuple(per_expert_scale.shape) != (num_experts := gating_output.shape[1],):
+        shape = tuple(per_expert_scale.shape)
+        message = f"per_expert_scale: found shape {shape}, expected ({num_experts},)"
+        raise ValueError(message)
+    if per_expert_scale.device != gating_output.device:
+        message = (
+            f"per_expert_scale: found device {per_expert_scale.device}, "
+            f"expected that of gating_output, {gating_output.device}"
+        )
+        raise ValueError(message)
+
+
+def check_out(out: tuple[Tensor, Tensor], shape: tuple[int, int], device: torch.device) -> None:
+    for i, (tensor, dtype) in enumerate(zip(out, (torch.float32, torch.int32), strict=True)):
+        found = (tuple(tensor.shape), tensor.dtype, tensor.device)
+        if found != (shape, dtype, device) or not tensor.is_contiguous():
+            message = (
+                f"out[{i}]: found {found[0]} {found[1]} on {found[2]}, strides {tensor.stride()}, "
+                f"expected {shape} {dtype} on {device}, contiguous"
+            )
+            raise ValueError(message)

@@ -1,0 +1,28 @@
+"""kernelproof: proves, on every hardware row of ``matrix.yaml``, each kernel's bits and speed.
+
+The words, one meaning each:
+
+=========== ==========================================================================================
+row         one hardware entry of ``matrix.yaml``: its device, backend, toolchain and runner labels
+cell        one row at one dtype, ``h200-bf16``: what CI schedules
+case        one kernel, at one shape, in one cell: ``gemma4_routing-h200-bf16-E128-K8-T250000``
+check       a question asked of a case: parity, perf, codegen
+result      the record that a run leaves for one case and check
+verdict     what the report concludes for one case and check; every planned one gets exactly one
+baseline    a stored reference that a result is judged against: golden digest, timing, generated code
+bless       to replace a baseline, on purpose, with a reason
+toolchain   the pinned set of packages of a row (torch, triton, numpy, ...)
+oracle      the fp64 truth
+reference   the bit-exact fp32 definition of the kernel
+=========== ==========================================================================================
+
+The walk of one cell, a file each, in this order::
+
+    matrix.yaml -> matrix (rows, kernels, limits) -> cases (the plan) -> noxfile (one process)
+    -> tests/cells (inputs, reference, kernel, compare) -> results/ (one record a case)
+    -> report (one verdict a case, exit code)
+
+Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, compare,
+guard: the only modules here that import torch); judging (verdict, results, source, hardware);
+matrix, cases, document, errors.
+"""

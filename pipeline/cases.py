@@ -1,0 +1,135 @@
+"""The cases that a matrix plans, and the narrowing of a plan to some of them."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import UsageError, did_you_mean
+from pipeline.schema import Check, Matrix, Skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One kernel, at one shape, in one cell: what pytest runs."""
+
+    kernel: str
+    row: str
+    dtype: str
+    shape: tuple[tuple[str, int], ...]
+
+    @property
+    def cell(self) -> str:
+        """``h200-bf16``."""
+        return f"{self.row}-{self.dtype}"
+
+    @property
+    def id(self) -> str:
+        """``gemma4_routing-h200-bf16-E128-K8-T250000``: its name everywhere."""
+        return f"{self.kernel}-{self.cell}-{self._sizes}"
+
+    @property
+    def key(self) -> str:
+        """Its id without the row: seeds its inputs, so that every row must give the same bits."""
+        return f"{self.kernel}-{self.dtype}-{self._sizes}"
+
+    @property
+    def _sizes(self) -> str:
+        return "-".join(f"{axis}{size}" for axis, size in self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A check that a case has to answer, unless the matrix skips it."""
+
+    case: Case
+    check: Check
+    skip: Skip | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What a command line narrows a plan to; nothing named stands for everything."""
+
+    row: Sequence[str] = field(default_factory=tuple)
+    dtype: Sequence[str] = field(default_factory=tuple)
+    kernel: Sequence[str] = field(default_factory=tuple)
+    case: Sequence[str] = field(default_factory=tuple)
+
+    @staticmethod
+    def add_options(add_option: Callable[..., Any]) -> None:
+        """Adds the options to a command line: argparse and pytest take the same words."""
+        for word in ("row", "dtype", "kernel", "case"):
+            text = f"only this {word}; may be given several times"
+            add_option(f"--{word}", action="append", default=[], metavar=word.upper(), help=text)
+
+    @classmethod
+    def of(cls, options: Any) -> "Selection":
+        """The selection in parsed options."""
+        named = {word: tuple(getattr(options, word)) for word in ("row", "dtype", "kernel", "case")}
+        return cls(**named)
+
+    def rows(self, matrix: Matrix) -> tuple[str, ...]:
+        """The rows that it names, by themselves or within case ids."""
+        named = (case.row for case in cases_of(matrix) if case.id in self.case)
+        return tuple(dict.fromkeys((*self.row, *named)))
+
+    def arguments(self) -> list[str]:
+        """The command line it came from."""
+        words = {"row": self.row, "dtype": self.dtype, "kernel": self.kernel, "case": self.case}
+        return [part for word, names in words.items() for name in names for part in (f"--{word}", name)]
+
+
+def cases_of(matrix: Matrix) -> tuple[Case, ...]:
+    """Every case of the matrix, row by row, small shapes as they stand in the file."""
+    return tuple(_cases(matrix))
+
+
+def _cases(matrix: Matrix) -> Iterator[Case]:
+    for (row_name, row), (name, kernel) in itertools.product(
+        matrix.rows.items(), matrix.kernels.items()
+    ):
+        for dtype, shape in itertools.product(kernel.dtypes, kernel.shapes):
+            if shape.dtypes and dtype not in shape.dtypes:
+                continue
+            if shape.min_memory_gb and row.memory_gb < shape.min_memory_gb:
+                continue
+            axes = sorted(shape.axes.items())
+            for sizes in itertools.product(*(sizes for _, sizes in axes)):
+                named = tuple(zip((axis for axis, _ in axes), sizes, strict=True))
+                yield Case(kernel=name, row=row_name, dtype=dtype, shape=named)
+
+
+def plan(matrix: Matrix, selection: Selection | None = None) -> tuple[Planned, ...]:
+    """What the matrix plans within `selection`; UsageError for a name that it does not have."""
+    chosen = select(cases_of(matrix), selection or Selection())
+    return tuple(
+        Planned(
+            case=case,
+            check=check,
+            skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
+        )
+        for check in Check
+        for case in chosen
+    )
+
+
+def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
+    """The cases within `selection`; UsageError for an unknown name, or where nothing is left."""
+    words = {"row": selection.row, "dtype": selection.dtype, "kernel": selection.kernel}
+    for word, names in {**words, "case": selection.case}.items():
+        known = sorted({case.id if word == "case" else getattr(case, word) for case in cases})
+        for name in set(names) - set(known):
+            close = did_you_mean(name, known) or f"known: {', '.join(known[:12])}"
+            message = f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}"
+            raise UsageError(message)
+    chosen = tuple(
+        case
+        for case in cases
+        if (not selection.case or case.id in selection.case)
+        and all(not names or getattr(case, word) in names for word, names in words.items())
+    )
+    if not chosen:
+        message = f"no case is within {' '.join(selection.arguments())}; drop one of them"
+        raise UsageError(message)
+    return chosen

@@ -1,0 +1,92 @@
+"""The project's exit codes, and the errors that end a command with one of them."""
+
+import enum
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+_FAULTS_SHOWN = 25
+
+
+class Exit(enum.IntEnum):
+    """What each exit code of a command means."""
+
+    GOOD = 0
+    BLOCKED = 1
+    MATRIX = 2
+    RESULTS = 3
+    NOT_THE_ROW = 4
+    BASELINE = 5
+    INCONCLUSIVE = 75
+
+
+class UserError(Exception):
+    """A mistake that its user can mend: shown as its message alone, never as a traceback."""
+
+    exit = Exit.MATRIX
+
+
+class UsageError(UserError):
+    """A command line that names nothing; shares its exit code with argparse and pytest."""
+
+
+class ResultsError(UserError):
+    """A results folder that cannot be read or written."""
+
+    exit = Exit.RESULTS
+
+
+class NotTheRowError(UserError):
+    """A machine that is not the row it was asked to be."""
+
+    exit = Exit.NOT_THE_ROW
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Fault:
+    """One thing wrong in a file: where it is, what was found, what was expected, how to mend it."""
+
+    line: int
+    column: int
+    path: str
+    found: str
+    expected: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        """One line, without the file's name."""
+        where = f"{self.line}:{self.column}: {self.path or 'the file'}"
+        mend = f"; {self.mend}" if self.mend else ""
+        return f"{where}: found {self.found}, expected {self.expected}{mend}"
+
+
+class MatrixError(UserError):
+    """Every fault of a matrix file, in the order of its lines."""
+
+    def __init__(self, name: str, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        lines = [f"{name}:{fault}" for fault in self.faults[:_FAULTS_SHOWN]]
+        if (hidden := len(self.faults) - _FAULTS_SHOWN) > 0:
+            lines.append(f"{name}: and {hidden} more")
+        super().__init__("\n".join(lines))
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """The likely correction of `word` among `known`, as the end of a message, or nothing."""
+    close = get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def run_command(command: Callable[[], int]) -> int:
+    """The exit code of `command`, with a user's own mistake told in its message alone."""
+    import sys
+
+    try:
+        return command()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.RESULTS)

@@ -1,0 +1,135 @@
+"""The models of `matrix.yaml`, and the JSON Schema that editors complete it by.
+
+``python -m pipeline.schema`` writes the schema anew; a test holds the two in step.
+"""
+
+import datetime
+import json
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+FILE = Path(__file__).with_name("matrix.schema.json")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+AxisName = Annotated[str, Field(pattern=r"^[A-Z]$")]
+Size = Annotated[int, Field(ge=0, le=2**40)]
+Dtype = Literal["fp64", "fp32", "fp16", "bf16", "fp8e4m3", "fp8e5m2"]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, int) else value
+
+
+Sizes = Annotated[
+    list[Size],
+    Field(min_length=1),
+    BeforeValidator(_listed, json_schema_input_type=Size | list[Size]),
+]
+
+
+class Check(StrEnum):
+    """A question asked of a case."""
+
+    PARITY = "parity"
+
+
+class Block(BaseModel):
+    """A mapping of the file: every key known, every value of its own type, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Row(Block):
+    """One hardware entry."""
+
+    backend: Literal["interpreter", "cuda", "hip", "xpu"]
+    device: Text = Field(description="The device name that the machine must report")
+    arch: Label = Field(description="The architecture that kernels are compiled for")
+    memory_gb: Annotated[int, Field(ge=1, le=100_000)]
+    toolchain: Label = Field(description="Names pipeline/requirements/<toolchain>.txt")
+    runner: Annotated[list[Label], Field(min_length=1)] = Field(
+        description="The labels of its CI runner"
+    )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable that Triton reads as it decorates a kernel: interpret, or compile."""
+        return {"TRITON_INTERPRET": "1" if self.backend == "interpreter" else "0"}
+
+
+class Promise(Block):
+    """What a kernel holds at one dtype."""
+
+    max_ulp: Annotated[float, Field(gt=0, strict=False)] = Field(
+        description="Largest error against the oracle, in units in the last place of fp32"
+    )
+
+
+class Shape(Block):
+    """Sizes by axis; a list stands for several shapes. T counts the tokens."""
+
+    axes: Annotated[dict[AxisName, Sizes], Field(min_length=1)]
+    dtypes: Annotated[list[Dtype], Field(min_length=1)] | None = Field(
+        default=None, description="Only at these dtypes"
+    )
+    min_memory_gb: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Only on rows with at least this memory"
+    )
+
+
+class Kernel(Block):
+    """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
+
+    dtypes: Annotated[dict[Dtype, Promise], Field(min_length=1)]
+    seconds_per_case: Annotated[int, Field(gt=0, le=3600)]
+    shapes: Annotated[list[Shape], Field(min_length=1)]
+
+
+class Skip(Block):
+    """Cases left out on purpose; past `until`, the matrix is refused until somebody decides."""
+
+    cases: Text = Field(description="Case ids; * stands for anything")
+    check: Check = Field(strict=False)
+    reason: Text
+    until: datetime.date
+
+    def covers(self, case_id: str, check: Check) -> bool:
+        """Whether it leaves out `check` of the case."""
+        return self.check == check and fnmatchcase(case_id, self.cases)
+
+
+class Matrix(Block):
+    """The plan's source: dtypes, hardware rows, kernels, and what is skipped for now."""
+
+    dtypes: Annotated[list[Dtype], Field(min_length=1)]
+    rows: Annotated[dict[Name, Row], Field(min_length=1)]
+    kernels: Annotated[dict[Name, Kernel], Field(min_length=1)]
+    skips: list[Skip]
+
+
+# The model of each mapping in the file, by its path; names of rows, kernels, dtypes are "*".
+MODELS: dict[tuple[str, ...], type[Block]] = {
+    (): Matrix,
+    ("rows", "*"): Row,
+    ("kernels", "*"): Kernel,
+    ("kernels", "*", "dtypes", "*"): Promise,
+    ("kernels", "*", "shapes", "*"): Shape,
+    ("skips", "*"): Skip,
+}
+
+
+def text() -> str:
+    """The JSON Schema of `matrix.yaml`."""
+    schema: dict[str, Any] = Matrix.model_json_schema(mode="validation")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
