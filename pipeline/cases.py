@@ -1,7 +1,7 @@
 """The cases that a matrix plans, and the narrowing of a plan to some of them."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,7 +100,9 @@ def _cases(matrix: Matrix) -> Iterator[Case]:
                 yield Case(kernel=name, row=row_name, dtype=dtype, shape=named)
 
 
-def plan(matrix: Matrix, selection: Selection | None = None) -> tuple[Planned, ...]:
+def plan(
+    matrix: Matrix, selection: Selection | None = None, checks: Iterable[Check] = Check
+) -> tuple[Planned, ...]:
     """What the matrix plans within `selection`; UsageError for a name that it does not have."""
     chosen = select(cases_of(matrix), selection or Selection())
     return tuple(
@@ -109,7 +111,7 @@ def plan(matrix: Matrix, selection: Selection | None = None) -> tuple[Planned, .
             check=check,
             skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
         )
-        for check in Check
+        for check in checks
         for case in chosen
     )
 

@@ -2,6 +2,7 @@
 
 import enum
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,10 @@ class Exit(enum.IntEnum):
     NOT_THE_ROW = 4
     BASELINE = 5
     INCONCLUSIVE = 75
+
+
+# Ends a session at once: there is nothing to judge.
+USER_ERRORS = frozenset({Exit.MATRIX, Exit.RESULTS, Exit.NOT_THE_ROW, Exit.BASELINE})
 
 
 class UserError(Exception):
@@ -80,8 +85,6 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 def run_command(command: Callable[[], int]) -> int:
     """The exit code of `command`, with a user's own mistake told in its message alone."""
-    import sys
-
     try:
         return command()
     except UserError as error:

@@ -82,7 +82,8 @@ def gemma4_routing_agreement(
     - (d + 16) 2**-24, d the distance to the largest logit: torch computes in fp32 inside, where
       the subtraction rounds by d 2**-24, and exp, sums and our own weight by less than 16;
     - a probability in the dtype's denormal range is off by half a denormal instead, which
-      dividing by the sum, at least topk / E, enlarges; twice, for the sum's own.
+      dividing by the sum, at least topk / E, enlarges; twice, for the sum's own, and two more
+      for what our weight loses there.
 
     Returns both as ``[rows, E]`` fp32, by expert; where the chosen experts differ, the distance
     is infinite.
@@ -105,7 +106,7 @@ def gemma4_routing_agreement(
     limits = torch.finfo(gating_output.dtype)
     far = (ranked[is_clear, :1] - logits.to(torch.float32)).clamp(max=-FARTHEST)
     relative = 5 * limits.eps / 2 + (far + 16) * 2**-24
-    absolute = (num_experts / topk) * limits.smallest_normal * limits.eps
+    absolute = (num_experts / topk + 2) * limits.smallest_normal * limits.eps
     bound = relative * torch.where(plain.isinf(), 0.0, plain.abs()) + absolute * scale.abs()
     return distance, bound
 

@@ -1,0 +1,143 @@
+# /// script
+# dependencies = [
+#     "nox>=2026.10.20",
+#     "filelock>=3",
+#     "nvidia-ml-py>=13",
+#     "pydantic>=2.12",
+#     "pyyaml>=6",
+#     "rich>=14",
+#     "virtualenv>=20",
+# ]
+# ///
+"""The project's sessions: a table of contents for `pipeline` and `tests`.
+
+The environments are the toolchains in `pipeline/requirements/`, one each, whichever sessions use
+it; under ``nox --no-venv`` it is the Python that runs nox.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from pipeline import matrix  # noqa: E402  (nox does not put this folder on the path)
+from pipeline.errors import USER_ERRORS, MatrixError  # noqa: E402
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests"]
+
+# What a process may take to write what it knows, once it is interrupted.
+SECONDS_TO_STOP = 30
+
+try:
+    ROWS = matrix.load().rows
+except MatrixError as error:
+    print(error, file=sys.stderr)
+    sys.exit(int(error.exit))
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """Prove the bits of every kernel on the row or rows that this machine is."""
+    _cells(session, "parity", _rows_here(session))
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Judge results/ against the plan: terminal, JSON, JUnit XML, Markdown."""
+    _run(session, sys.executable, "-m", "pipeline.report", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the project itself, on any machine."""
+    row = ROWS["cpu"]
+    python = _python(session, row.toolchain)
+    _run(session, python, "-m", "pytest", "tests/unit", *session.posargs, env=row.environment)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types, the matrix and the workflows."""
+    python = _python(session, "lint")
+    workflows = sorted(str(file) for file in Path(".github/workflows").glob("*.yml"))
+    schemas = {
+        "--schemafile=pipeline/matrix.schema.json": ["matrix.yaml"],
+        "--builtin-schema=vendor.github-workflows": workflows,
+    }
+    _run(session, python, "-m", "ruff", "format", "--check", ".")
+    _run(session, python, "-m", "ruff", "check", ".")
+    _run(session, python, "-m", "mypy")
+    for schema, files in schemas.items():
+        _run(session, python, "-m", "check_jsonschema", schema, *files)
+    _run(session, python, "-m", "zizmor", "--offline", "--persona=pedantic", *workflows)
+
+
+def _one_row(session: nox.Session, *, check: str, row: str) -> None:
+    _cells(session, check, [row])
+
+
+for name, its_row in ROWS.items():
+    one_row = partial(_one_row, check="parity", row=name)
+    one_row.__doc__ = f"Prove the bits on {its_row.device}."  # type: ignore[attr-defined]
+    nox.session(one_row, name=f"parity({name})", default=False)
+
+
+def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
+    """Runs the cells of these rows, a process each, then judges them all."""
+    ask = partial(_code, session, sys.executable, "-m", "pipeline.report", "--check", check)
+    ask = partial(ask, *(f"--row={row}" for row in rows), *session.posargs)
+    try:
+        for row in rows:
+            command = ["-m", "tests.cells", check, "--on", row, *session.posargs]
+            python = _python(session, ROWS[row].toolchain)
+            code = _code(session, python, *command, env=ROWS[row].environment)
+            if code in USER_ERRORS:
+                sys.exit(code)
+    except KeyboardInterrupt:
+        ask()
+        raise
+    if code := ask():
+        sys.exit(code)
+
+
+def _rows_here(session: nox.Session) -> list[str]:
+    """The rows that this machine is, or that the command line names."""
+    return _output(session, sys.executable, "-m", "pipeline.hardware", *session.posargs).split()
+
+
+def _python(session: nox.Session, toolchain: str) -> str:
+    """The Python of a toolchain's environment, made or brought up to date where it has to be."""
+    if session._runner.global_config.force_venv_backend == "none":  # noqa: SLF001  (--no-venv)
+        return sys.executable
+    return _output(session, sys.executable, "-m", "pipeline.toolchain", toolchain)
+
+
+def _output(session: nox.Session, *command: str) -> str:
+    """What a command prints; its exit code, where that is not 0, ends nox."""
+    try:
+        printed = session.run(*command, silent=True, stderr=None, log=False)
+    except CommandFailed as failure:
+        sys.exit(failure.return_code or 1)
+    return str(printed).strip()
+
+
+def _run(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
+    """Runs a command; its exit code, where that is not 0, ends nox."""
+    if code := _code(session, *command, env=env):
+        sys.exit(code)
+
+
+def _code(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> int:
+    """The exit code of a command."""
+    try:
+        session.run(*command, env=env, interrupt_timeout=SECONDS_TO_STOP)
+    except CommandFailed as failure:
+        return failure.return_code or 1
+    return 0

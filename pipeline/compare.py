@@ -1,0 +1,83 @@
+"""Comparisons of outputs, bit for bit and in units in the last place, and how a mismatch is told."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+_PLACES = 3
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+class Mismatch(AssertionError):  # noqa: N818  (a finding, not a fault of the program)
+    """A question that a kernel answered wrongly, told in full."""
+
+
+def bits_of(tensor: Tensor) -> Tensor:
+    """The bits of a tensor as integers of its width, every NaN as the same one."""
+    integer = _INTEGERS[tensor.dtype.itemsize]
+    if not tensor.is_floating_point():
+        return tensor.contiguous().view(integer)
+    return torch.where(tensor.isnan(), torch.nan, tensor).contiguous().view(integer)
+
+
+def require_bits(
+    name: str, actual: Tensor, expected: Tensor, *, of: str, explain: Callable[[int], str]
+) -> None:
+    """Mismatch unless two ``[T, ...]`` tensors hold the same bits, any NaN being equal to any.
+
+    `of` says what was expected ("the reference"), `explain` tells about one row.
+    """
+    wrong = bits_of(actual) != bits_of(expected)
+    if not wrong.any():
+        return
+    distance = (actual.double() - expected.double()).abs().masked_fill(~wrong, 0)
+    raise Mismatch(_told(f"{name} is not that of {of}", wrong, distance, actual, expected, explain))
+
+
+def require_within(
+    name: str, distance: Tensor, bound: Tensor | float, *, of: str, explain: Callable[[int], str]
+) -> None:
+    """Mismatch unless every distance ``[T, ...]`` is within its bound; NaN is within none."""
+    wrong = ~(distance <= bound)
+    if not wrong.any():
+        return
+    limits = bound if isinstance(bound, Tensor) else torch.full_like(distance, bound)
+    story = f"{name} is too far from {of}"
+    raise Mismatch(_told(story, wrong, distance, distance, limits, explain, words=("off by", "at most")))
+
+
+def ulp_distance(actual: Tensor, truth: Tensor) -> Tensor:
+    """``|actual - truth|`` in units in the last place of the truth, rounded to fp32.
+
+    Takes fp32 and fp64 of one shape; the unit is 2**(floor(log2 |truth|) - 23), at least 2**-149,
+    the denormals' own. Two NaNs, or two equal infinities, are 0 apart.
+    """
+    _, exponent = torch.frexp(truth.abs().clamp_min(2.0**-126))
+    unit = torch.ldexp(torch.ones_like(truth), exponent - 24)
+    same = (actual.isnan() & truth.isnan()) | (actual == truth)
+    return torch.where(same, 0.0, (actual.double() - truth).abs() / unit)
+
+
+def _told(
+    story: str,
+    wrong: Tensor,
+    distance: Tensor,
+    actual: Tensor,
+    expected: Tensor,
+    explain: Callable[[int], str],
+    words: tuple[str, str] = ("found", "expected"),
+) -> str:
+    """How many values differ, the worst, and the first places with what is around them."""
+    flat = wrong.reshape(len(wrong), -1)
+    rows = int(flat.any(dim=1).sum())
+    worst = torch.nan_to_num(distance[wrong].double(), nan=torch.inf).max().item()
+    lines = [
+        f"{story}: {int(flat.sum()):,} of {flat.numel():,} values differ, "
+        f"in {rows:,} of {len(flat):,} rows; the worst by {worst:.6g}"
+    ]
+    for row, place in flat.nonzero()[:_PLACES].tolist():
+        found = actual.reshape(len(flat), -1)[row, place].item()
+        wanted = expected.reshape(len(flat), -1)[row, place].item()
+        lines.append(f"  place {place}: {words[0]} {found!r}, {words[1]} {wanted!r}; {explain(row)}")
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""Output buffers that show a missing or a stray store: poisoned, with guard zones around them."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from kernels import Output
+from pipeline.compare import Mismatch
+
+_ZONE = 4096  # bytes on either side, a multiple of every vector width
+_POISON = 0xA5  # as fp32 -2.87e-16, as int32 -1515870811: no weight, no id
+
+
+class GuardedOutputs:
+    """Contiguous tensors for a kernel's outputs, each within a poisoned buffer of its own."""
+
+    def __init__(
+        self, outputs: Sequence[Output], shape: Mapping[str, int], device: torch.device
+    ) -> None:
+        """Allocates outputs of `shape`, a size for each axis, on `device`."""
+        self.outputs = outputs
+        self.buffers: list[Tensor] = []
+        tensors: list[Tensor] = []
+        for output in outputs:
+            sizes = [shape[axis] for axis in output.axes]
+            length = torch.Size(sizes).numel() * output.dtype.itemsize
+            buffer = torch.full((length + 2 * _ZONE,), _POISON, dtype=torch.uint8, device=device)
+            self.buffers.append(buffer)
+            inside = buffer[_ZONE : _ZONE + length]
+            tensors.append(inside.view(output.dtype).view(sizes))
+        self.tensors = tuple(tensors)
+
+    def check(self) -> None:
+        """Raises Mismatch where a guard zone was written to."""
+        for output, buffer in zip(self.outputs, self.buffers, strict=True):
+            for side, zone in (("before", buffer[:_ZONE]), ("after", buffer[-_ZONE:])):
+                stray = (zone != _POISON).nonzero()[:, 0]
+                if len(stray):
+                    place = stray[-1].item() - _ZONE if side == "before" else stray[0].item()
+                    message = (
+                        f"guard: {output.name}: found {len(stray)} bytes written {side} the "
+                        f"output, the nearest at {place:+} from its edge; expected none"
+                    )
+                    raise Mismatch(message)

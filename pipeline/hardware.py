@@ -1,0 +1,132 @@
+"""Which rows of the matrix this machine is, asked of the drivers and without torch.
+
+``python -m pipeline.hardware`` prints the rows that are here, one a line, and on stderr the ones
+that are not. A machine with an accelerator is the rows of that accelerator; one without is the
+rows of the interpreter. torch has the last word, where the row's cells run (`machine`).
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import cases, matrix
+from pipeline.errors import NotTheRowError, run_command
+from pipeline.schema import Matrix, Row
+
+_KFD = Path("/sys/class/kfd/kfd/topology/nodes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """A GPU as its driver reports it; a name or architecture that it does not tell is empty."""
+
+    backend: str
+    name: str = ""
+    arch: str = ""
+
+    def is_row(self, row: Row) -> bool:
+        """Whether it is what `row` asks for: by name, or by architecture where it has no name."""
+        if self.backend != row.backend:
+            return False
+        return self.name == row.device if self.name else self.arch == row.arch
+
+    def __str__(self) -> str:
+        """``NVIDIA H200 (cuda, sm_90)``."""
+        details = ", ".join(filter(None, (self.backend, self.arch)))
+        return f"{self.name or 'an unnamed GPU'} ({details})"
+
+
+def accelerators() -> tuple[Accelerator, ...]:
+    """Every accelerator of this machine that a driver reports."""
+    return (*_nvidia(), *_amd(), *_intel())
+
+
+def _nvidia() -> list[Accelerator]:
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    found = []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        name, arch = pynvml.nvmlDeviceGetName(handle), f"sm_{major}{minor}"
+        found.append(Accelerator(backend="cuda", name=name, arch=arch))
+    pynvml.nvmlShutdown()
+    return found
+
+
+def _amd() -> list[Accelerator]:
+    """By the kernel driver's topology, where 90402 stands for gfx942."""
+    found = []
+    for node in sorted(_KFD.glob("*/properties")):
+        properties = dict(line.split(maxsplit=1) for line in node.read_text().splitlines())
+        if version := int(properties.get("gfx_target_version", "0")):
+            arch = f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
+            found.append(Accelerator(backend="hip", arch=arch))
+    return found
+
+
+def _intel() -> list[Accelerator]:
+    if not (command := shutil.which("xpu-smi")):
+        return []
+    done = subprocess.run([command, "discovery", "-j"], capture_output=True, timeout=30, check=False)
+    try:
+        devices = json.loads(done.stdout)["device_list"]
+        return [Accelerator(backend="xpu", name=device["device_name"]) for device in devices]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def rows_here(plan: Matrix, found: Sequence[Accelerator]) -> tuple[str, ...]:
+    """The rows that a machine with these accelerators is; NotTheRowError where it is none."""
+    if not found:
+        here = [name for name, row in plan.rows.items() if row.backend == "interpreter"]
+    else:
+        here = [name for name, row in plan.rows.items() if any(gpu.is_row(row) for gpu in found)]
+    if not here:
+        raise NotTheRowError(_unknown(plan, found))
+    return tuple(here)
+
+
+def _unknown(plan: Matrix, found: Sequence[Accelerator]) -> str:
+    if not found:
+        return "this machine has no accelerator, and matrix.yaml no row with backend: interpreter"
+    gpu = found[0]
+    interpreted = [name for name, row in plan.rows.items() if row.backend == "interpreter"]
+    instead = f"; or use the CPU: nox -s parity -- --row {interpreted[0]}" if interpreted else ""
+    return (
+        f"this machine is no row of matrix.yaml: found {gpu}, expected one of "
+        f"{', '.join(row.device for row in plan.rows.values())}; add a row{instead}\n"
+        f"  my_row:\n    backend: {gpu.backend}\n    device: {gpu.name or '...'}\n"
+        f"    arch: {gpu.arch or '...'}\n    memory_gb: ...\n    toolchain: ...\n    runner: [...]"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the rows here, or those that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", description=__doc__)
+    cases.Selection.add_options(parser.add_argument)
+    options, _ = parser.parse_known_args(arguments)
+    plan = matrix.load()
+    selection = cases.Selection.of(options)
+    cases.plan(plan, selection)
+    here = selection.rows(plan) or rows_here(plan, accelerators())
+    for name, row in plan.rows.items():
+        if name not in here:
+            print(f"{name:8} not here: needs {row.device}", file=sys.stderr)
+    print("\n".join(here))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

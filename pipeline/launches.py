@@ -1,0 +1,27 @@
+"""How often Triton kernels were launched: the proof that the kernel ran, and not a fallback."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+
+@contextmanager
+def counted(jitted: Sequence[Any]) -> Iterator[Counter[str]]:
+    """Counts the launches of jitted functions by name, compiled or interpreted."""
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        for function in jitted:
+            stack.enter_context(patch.object(function, "run", _counting(function, counts)))
+        yield counts
+
+
+def _counting(function: Any, counts: Counter[str]) -> Any:
+    run = function.run
+
+    def counting_run(*arguments: Any, **settings: Any) -> Any:
+        counts[function.__name__] += 1
+        return run(*arguments, **settings)
+
+    return counting_run

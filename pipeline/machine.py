@@ -1,0 +1,100 @@
+"""This machine as torch sees it: whether it is the row it should be, and its fingerprint."""
+
+import os
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from pipeline.errors import NotTheRowError
+from pipeline.matrix import ROOT
+from pipeline.schema import Row
+
+_PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
+# Environment variables that change a kernel's numbers or speed.
+_VARIABLES = ("TRITON_", "TORCH_", "PYTORCH_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "SYCL_", "OMP_")
+
+
+def device_of(name: str, row: Row) -> torch.device:
+    """The device that the cells of a row run on; NotTheRowError where it is another one."""
+    if row.backend == "interpreter":
+        return torch.device("cpu")
+    kind = "xpu" if row.backend == "xpu" else "cuda"
+    found = _reported_name(kind)
+    is_backend = (torch.version.hip is not None) == (row.backend == "hip")
+    if found != row.device or not is_backend:
+        message = (
+            f"row {name}: found {found or f'no {row.backend} device'} (torch {torch.__version__}), "
+            f"expected {row.device} with {row.backend}; run it on that machine, "
+            f"or mend the row's device in matrix.yaml"
+        )
+        raise NotTheRowError(message)
+    return torch.device(kind, 0)
+
+
+def _reported_name(kind: str) -> str | None:
+    module = torch.cuda if kind == "cuda" else torch.xpu
+    return str(module.get_device_name(0)) if module.is_available() else None
+
+
+def fingerprint(row: Row) -> dict[str, Any]:
+    """What could explain that a result differs between two machines."""
+    return {
+        "os": platform.platform(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "toolchain": row.toolchain,
+        "toolchain_hash": _toolchain_hash(row),
+        "environment": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)
+        },
+        "device": _nvidia() if row.backend == "cuda" else {"name": row.device},
+    }
+
+
+def _version(package: str) -> str | None:
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return None
+
+
+def _toolchain_hash(row: Row) -> str:
+    import hashlib
+
+    file = ROOT / "pipeline" / "requirements" / f"{row.toolchain}.txt"
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _nvidia() -> dict[str, Any]:
+    """Name, a hash of the UUID, driver, clocks in MHz, throttle reasons, temperature, ECC."""
+    import hashlib
+
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+        uuid = pynvml.nvmlDeviceGetUUID(handle)
+        read = {
+            "name": pynvml.nvmlDeviceGetName,
+            "sm_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM),
+            "memory_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(
+                gpu, pynvml.NVML_CLOCK_MEM
+            ),
+            "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons,
+            "temperature_c": lambda gpu: pynvml.nvmlDeviceGetTemperature(
+                gpu, pynvml.NVML_TEMPERATURE_GPU
+            ),
+            "ecc": lambda gpu: pynvml.nvmlDeviceGetEccMode(gpu)[0],
+        }
+        facts: dict[str, Any] = {"uuid_hash": hashlib.sha256(uuid.encode()).hexdigest()[:16]}
+        facts["driver"] = pynvml.nvmlSystemGetDriverVersion()
+        for name, ask in read.items():
+            with suppress(pynvml.NVMLError):
+                facts[name] = ask(handle)
+        return facts
+    finally:
+        pynvml.nvmlShutdown()

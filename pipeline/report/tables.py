@@ -1,0 +1,74 @@
+"""The report for people: a line a cell, then each case that blocks, in a terminal or Markdown."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.report.summary import Report, ReportedCase
+
+_SHOWN = 20
+_COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst error", "time")
+
+
+def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """For each check, cell and kernel: whether it blocks, and its line."""
+
+    def key(case: ReportedCase) -> tuple[str, str, str]:
+        return case.check, case.cell, case.kernel
+
+    for (check, cell, kernel), group in groupby(sorted(report.cases, key=key), key=key):
+        cases = list(group)
+        counts = Counter(case.verdict for case in cases)
+        verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
+        errors = [case.numbers["max_ulp"] for case in cases if "max_ulp" in case.numbers]
+        worst = f"{max(errors):.2f} ulp" if errors else ""
+        seconds = f"{sum(case.seconds or 0 for case in cases):.1f} s"
+        blocks = any(case.blocks for case in cases)
+        yield blocks, (check, cell, kernel, str(len(cases)), verdicts, worst, seconds)
+
+
+def conclusion(report: Report) -> str:
+    """One line: how many cases, their verdicts, and whether they block."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
+    state = f"{report.commit[:12]}{' (dirty)' if report.dirty else ''}"
+    return f"{'BLOCKED' if report.blocks else 'GOOD'}: {counts} at {state}"
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Prints the report; colours only where `console` has them."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
+        table.add_column(column, justify="right" if column in {"cases", "time"} else "left")
+    for blocks, line in _cells(report):
+        table.add_row(*map(escape, line), style="red" if blocks else None)
+    console.print(table)
+    for case in report.blocking[:_SHOWN]:
+        console.print(f"\n[bold red]{case.verdict}[/] {escape(case.id)}", soft_wrap=True)
+        console.print(escape(case.reason), soft_wrap=True, highlight=False)
+        console.print(f"  reproduce: {escape(case.reproduce)}", soft_wrap=True, highlight=False)
+    if hidden := len(report.blocking) - _SHOWN:
+        console.print(f"\nand {hidden} more in report.json" if hidden > 0 else "")
+    style = "bold red" if report.blocks else "bold green"
+    console.print(f"[{style}]{escape(conclusion(report))}[/]", soft_wrap=True, highlight=False)
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown, for a step summary."""
+    head = [f"### {conclusion(report)}", "", f"| {' | '.join(_COLUMNS)} |", "| --- " * 7 + "|"]
+    lines = [f"| {' | '.join(line)} |" for _, line in _cells(report)]
+    red = [
+        f"- **{case.verdict}** `{case.id}`: {_inline(case.cause)}\n  `{case.reproduce}`"
+        for case in report.blocking[:_SHOWN]
+    ]
+    hidden = len(report.blocking) - _SHOWN
+    more = [f"- and {hidden} more in report.json"] if hidden > 0 else []
+    return "\n".join([*head, *lines, "", *red, *more]) + "\n"
+
+
+def _inline(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)

@@ -1,0 +1,114 @@
+"""Results: one JSON record a case and check, written whole or not at all."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.cases import Planned
+from pipeline.errors import ResultsError
+from pipeline.matrix import ROOT
+from pipeline.schema import Check
+
+FOLDER = ROOT / "results"
+_MAX_BYTES = 1024 * 1024
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+Outcome = Literal["pass", "fail", "error", "timeout"]
+
+
+class Record(BaseModel):
+    """What a run leaves for one case and check; the README's "Results" says what each field is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: Literal[1] = 1
+    case: str
+    check: Annotated[Check, Field(strict=False)]
+    outcome: Outcome
+    reason: str
+    numbers: dict[str, float]
+    digest: Digest | None
+    input_digest: Digest | None
+    seed: int | None
+    distributions: list[str]
+    seconds: float
+    commit: str
+    dirty: bool
+    tree: Digest
+    machine: dict[str, Any]
+    reproduce: str
+
+
+class HalfWrittenError(Exception):
+    """A record that is there, but is not a whole one of this case."""
+
+
+def path_of(folder: Path, planned: Planned) -> Path:
+    """Where the record of a case and check is."""
+    return folder / planned.check / f"{planned.case.id}.json"
+
+
+def write(folder: Path, planned: Planned, record: Record) -> None:
+    """Writes a record under a temporary name, then renames it; ResultsError where that fails."""
+    file = path_of(folder, planned)
+    write_whole(file, record.model_dump_json(indent=1) + "\n")
+
+
+def discard(folder: Path, plan: Sequence[Planned]) -> None:
+    """Removes the records of what is about to run: a run that dies must not leave older ones."""
+    for planned in plan:
+        file = path_of(folder, planned)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file to replace"
+            raise ResultsError(message) from None
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Replaces `file` by `text` at once; ResultsError where that fails."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a writable place"
+        raise ResultsError(message) from None
+
+
+def read(folder: Path, planned: Planned) -> Record | None:
+    """The record of a case and check, or None where there is none.
+
+    HalfWrittenError for one that is not whole, ResultsError for one that cannot be read.
+    """
+    file = path_of(folder, planned)
+    try:
+        if not folder.is_dir() and folder.exists():
+            message = f"{folder}: found a file, expected the folder of results; move it away"
+            raise ResultsError(message)
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
+        raise ResultsError(message) from None
+    if len(content) > _MAX_BYTES:
+        raise HalfWrittenError(f"{file.name}: found over {_MAX_BYTES:,} bytes, expected a record")
+    try:
+        record = Record.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        message = f"{file.name}: {place}: {first['msg'].lower()}; delete it and run the case again"
+        raise HalfWrittenError(message) from None
+    if (record.case, record.check) != (planned.case.id, planned.check):
+        raise HalfWrittenError(f"{file.name}: found the record of {record.case}, {record.check}")
+    return record

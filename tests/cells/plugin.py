@@ -1,0 +1,137 @@
+"""The pytest plugin behind the cells: which cases run, the record of each, and progress."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline import results
+from pipeline.cases import Case, Planned
+from pipeline.compare import Mismatch
+from pipeline.results import Outcome, Record
+from pipeline.schema import Matrix
+from pipeline.source import Source
+from pipeline.verdict import reproduce_command
+from tests.cells.evidence import Evidence
+
+_EVIDENCE = pytest.StashKey[Evidence]()
+_TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins
+
+
+@dataclass(kw_only=True)
+class Cells:
+    """Parametrizes the check's one function by the planned cases, and records what each gave."""
+
+    plan: Sequence[Planned]
+    matrix: Matrix
+    device: torch.device
+    machine: dict[str, Any]
+    source: Source
+    folder: Path
+    _outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    _seconds: Counter[str] = field(default_factory=Counter)
+    _reporter: Any = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Finds the reporter to show progress with."""
+        self._reporter = config.pluginmanager.getplugin("terminalreporter")
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test a case, for at most the seconds that matrix.yaml gives its kernel."""
+        kernels = self.matrix.kernels
+        tests = [
+            pytest.param(
+                planned.case,
+                id=planned.case.id,
+                marks=pytest.mark.timeout(kernels[planned.case.kernel].seconds_per_case),
+            )
+            for planned in self.plan
+        ]
+        metafunc.parametrize("case", tests)
+
+    @pytest.fixture
+    def evidence(self, case: Case, request: pytest.FixtureRequest) -> Evidence:
+        """Where a test leaves its numbers and digests."""
+        promise = self.matrix.kernels[case.kernel].dtypes[case.dtype]
+        evidence = Evidence(case=case, device=self.device, promise=promise)
+        request.node.stash[_EVIDENCE] = evidence
+        return evidence
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Function, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Writes the record as soon as the test, or its failed setup, is over."""
+        report = yield
+        if report.when == "call" or report.failed:
+            case: Case = item.callspec.params["case"]  # type: ignore[assignment]
+            planned = next(planned for planned in self.plan if planned.case == case)
+            outcome, reason = _outcome_of(call)
+            record = self._record(planned, item.stash.get(_EVIDENCE, None), outcome, reason)
+            record = record.model_copy(update={"seconds": call.duration})
+            results.write(self.folder, planned, record)
+            self._show(case, outcome, call.duration)
+        return report
+
+    def _record(
+        self, planned: Planned, evidence: Evidence | None, outcome: Outcome, reason: str
+    ) -> Record:
+        return Record(
+            case=planned.case.id,
+            check=planned.check,
+            outcome=outcome,
+            reason=reason,
+            numbers=evidence.numbers if evidence else {},
+            digest=evidence.outputs_digest.hexdigest() if evidence else None,
+            input_digest=evidence.inputs_digest.hexdigest() if evidence else None,
+            seed=evidence.seed if evidence else None,
+            distributions=evidence.distributions if evidence else [],
+            seconds=0,
+            commit=self.source.commit,
+            dirty=self.source.dirty,
+            tree=self.source.tree,
+            machine=self.machine,
+            reproduce=reproduce_command(planned),
+        )
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tells why a check's file could not be collected: no case of it will have a record."""
+        if report.failed:
+            self._reporter.write_line(report.longreprtext)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
+        """Keeps pytest's dots away: progress is told in `_show`, causes in the report."""
+        return report.outcome if report.when == "call" else "", "", ""
+
+    def _show(self, case: Case, outcome: str, seconds: float) -> None:
+        """A line for each case that is red, one for each cell that is done, a count meanwhile."""
+        outcomes = self._outcomes.setdefault(case.cell, Counter())
+        outcomes[outcome] += 1
+        self._seconds[case.cell] += seconds
+        done = sum(counter.total() for counter in self._outcomes.values())
+        if self._reporter.isatty:
+            self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}", erase=True)
+        if outcome != "pass":
+            self._reporter.write_line(f"\r{outcome}  {case.id}  ({seconds:.1f} s)")
+        planned = sum(one.case.cell == case.cell for one in self.plan)
+        if outcomes.total() == planned:
+            counts = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+            line = f"{case.cell}: {counts} in {self._seconds[case.cell]:.1f} s"
+            self._reporter.rewrite(f"{line}\n", erase=self._reporter.isatty)
+
+
+def _outcome_of(call: pytest.CallInfo[None]) -> tuple[Outcome, str]:
+    """What became of a test, and why."""
+    if call.excinfo is None:
+        return "pass", ""
+    if isinstance(call.excinfo.value, Mismatch):
+        return "fail", str(call.excinfo.value)
+    message = call.excinfo.exconly(tryshort=True)
+    if call.excinfo.errisinstance(pytest.fail.Exception) and _TIMEOUT in message:
+        return "timeout", message.strip()
+    return "error", f"{message}\n{call.excinfo.getrepr(style='short')}"

@@ -1,0 +1,174 @@
+"""Parity: does each kernel still give the right bits? A case's rows carry every distribution."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+import torch
+
+from kernels import InputRows, Inputs, KernelSpec, Outputs
+from pipeline.cases import Case
+from pipeline.compare import (
+    Mismatch,
+    bits_of,
+    require_bits,
+    require_within,
+    ulp_distance,
+)
+from pipeline.guard import GuardedOutputs
+from pipeline.launches import counted
+from pipeline.schema import DTYPES
+from tests.cells.evidence import Evidence
+
+# Rows compared at once: bounds the memory of the reference and of the oracle.
+_CHUNK = 2**20
+# Rows whose distance from the plain formulation is asked, the first of a launch.
+_AGREEMENT_ROWS = 16_384
+# Rows that are also launched alone, and the most that are launched as a strided view.
+_ALONE, _STRIDED = 5, 257
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Some rows of a case, in one launch: its inputs, and words for its rows."""
+
+    spec: KernelSpec
+    inputs: Inputs
+    first: int
+    count: int
+
+    def rows(self, rows: slice) -> Inputs:
+        """The inputs of some of its rows."""
+        tensors = {name: self.inputs[name][rows] for name in self.spec.per_token}
+        return {**self.inputs, **tensors}
+
+    def explain(self, row: int) -> str:
+        """One row: its number, its distribution, and what it holds."""
+        names = self.spec.distributions
+        distribution = names[(self.first + row) % len(names)]
+        return f"row {row} ({distribution}): {self.spec.explain_row(self.inputs, row)}"
+
+
+def test_parity(case: Case, evidence: Evidence) -> None:
+    """Every question of the check, for every launch of the case."""
+    spec: KernelSpec = import_module(f"kernels.{case.kernel}").SPEC
+    for launch in _launches(case, spec, evidence):
+        outputs = _outputs_of_one_launch(case, launch, evidence)
+        _ask_reference_and_oracle(launch, outputs, evidence)
+        _ask_agreement(launch, outputs)
+        _ask_rows_alone(launch, outputs)
+        evidence.saw(outputs)
+
+
+def _launches(case: Case, spec: KernelSpec, evidence: Evidence) -> Iterator[Launch]:
+    """As many launches as it takes for the case's rows to meet every distribution."""
+    shape = dict(case.shape)
+    count = shape["T"]
+    draws = max(1, -(-len(spec.distributions) // count)) if count else 1
+    evidence.will_see(spec.distributions, draws)
+    dtype = getattr(torch, DTYPES[case.dtype])
+    for draw in range(draws):
+        rows = InputRows(
+            seed=evidence.seed,
+            shape=shape,
+            dtype=dtype,
+            device=evidence.device,
+            first=draw * count,
+            count=count,
+        )
+        inputs = spec.make_inputs(rows)
+        evidence.fed(inputs)
+        yield Launch(spec=spec, inputs=inputs, first=rows.first, count=count)
+
+
+def _outputs_of_one_launch(case: Case, launch: Launch, evidence: Evidence) -> Outputs:
+    """Outputs of a guarded launch, after asking of it what needs no reference."""
+    spec, inputs = launch.spec, launch.inputs
+    tensors = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+    guarded = GuardedOutputs(spec.outputs, dict(case.shape), evidence.device)
+    with counted(spec.jitted) as launched:
+        spec.launch(**inputs, out=guarded.tensors)
+    expected = min(1, launch.count)
+    if launched.total() != expected:
+        message = f"launches: found {launched.total()} of the Triton kernel, expected {expected}"
+        raise Mismatch(message)
+    guarded.check()
+    again = spec.launch(**inputs)
+    _ask_form(case, spec, again, evidence.device)
+    for output, one, two in zip(spec.outputs, guarded.tensors, again, strict=True):
+        require_bits(output.name, two, one, of="the first of two runs", explain=launch.explain)
+    for name, tensor in before.items():
+        if not torch.equal(bits_of(tensor), bits_of(tensors[name])):
+            message = f"purity: found {name} changed by the launch, expected it as it was"
+            raise Mismatch(message)
+    return guarded.tensors
+
+
+def _ask_form(case: Case, spec: KernelSpec, outputs: Outputs, device: torch.device) -> None:
+    """Outputs that the kernel allocates itself: dtype, shape, strides, device."""
+    for output, tensor in zip(spec.outputs, outputs, strict=True):
+        shape = tuple(dict(case.shape)[axis] for axis in output.axes)
+        strides = torch.empty(shape, device="meta").stride()
+        wanted = (output.dtype, shape, strides, device)
+        found = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.device)
+        if found != wanted:
+            message = f"form: {output.name}: found {found}, expected {wanted}"
+            raise Mismatch(message)
+
+
+def _ask_reference_and_oracle(launch: Launch, outputs: Outputs, evidence: Evidence) -> None:
+    """The reference's bits, all of them; floats within the promised distance of the truth."""
+    for start in range(0, launch.count, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        expected = launch.spec.reference(**launch.rows(rows))
+        truth = launch.spec.oracle(**launch.rows(rows))
+        for i, output in enumerate(launch.spec.outputs):
+            found = outputs[i][rows]
+
+            def explain(row: int, start: int = start) -> str:
+                return launch.explain(start + row)
+
+            require_bits(output.name, found, expected[i], of="the reference", explain=explain)
+            if not found.is_floating_point():
+                require_bits(output.name, found, truth[i], of="the oracle", explain=explain)
+                continue
+            distance = ulp_distance(found, truth[i])
+            evidence.measured(max_ulp=distance.max().item())
+            name, bound = f"{output.name} (in ulp)", evidence.promise.max_ulp
+            require_within(name, distance, bound, of="the oracle", explain=explain)
+
+
+def _ask_agreement(launch: Launch, outputs: Outputs) -> None:
+    """The plain formulation in the input's dtype, within the bound that the kernel derives."""
+    rows = slice(0, min(launch.count, _AGREEMENT_ROWS))
+    ours = tuple(output[rows] for output in outputs)
+    distance, bound = launch.spec.agreement(**launch.rows(rows), outputs=ours)
+    require_within(
+        "the output",
+        distance,
+        bound,
+        of="the plain formulation",
+        explain=lambda row: f"comparable row {row}",
+    )
+
+
+def _ask_rows_alone(launch: Launch, outputs: Outputs) -> None:
+    """Sampled rows launched alone, and as a view with another row stride, give the same bits."""
+    if not launch.count:
+        return
+    sampled = {launch.count * i // _ALONE for i in range(_ALONE)} | {launch.count - 1}
+    slices = [slice(row, row + 1) for row in sorted(sampled)]
+    step = max(2, -(-launch.count // _STRIDED))
+    for rows in (*slices, slice(0, None, step)):
+        alone = launch.spec.launch(**launch.rows(rows))
+        numbers = range(launch.count)[rows]
+        for output, one, batch in zip(launch.spec.outputs, alone, outputs, strict=True):
+            require_bits(
+                output.name,
+                one,
+                batch[rows],
+                of="the same row in its batch",
+                explain=lambda row, numbers=numbers: launch.explain(numbers[row]),
+            )
