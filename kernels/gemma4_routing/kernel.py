@@ -141,7 +141,8 @@ def _gemma4_routing_kernel(
     mask_o = mask_t & (offs_k < K)
 
     offs_g = offs_t * stride_gt + offs_e  # int64, [BLOCK_T, BLOCK_E]
-    logits = _as_fp32(tl.load(gating_ptr + offs_g, mask=mask_t & mask_e, other=0.0))
+    # What is masked out stays undefined: keys replace it, or its row is not stored.
+    logits = _as_fp32(tl.load(gating_ptr + offs_g, mask=mask_t & mask_e))
     keys = _packed_keys(logits, offs_e, mask_e, LOWEST, IS_WIDE)
 
     best = tl.max(keys, axis=1, keep_dims=True)  # [BLOCK_T, 1]
@@ -157,7 +158,7 @@ def _gemma4_routing_kernel(
     values = tl.where(is_finite, _unpacked_logits(winners, IS_WIDE), 0.0)
     exps = _exp_difference(values, tl.where(is_finite, largest, 0.0))
     exps = tl.where(offs_k < K, exps, 0.0)
-    scale = tl.load(scale_ptr + ids, mask=mask_o, other=0.0)
+    scale = tl.load(scale_ptr + ids, mask=mask_o)
     weights = tl.math.div_rn(exps, _balanced_sum(exps, BLOCK_T, BLOCK_K)) * scale
     weights = tl.where(is_finite, weights, float("nan"))
 
@@ -220,7 +221,9 @@ def gemma4_routing(
     scale = per_expert_scale.to(torch.float32).contiguous()
     block_e = triton.next_power_of_2(num_experts)
     settings = _settings(gating_output.device.type, num_tokens)
-    block_t = min(settings.rows, max(1, settings.tile // block_e))
+    block_t = min(
+        settings.rows, max(1, settings.tile // block_e), triton.next_power_of_2(num_tokens)
+    )
     with _current(gating_output.device):
         _gemma4_routing_kernel[(triton.cdiv(num_tokens, block_t),)](
             gating_output,

@@ -156,9 +156,10 @@ def _ask_agreement(launch: Launch, outputs: Outputs) -> None:
 
 def _ask_rows_alone(launch: Launch, outputs: Outputs) -> None:
     """Sampled rows launched alone, and as a view with another row stride, give the same bits."""
-    if not launch.count:
+    if launch.count < 2:  # noqa: PLR2004  (one row is alone already)
         return
-    sampled = {launch.count * i // _ALONE for i in range(_ALONE)} | {launch.count - 1}
+    number = _ALONE if launch.first == 0 else 1
+    sampled = {launch.count * i // number for i in range(number)} | {launch.count - 1}
     slices = [slice(row, row + 1) for row in sorted(sampled)]
     step = max(2, -(-launch.count // _STRIDED))
     for rows in (*slices, slice(0, None, step)):
