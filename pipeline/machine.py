@@ -14,7 +14,7 @@ from pipeline.schema import Row
 
 _PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
 # Environment variables that change a kernel's numbers or speed.
-_VARIABLES = ("TRITON_", "TORCH_", "PYTORCH_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "SYCL_", "OMP_")
+_VARIABLES = ("TRITON_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_TF32", "HIP_", "HSA_", "OMP_", "ZE_")
 
 
 def device_of(name: str, row: Row) -> torch.device:

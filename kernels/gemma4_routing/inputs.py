@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kernels import InputRows, Inputs
+from kernels.gemma4_routing.reference import ranked
 
 
 class _Format(NamedTuple):
@@ -236,8 +237,7 @@ def _mixed(words: Tensor) -> Tensor:
 
 def explain_row(inputs: Inputs, row: int) -> str:
     """The logits of one row around the last place chosen, by rank: ``e17=3.5 e4=3.5 | e9=3.25``."""
-    topk, logits = inputs["topk"], inputs["gating_output"][row].to(torch.float32)
-    values, experts = torch.sort(logits, descending=True, stable=True)
-    ranked = [f"e{e}={v:.9g}" for e, v in zip(experts.tolist(), values.tolist(), strict=True)]
-    shown = [*ranked[:topk], "|", *ranked[topk : topk + 2]]
-    return " ".join(shown)
+    topk, logits = inputs["topk"], inputs["gating_output"][row : row + 1].to(torch.float32)
+    values, experts = (column[0, : topk + 2].tolist() for column in ranked(logits))
+    named = [f"e{e}={v:.9g}" for e, v in zip(experts, values, strict=True)]
+    return " ".join([*named[:topk], "|", *named[topk:]])

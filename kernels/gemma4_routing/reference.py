@@ -41,8 +41,7 @@ def gemma4_routing_reference(
     weights ``[T, topk]`` fp32 and ids ``[T, topk]`` int32, by descending logit; among equal
     logits the lower id first; NaN above +inf.
     """
-    logits = gating_output.to(torch.float32)
-    values, ids = torch.sort(logits, dim=1, descending=True, stable=True)
+    values, ids = ranked(gating_output.to(torch.float32))
     values, ids = values[:, :topk], ids[:, :topk]
     largest = values[:, :1]
     is_finite = torch.isfinite(largest)
@@ -60,12 +59,12 @@ def gemma4_routing_oracle(
 
     Takes and returns what the reference does, with weights in fp64.
     """
-    probabilities = torch.softmax(gating_output.to(torch.float64), dim=1)
-    values, ids = torch.sort(gating_output.to(torch.float64), dim=1, descending=True, stable=True)
-    chosen = probabilities.gather(1, ids[:, :topk])
-    weights = chosen / chosen.sum(dim=1, keepdim=True)
+    logits = gating_output.to(torch.float64)
+    ids = ranked(logits)[1][:, :topk]
+    chosen = torch.softmax(logits, dim=1).gather(1, ids)
     scale = per_expert_scale.to(torch.float32).to(torch.float64)
-    return weights * scale[ids[:, :topk]], ids[:, :topk].to(torch.int32)
+    weights = chosen / chosen.sum(dim=1, keepdim=True) * scale[ids]
+    return weights, ids.to(torch.int32)
 
 
 def gemma4_routing_agreement(
@@ -89,10 +88,10 @@ def gemma4_routing_agreement(
     is infinite.
     """
     num_experts = gating_output.shape[1]
-    ranked = torch.topk(gating_output.to(torch.float32), min(topk + 1, num_experts), dim=1).values
-    is_clear = torch.isfinite(ranked[:, 0])
+    order, _ = ranked(gating_output.to(torch.float32))
+    is_clear = order[:, 0].isfinite()
     if topk < num_experts:
-        is_clear &= ranked[:, topk - 1] != ranked[:, topk]
+        is_clear &= order[:, topk - 1] != order[:, topk]
     logits = gating_output[is_clear]
     weights, ids = (output[is_clear] for output in outputs)
     plain_ids = torch.topk(logits, topk, dim=1).indices
@@ -104,11 +103,21 @@ def gemma4_routing_agreement(
     ours = nowhere.scatter(1, ids.to(torch.int64), weights)
     distance = torch.where(plain.isinf() & ours.isinf(), 0.0, (ours - plain).abs())
     limits = torch.finfo(gating_output.dtype)
-    far = (ranked[is_clear, :1] - logits.to(torch.float32)).clamp(max=-FARTHEST)
+    far = (order[is_clear, :1] - logits.to(torch.float32)).clamp(max=-FARTHEST)
     relative = 5 * limits.eps / 2 + (far + 16) * 2**-24
     absolute = (num_experts / topk + 2) * limits.smallest_normal * limits.eps
     bound = relative * torch.where(plain.isinf(), 0.0, plain.abs()) + absolute * scale.abs()
     return distance, bound
+
+
+def ranked(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits ``[T, E]`` and their experts in the contract's order: descending, stable, NaN first.
+
+    One NaN stands for all, and +0.0 for -0.0: torch.sort on CUDA (2.11.0) puts a NaN whose sign
+    bit is set last.
+    """
+    logits = torch.where(logits.isnan(), math.nan, logits + 0.0)
+    return torch.sort(logits, dim=1, descending=True, stable=True)
 
 
 def _exp_difference(values: Tensor, largest: Tensor) -> Tensor:
