@@ -77,7 +77,9 @@ class Selection:
     def arguments(self) -> list[str]:
         """The command line it came from."""
         words = {"row": self.row, "dtype": self.dtype, "kernel": self.kernel, "case": self.case}
-        return [part for word, names in words.items() for name in names for part in (f"--{word}", name)]
+        return [
+            part for word, names in words.items() for name in names for part in (f"--{word}", name)
+        ]
 
 
 def cases_of(matrix: Matrix) -> tuple[Case, ...]:

@@ -44,7 +44,9 @@ def require_within(
         return
     limits = bound if isinstance(bound, Tensor) else torch.full_like(distance, bound)
     story = f"{name} is too far from {of}"
-    raise Mismatch(_told(story, wrong, distance, distance, limits, explain, words=("off by", "at most")))
+    raise Mismatch(
+        _told(story, wrong, distance, distance, limits, explain, words=("off by", "at most"))
+    )
 
 
 def ulp_distance(actual: Tensor, truth: Tensor) -> Tensor:
@@ -79,5 +81,7 @@ def _told(
     for row, place in flat.nonzero()[:_PLACES].tolist():
         found = actual.reshape(len(flat), -1)[row, place].item()
         wanted = expected.reshape(len(flat), -1)[row, place].item()
-        lines.append(f"  place {place}: {words[0]} {found!r}, {words[1]} {wanted!r}; {explain(row)}")
+        lines.append(
+            f"  place {place}: {words[0]} {found!r}, {words[1]} {wanted!r}; {explain(row)}"
+        )
     return "\n".join(lines)

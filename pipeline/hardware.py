@@ -79,7 +79,9 @@ def _amd() -> list[Accelerator]:
 def _intel() -> list[Accelerator]:
     if not (command := shutil.which("xpu-smi")):
         return []
-    done = subprocess.run([command, "discovery", "-j"], capture_output=True, timeout=30, check=False)
+    done = subprocess.run(
+        [command, "discovery", "-j"], capture_output=True, timeout=30, check=False
+    )
     try:
         devices = json.loads(done.stdout)["device_list"]
         return [Accelerator(backend="xpu", name=device["device_name"]) for device in devices]

@@ -66,7 +66,9 @@ def discard(folder: Path, plan: Sequence[Planned]) -> None:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
-            message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file to replace"
+            message = (
+                f"{file}: {(error.strerror or str(error)).lower()}; expected a file to replace"
+            )
             raise ResultsError(message) from None
 
 

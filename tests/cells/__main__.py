@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(cells: Cells, check: Check) -> int:
     file = Path(__file__).with_name(f"test_{check}.py")
-    code = pytest.main([str(file), "--quiet", "--no-header", "--no-summary", "--tb=no"], plugins=[cells])
+    code = pytest.main(
+        [str(file), "--quiet", "--no-header", "--no-summary", "--tb=no"], plugins=[cells]
+    )
     if code == pytest.ExitCode.INTERRUPTED:
         return _INTERRUPTED
     return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} else int(code) + 64
