@@ -15,6 +15,7 @@ The environments are the toolchains in `pipeline/requirements/`, one each, which
 it; under ``nox --no-venv`` it is the Python that runs nox.
 """
 
+import itertools
 import sys
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline import matrix  # noqa: E402  (nox does not put this folder on the path)
 from pipeline.errors import USER_ERRORS, MatrixError  # noqa: E402
+from pipeline.schema import Check  # noqa: E402
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "none"
@@ -83,10 +85,10 @@ def _one_row(session: nox.Session, *, check: str, row: str) -> None:
     _cells(session, check, [row])
 
 
-for name, its_row in ROWS.items():
-    one_row = partial(_one_row, check="parity", row=name)
-    one_row.__doc__ = f"Prove the bits on {its_row.device}."  # type: ignore[attr-defined]
-    nox.session(one_row, name=f"parity({name})", default=False)
+for a_check, a_row in itertools.product(Check, ROWS):
+    one_row = partial(_one_row, check=a_check, row=a_row)
+    one_row.__doc__ = f"The same on {ROWS[a_row].device}."
+    nox.session(name=f"{a_check}({a_row})", default=False)(one_row)
 
 
 def _cells(session: nox.Session, check: str, rows: list[str]) -> None:

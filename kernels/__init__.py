@@ -1,4 +1,4 @@
-"""The kernels, a folder each: `kernel.py`, `reference.py`, `inputs.py`, and a `SPEC` of this shape."""
+"""The kernels, a folder each: `kernel.py`, `reference.py`, `inputs.py`, and a `SPEC`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -2,19 +2,19 @@
 
 The words, one meaning each:
 
-=========== ==========================================================================================
+=========== ========================================================================================
 row         one hardware entry of ``matrix.yaml``: its device, backend, toolchain and runner labels
 cell        one row at one dtype, ``h200-bf16``: what CI schedules
 case        one kernel, at one shape, in one cell: ``gemma4_routing-h200-bf16-E128-K8-T250000``
 check       a question asked of a case: parity, perf, codegen
 result      the record that a run leaves for one case and check
 verdict     what the report concludes for one case and check; every planned one gets exactly one
-baseline    a stored reference that a result is judged against: golden digest, timing, generated code
+baseline    a stored reference that results are judged against: golden digest, timing, codegen
 bless       to replace a baseline, on purpose, with a reason
 toolchain   the pinned set of packages of a row (torch, triton, numpy, ...)
 oracle      the fp64 truth
 reference   the bit-exact fp32 definition of the kernel
-=========== ==========================================================================================
+=========== ========================================================================================
 
 The walk of one cell, a file each, in this order::
 

@@ -1,6 +1,6 @@
-"""Comparisons of outputs, bit for bit and in units in the last place, and how a mismatch is told."""
+"""Comparisons of outputs, bit for bit or in units in the last place; how a mismatch is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -32,7 +32,8 @@ def require_bits(
     if not wrong.any():
         return
     distance = (actual.double() - expected.double()).abs().masked_fill(~wrong, 0)
-    raise Mismatch(_told(f"{name} is not that of {of}", wrong, distance, actual, expected, explain))
+    shown = {"found": actual, "expected": expected}
+    raise Mismatch(_told(f"{name} is not that of {of}", wrong, distance, shown, explain))
 
 
 def require_within(
@@ -43,10 +44,8 @@ def require_within(
     if not wrong.any():
         return
     limits = bound if isinstance(bound, Tensor) else torch.full_like(distance, bound)
-    story = f"{name} is too far from {of}"
-    raise Mismatch(
-        _told(story, wrong, distance, distance, limits, explain, words=("off by", "at most"))
-    )
+    shown = {"off by": distance, "at most": limits}
+    raise Mismatch(_told(f"{name} is too far from {of}", wrong, distance, shown, explain))
 
 
 def ulp_distance(actual: Tensor, truth: Tensor) -> Tensor:
@@ -65,10 +64,8 @@ def _told(
     story: str,
     wrong: Tensor,
     distance: Tensor,
-    actual: Tensor,
-    expected: Tensor,
+    shown: Mapping[str, Tensor],
     explain: Callable[[int], str],
-    words: tuple[str, str] = ("found", "expected"),
 ) -> str:
     """How many values differ, the worst, and the first places with what is around them."""
     flat = wrong.reshape(len(wrong), -1)
@@ -79,9 +76,9 @@ def _told(
         f"in {rows:,} of {len(flat):,} rows; the worst by {worst:.6g}"
     ]
     for row, place in flat.nonzero()[:_PLACES].tolist():
-        found = actual.reshape(len(flat), -1)[row, place].item()
-        wanted = expected.reshape(len(flat), -1)[row, place].item()
-        lines.append(
-            f"  place {place}: {words[0]} {found!r}, {words[1]} {wanted!r}; {explain(row)}"
+        values = ", ".join(
+            f"{word} {tensor.reshape(flat.shape)[row, place].item()!r}"
+            for word, tensor in shown.items()
         )
+        lines.append(f"  place {place}: {values}; {explain(row)}")
     return "\n".join(lines)

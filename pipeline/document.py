@@ -138,6 +138,7 @@ def _value(document: Document, node: yaml.Node, path: Path) -> Any:
         return _mapping(document, node, path)
     if isinstance(node, yaml.SequenceNode):
         return [_value(document, item, (*path, i)) for i, item in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)  # noqa: S101  (the third and last kind of node)
     return _scalar(document, node, path)
 
 

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pynvml
+
 from pipeline import cases, matrix
 from pipeline.errors import NotTheRowError, run_command
 from pipeline.schema import Matrix, Row
@@ -47,10 +49,6 @@ def accelerators() -> tuple[Accelerator, ...]:
 
 
 def _nvidia() -> list[Accelerator]:
-    try:
-        import pynvml
-    except ImportError:
-        return []
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

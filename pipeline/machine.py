@@ -1,11 +1,13 @@
 """This machine as torch sees it: whether it is the row it should be, and its fingerprint."""
 
+import hashlib
 import os
 import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import pynvml
 import torch
 
 from pipeline.errors import NotTheRowError
@@ -62,18 +64,12 @@ def _version(package: str) -> str | None:
 
 
 def _toolchain_hash(row: Row) -> str:
-    import hashlib
-
     file = ROOT / "pipeline" / "requirements" / f"{row.toolchain}.txt"
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _nvidia() -> dict[str, Any]:
     """Name, a hash of the UUID, driver, clocks in MHz, throttle reasons, temperature, ECC."""
-    import hashlib
-
-    import pynvml
-
     pynvml.nvmlInit()
     try:
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")

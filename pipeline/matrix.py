@@ -111,9 +111,9 @@ class _Reading:
             promises = _mapping(_mapping(kernel).get("dtypes"))
             promised.update(promises)
             for dtype in promises.keys() - set(listed):
-                path = ("kernels", name, "dtypes", dtype)
                 expected = f"one of the file's dtypes: {', '.join(listed)}"
-                self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
+                promise = ("kernels", name, "dtypes", dtype)
+                self.doc.blame(promise, found=f"dtype {dtype!r}", expected=expected)
             for i, shape in enumerate(_listed(_mapping(kernel).get("shapes"), keep=dict)):
                 for dtype in set(_listed(shape.get("dtypes"))) - promises.keys():
                     path = ("kernels", name, "shapes", i, "dtypes")
@@ -146,8 +146,8 @@ class _Reading:
             return
         cases = cases_of(matrix)
         for case_id in _repeated(cases):
-            path = ("kernels", case_id.partition("-")[0], "shapes")
-            self.doc.blame(path, found=f"case {case_id} twice", expected="each case once")
+            place = ("kernels", case_id.partition("-")[0], "shapes")
+            self.doc.blame(place, found=f"case {case_id} twice", expected="each case once")
         for i, skip in enumerate(matrix.skips):
             if not any(skip.covers(case.id, skip.check) for case in cases):
                 found, expected = repr(skip.cases), "ids of planned cases"

@@ -100,6 +100,10 @@ class Kernel(Block):
     seconds_per_case: Annotated[int, Field(gt=0, le=3600)]
     shapes: Annotated[list[Shape], Field(min_length=1)]
 
+    def promise(self, dtype: str) -> Promise:
+        """What it holds at `dtype`."""
+        return next(promise for name, promise in self.dtypes.items() if name == dtype)
+
 
 class Skip(Block):
     """Cases left out on purpose; past `until`, the matrix is refused until somebody decides."""

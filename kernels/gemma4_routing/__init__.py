@@ -2,10 +2,10 @@
 
 The contract of ``gemma4_routing(gating_output, topk, per_expert_scale)``:
 
-================ ===================================================================================
-gating_output    ``[T, E]`` fp32, fp16 or bf16; any row stride; a strided last axis is made contiguous
+================ ================================================================================
+gating_output    ``[T, E]`` fp32, fp16 or bf16; any row stride; a strided last axis is copied
 per_expert_scale ``[E]`` floating, same device; used as fp32
-topk             ``1 <= topk <= min(E, 32)``; ``1 <= E <= 1024``; ``T >= 0``; ``T * E`` may pass 2**31
+topk             ``1 <= topk <= min(E, 32)``; ``1 <= E <= 1024``; ``T >= 0``; any ``T * E``
 topk_weights     ``[T, topk]`` fp32: softmax over all experts, top k, divided by their sum, times
                  ``scale[id]``. The softmax over all cancels: it is the softmax over the chosen.
 topk_ids         ``[T, topk]`` int32, unique, in range whatever the input, by descending logit
@@ -15,7 +15,7 @@ NaN              above +inf, as in torch.topk; a row with a NaN or a +inf: NaN w
                  ids 0 to k - 1, NaN weights
 bad arguments    TypeError or ValueError naming the argument, what was found, what is allowed
 purity           inputs unchanged, nothing written beside the outputs, each row on its own
-================ ===================================================================================
+================ ================================================================================
 
 The bits: a sequence of correctly rounded fp32 operations (see `reference.py`), the same on a CPU,
 in Triton's interpreter and compiled; at most 6 units in the last place from the fp64 oracle.
@@ -25,12 +25,12 @@ kernel and of its reference (pull request 39083); callers of those change an imp
 """
 
 import torch
+from torch import Tensor
 
 from kernels import KernelSpec, Output
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
 from kernels.gemma4_routing.kernel import (
     _gemma4_routing_kernel,
-    gemma4_fused_routing_kernel_triton,
     gemma4_routing,
 )
 from kernels.gemma4_routing.reference import (
@@ -49,6 +49,15 @@ __all__ = [
 ]
 
 gemma4_routing_function_torch = gemma4_routing_reference
+
+
+def gemma4_fused_routing_kernel_triton(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor, num_warps: int = 1
+) -> tuple[Tensor, Tensor]:
+    """`gemma4_routing` by its name in vLLM; `num_warps` is accepted, the launch table decides."""
+    del num_warps
+    return gemma4_routing(gating_output, topk, per_expert_scale)
+
 
 SPEC = KernelSpec(
     launch=gemma4_routing,

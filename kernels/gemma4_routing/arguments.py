@@ -11,6 +11,7 @@ DEVICE_TYPES = ("cuda", "xpu")  # torch's word for AMD GPUs is cuda, too
 
 
 def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
+    """Raises TypeError or ValueError for inputs that the kernel does not take."""
     for name, value in (("gating_output", gating_output), ("per_expert_scale", per_expert_scale)):
         if not isinstance(value, Tensor):
             message = f"{name}: found {type(value).__name__}, expected a tensor"
@@ -57,6 +58,7 @@ def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:
 
 
 def check_out(out: tuple[Tensor, Tensor], shape: tuple[int, int], device: torch.device) -> None:
+    """Raises ValueError for outputs that are not ``shape`` fp32 and int32, contiguous, there."""
     for i, (tensor, dtype) in enumerate(zip(out, (torch.float32, torch.int32), strict=True)):
         found = (tuple(tensor.shape), tensor.dtype, tensor.device)
         if found != (shape, dtype, device) or not tensor.is_contiguous():

@@ -55,7 +55,7 @@ def gemma4_routing_reference(
 def gemma4_routing_oracle(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The truth, word for word in fp64: softmax over all experts, top k, divide by their sum, scale.
+    """The truth, word for word in fp64: softmax over all, top k, divide by their sum, scale.
 
     Takes and returns what the reference does, with weights in fp64.
     """
@@ -117,7 +117,8 @@ def ranked(logits: Tensor) -> tuple[Tensor, Tensor]:
     bit is set last.
     """
     logits = torch.where(logits.isnan(), math.nan, logits + 0.0)
-    return torch.sort(logits, dim=1, descending=True, stable=True)
+    values, experts = torch.sort(logits, dim=1, descending=True, stable=True)
+    return values, experts
 
 
 def _exp_difference(values: Tensor, largest: Tensor) -> Tensor:

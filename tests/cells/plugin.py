@@ -33,7 +33,7 @@ class Cells:
     source: Source
     folder: Path
     _outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    _seconds: Counter[str] = field(default_factory=Counter)
+    _seconds: dict[str, float] = field(default_factory=dict)
     _reporter: Any = None
 
     @pytest.hookimpl(trylast=True)
@@ -57,7 +57,7 @@ class Cells:
     @pytest.fixture
     def evidence(self, case: Case, request: pytest.FixtureRequest) -> Evidence:
         """Where a test leaves its numbers and digests."""
-        promise = self.matrix.kernels[case.kernel].dtypes[case.dtype]
+        promise = self.matrix.kernels[case.kernel].promise(case.dtype)
         evidence = Evidence(case=case, device=self.device, promise=promise)
         request.node.stash[_EVIDENCE] = evidence
         return evidence
@@ -112,7 +112,7 @@ class Cells:
         """A line for each case that is red, one for each cell that is done, a count meanwhile."""
         outcomes = self._outcomes.setdefault(case.cell, Counter())
         outcomes[outcome] += 1
-        self._seconds[case.cell] += seconds
+        self._seconds[case.cell] = self._seconds.get(case.cell, 0.0) + seconds
         done = sum(counter.total() for counter in self._outcomes.values())
         if self._reporter.isatty:
             self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}", erase=True)

@@ -1,8 +1,8 @@
 """Parity: does each kernel still give the right bits? A case's rows carry every distribution."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 
 import torch
@@ -126,10 +126,7 @@ def _ask_reference_and_oracle(launch: Launch, outputs: Outputs, evidence: Eviden
         truth = launch.spec.oracle(**launch.rows(rows))
         for i, output in enumerate(launch.spec.outputs):
             found = outputs[i][rows]
-
-            def explain(row: int, start: int = start) -> str:
-                return launch.explain(start + row)
-
+            explain = partial(_explain_nth, launch, range(start, launch.count))
             require_bits(output.name, found, expected[i], of="the reference", explain=explain)
             if not found.is_floating_point():
                 require_bits(output.name, found, truth[i], of="the oracle", explain=explain)
@@ -138,6 +135,11 @@ def _ask_reference_and_oracle(launch: Launch, outputs: Outputs, evidence: Eviden
             evidence.measured(max_ulp=distance.max().item())
             name, bound = f"{output.name} (in ulp)", evidence.promise.max_ulp
             require_within(name, distance, bound, of="the oracle", explain=explain)
+
+
+def _explain_nth(launch: Launch, rows: range, n: int) -> str:
+    """The n-th of some rows."""
+    return launch.explain(rows[n])
 
 
 def _ask_agreement(launch: Launch, outputs: Outputs) -> None:
@@ -156,7 +158,7 @@ def _ask_agreement(launch: Launch, outputs: Outputs) -> None:
 
 def _ask_rows_alone(launch: Launch, outputs: Outputs) -> None:
     """Sampled rows launched alone, and as a view with another row stride, give the same bits."""
-    if launch.count < 2:  # noqa: PLR2004  (one row is alone already)
+    if launch.count < 2:
         return
     number = _ALONE if launch.first == 0 else 1
     sampled = {launch.count * i // number for i in range(number)} | {launch.count - 1}
@@ -171,5 +173,5 @@ def _ask_rows_alone(launch: Launch, outputs: Outputs) -> None:
                 one,
                 batch[rows],
                 of="the same row in its batch",
-                explain=lambda row, numbers=numbers: launch.explain(numbers[row]),
+                explain=partial(_explain_nth, launch, numbers),
             )
