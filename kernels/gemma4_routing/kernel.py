@@ -13,10 +13,8 @@ contract: larger logit first, NaN above all, -0.0 equal to +0.0, the lower exper
 
 An fp16 or bf16 value as fp32 leaves its low 13 or 16 bits zero, which is room for the expert.
 Keys are unique: a round takes the maximum and strikes out just that key. The K winners decode to
-logits and ids, so only K values a row need exp, and nothing is gathered but the scales.
-
-Every fp32 operation of the weights is rounded on its own, in the order of `reference.py`, which
-defines them and explains the exponential.
+logits and ids, so only K values a row need exp, and nothing is gathered but the scales. Every fp32
+operation of the weights is rounded on its own, as `reference.py` defines and explains it.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -43,10 +41,7 @@ _P7, _P6, _P5, _P4, _P3, _P2, _P1, _P0 = map(tl.constexpr, reference.EXP_POLYNOM
 
 @triton.jit
 def _as_fp32(x):
-    """Floating-point values as fp32, exactly; bf16 by its bits, which are the upper half.
-
-    (The interpreter's own cast of bf16, Triton 3.6.0 and 3.7.1, gets denormals wrong.)
-    """
+    """Values as fp32, exactly. (The interpreter's cast of bf16 gets denormals wrong: 3.6, 3.7.1.)"""
     if x.dtype == tl.bfloat16:
         return (x.to(tl.int16, bitcast=True).to(tl.int32) << 16).to(tl.float32, bitcast=True)
     else:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +11,8 @@ from rich.table import Table
 
 from pipeline.report.summary import Report, ReportedCase
 
-_SHOWN = 20
+_SHOWN = 20  # failures told in full; report.json has them all
+_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 _COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst error", "time")
 
 
@@ -46,12 +48,11 @@ def print_report(report: Report, console: Console) -> None:
     for blocks, line in _cells(report):
         table.add_row(*map(escape, line), style="red" if blocks else None)
     console.print(table)
-    for case in report.blocking[:_SHOWN]:
-        console.print(f"\n[bold red]{case.verdict}[/] {escape(case.id)}", soft_wrap=True)
-        console.print(escape(case.reason), soft_wrap=True, highlight=False)
-        console.print(f"  reproduce: {escape(case.reproduce)}", soft_wrap=True, highlight=False)
-    if hidden := len(report.blocking) - _SHOWN:
-        console.print(f"\nand {hidden} more in report.json" if hidden > 0 else "")
+    for cases in _causes(report):
+        console.print(f"\n{_red(cases)}", style="red", **_PLAIN)
+        console.print(cases[0].reason, **_PLAIN)
+        console.print(f"reproduce: {_again(cases)}", **_PLAIN)
+    console.print(_hidden(report))
     style = "bold red" if report.blocks else "bold green"
     console.print(f"[{style}]{escape(conclusion(report))}[/]", soft_wrap=True, highlight=False)
 
@@ -61,12 +62,36 @@ def markdown(report: Report) -> str:
     head = [f"### {conclusion(report)}", "", f"| {' | '.join(_COLUMNS)} |", "| --- " * 7 + "|"]
     lines = [f"| {' | '.join(line)} |" for _, line in _cells(report)]
     red = [
-        f"- **{case.verdict}** `{case.id}`: {_inline(case.cause)}\n  `{case.reproduce}`"
-        for case in report.blocking[:_SHOWN]
+        f"- {_inline(_red(cases))}: {_inline(cases[0].cause)}\n  `{_again(cases)}`"
+        for cases in _causes(report)
     ]
-    hidden = len(report.blocking) - _SHOWN
-    more = [f"- and {hidden} more in report.json"] if hidden > 0 else []
-    return "\n".join([*head, *lines, "", *red, *more]) + "\n"
+    return "\n".join([*head, *lines, "", *red, _hidden(report)]).rstrip() + "\n"
+
+
+def _causes(report: Report) -> list[list[ReportedCase]]:
+    """The cases that block: those that did not report together, each of the others on its own."""
+    silent: dict[str, list[ReportedCase]] = {}
+    for case in report.blocking:
+        if case.verdict == "missing":
+            silent.setdefault(case.cause, []).append(case)
+    spoken = [[case] for case in report.blocking if case.verdict != "missing"]
+    return [*spoken[:_SHOWN], *silent.values()]
+
+
+def _red(cases: list[ReportedCase]) -> str:
+    """``missing gemma4_routing-cpu-fp32-E1-K1-T1 and 43 more``."""
+    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+    return f"{cases[0].verdict} {cases[0].id}{more}"
+
+
+def _again(cases: list[ReportedCase]) -> str:
+    """The command that runs these cases again."""
+    return cases[0].reproduce if len(cases) == 1 else f"nox -s {cases[0].check} -- --resume"
+
+
+def _hidden(report: Report) -> str:
+    spoken = sum(case.verdict != "missing" for case in report.blocking)
+    return f"and {spoken - _SHOWN} more in report.json\n" if spoken > _SHOWN else ""
 
 
 def _inline(text: str) -> str:
