@@ -22,7 +22,7 @@ def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
     def key(case: ReportedCase) -> tuple[str, str, str]:
         return case.check, case.cell, case.kernel
 
-    for (check, cell, kernel), group in groupby(sorted(report.cases, key=key), key=key):
+    for (check, cell, kernel), group in groupby(report.cases, key=key):
         cases = list(group)
         counts = Counter(case.verdict for case in cases)
         verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
