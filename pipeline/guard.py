@@ -32,7 +32,7 @@ class GuardedOutputs:
         self.tensors = tuple(tensors)
 
     def check(self) -> None:
-        """Raises Mismatch where a guard zone was written to."""
+        """Raises Mismatch where a guard zone was written to, or a row of no output was."""
         for output, buffer in zip(self.outputs, self.buffers, strict=True):
             for side, zone in (("before", buffer[:_ZONE]), ("after", buffer[-_ZONE:])):
                 stray = (zone != _POISON).nonzero()[:, 0]
@@ -43,3 +43,21 @@ class GuardedOutputs:
                         f"output, the nearest at {place:+} from its edge; expected none"
                     )
                     raise Mismatch(message)
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        """Rows that are poison in all outputs: one value may be so by chance, a row is not."""
+        untouched: Tensor | None = None
+        for tensor, buffer in zip(self.tensors, self.buffers, strict=True):
+            if not tensor.numel():
+                return
+            inside = buffer[_ZONE:-_ZONE].view(len(tensor), -1)
+            poisoned = (inside == _POISON).all(dim=1)
+            untouched = poisoned if untouched is None else untouched & poisoned
+        if untouched is not None and untouched.any():
+            rows = untouched.nonzero()[:, 0]
+            message = (
+                f"guard: found {len(rows):,} of {len(untouched):,} rows that no store reached, "
+                f"the first is row {rows[0].item():,}; expected none"
+            )
+            raise Mismatch(message)
