@@ -23,8 +23,8 @@ class Output:
 class InputRows:
     """Which rows of a case's endless input to make, where, and of what.
 
-    `seed` is 64 bits; `shape` gives a size to each axis but T; rows `first` to `first + count`
-    are made on `device`, the same bits on every machine.
+    `seed` is 64 bits; `shape` gives a size to each axis, T being the case's own; rows `first` to
+    `first + count` are made on `device`, the same bits on every machine.
     """
 
     seed: int

@@ -21,7 +21,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the cases of one check on the row that this machine is."""
-    parser = argparse.ArgumentParser(prog="nox -s parity --", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.cells", description=__doc__)
     parser.add_argument("check", type=Check, choices=list(Check), help="the question to ask")
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     cases.Selection.add_options(parser.add_argument)
@@ -40,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.resume:
         judged = verdict.judge(plan, options.results, state)
         plan = tuple(one.planned for one in judged if one.record is None)
-    results.discard(options.results, plan)
     cells = Cells(
         plan=plan,
         matrix=the_matrix,
@@ -49,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source=state,
         folder=options.results,
     )
+    results.discard(options.results, plan)
     return _run(cells, options.check) if plan else 0
 
 
@@ -57,7 +57,7 @@ def _run(cells: Cells, check: Check) -> int:
     code = pytest.main(
         [str(file), "--quiet", "--no-header", "--no-summary", "--tb=no"], plugins=[cells]
     )
-    if code == pytest.ExitCode.INTERRUPTED:
+    if code == pytest.ExitCode.INTERRUPTED and cells.is_collected:
         return _INTERRUPTED
     return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} else int(code) + 64
 

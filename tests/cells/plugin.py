@@ -32,6 +32,7 @@ class Cells:
     machine: dict[str, Any]
     source: Source
     folder: Path
+    is_collected: bool = True
     _outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _reporter: Any = None
@@ -71,7 +72,7 @@ class Cells:
         if report.when == "call" or report.failed:
             case: Case = item.callspec.params["case"]  # type: ignore[assignment]
             planned = next(planned for planned in self.plan if planned.case == case)
-            outcome, reason = _outcome_of(call)
+            outcome, reason = _outcome_of(call, item.path)
             record = self._record(planned, item.stash.get(_EVIDENCE, None), outcome, reason)
             record = record.model_copy(update={"seconds": call.duration})
             results.write(self.folder, planned, record)
@@ -102,6 +103,7 @@ class Cells:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tells why a check's file could not be collected: no case of it will have a record."""
         if report.failed:
+            self.is_collected = False
             self._reporter.write_line(report.longreprtext)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
@@ -115,18 +117,19 @@ class Cells:
         self._seconds[case.cell] = self._seconds.get(case.cell, 0.0) + seconds
         done = sum(counter.total() for counter in self._outcomes.values())
         if self._reporter.isatty:
-            self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}", erase=True)
+            self._reporter.rewrite("", erase=True)
         if outcome != "pass":
-            self._reporter.write_line(f"\r{outcome}  {case.id}  ({seconds:.1f} s)")
+            self._reporter.write_line(f"{outcome}  {case.id}  ({seconds:.1f} s)")
         planned = sum(one.case.cell == case.cell for one in self.plan)
         if outcomes.total() == planned:
             counts = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-            line = f"{case.cell}: {counts} in {self._seconds[case.cell]:.1f} s"
-            self._reporter.rewrite(f"{line}\n", erase=self._reporter.isatty)
+            self._reporter.write_line(f"{case.cell}: {counts} in {self._seconds[case.cell]:.1f} s")
+        elif self._reporter.isatty:
+            self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}")
 
 
-def _outcome_of(call: pytest.CallInfo[None]) -> tuple[Outcome, str]:
-    """What became of a test, and why."""
+def _outcome_of(call: pytest.CallInfo[None], file: Path) -> tuple[Outcome, str]:
+    """What became of a test, and why; errors with their way from the check's `file` on."""
     if call.excinfo is None:
         return "pass", ""
     if isinstance(call.excinfo.value, Mismatch):
@@ -134,4 +137,5 @@ def _outcome_of(call: pytest.CallInfo[None]) -> tuple[Outcome, str]:
     message = call.excinfo.exconly(tryshort=True)
     if call.excinfo.errisinstance(pytest.fail.Exception) and _TIMEOUT in message:
         return "timeout", message.strip()
-    return "error", f"{message}\n{call.excinfo.getrepr(style='short')}"
+    way = call.excinfo.getrepr(style="short", tbfilter=lambda info: info.traceback.cut(file))
+    return "error", f"{message}\n{way}"

@@ -1,0 +1,31 @@
+"""Form: does a kernel give the outputs that its SPEC announces? Their bits are parity's."""
+
+from importlib import import_module
+
+import torch
+
+from kernels import InputRows, KernelSpec
+from pipeline.cases import Case
+from pipeline.compare import Mismatch
+from pipeline.schema import DTYPES
+from tests.cells.evidence import Evidence
+
+
+def test_form(case: Case, evidence: Evidence) -> None:
+    """One output for each announced one, of its dtype and shape."""
+    spec: KernelSpec = import_module(f"kernels.{case.kernel}").SPEC
+    shape = dict(case.shape)
+    rows = InputRows(
+        seed=evidence.seed,
+        shape=shape,
+        dtype=getattr(torch, DTYPES[case.dtype]),
+        device=evidence.device,
+        first=0,
+        count=shape["T"],
+    )
+    outputs = spec.launch(**spec.make_inputs(rows))
+    evidence.measured(outputs=len(outputs))
+    found = [(output.dtype, tuple(output.shape)) for output in outputs]
+    wanted = [(one.dtype, tuple(shape[axis] for axis in one.axes)) for one in spec.outputs]
+    if found != wanted:
+        raise Mismatch(f"form: found {found}, expected {wanted}")

@@ -1,0 +1,112 @@
+"""A copy of the repository, to add to and to run the users' commands in."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+ADDED = Path(__file__).parent
+# The tracked files that the sessions need.
+_PARTS = (
+    "noxfile.py",
+    "matrix.yaml",
+    "pyproject.toml",
+    "kernels",
+    "pipeline",
+    "tests/__init__.py",
+    "tests/cells",
+)
+_TOY = """\
+  toy:
+    dtypes:
+      fp32: {max_ulp: 0.5}
+      bf16: {max_ulp: 0.5}
+    seconds_per_case: 20
+    shapes:
+      - axes: {T: [0, 1, 40], N: [1, 33]}
+"""
+
+
+def copy(original: Path, place: Path) -> None:
+    """Copies a file, or a folder without what Python compiled there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if original.is_dir():
+        shutil.copytree(original, place, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(original, place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """The copy at `root`; every command is a process of its own."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: Path) -> "Tree":
+        """A fresh copy at `root`."""
+        for part in _PARTS:
+            copy(ROOT / part, root / part)
+        return cls(root=root)
+
+    def insert(self, file: str, *, after: str, text: str) -> None:
+        """Writes `text` behind the one place where `after` stands."""
+        self.replace(file, after, after + text)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Writes `new` in place of the one `old`."""
+        content = (self.root / file).read_text()
+        assert content.count(old) == 1, f"{file}: {old!r} stands there {content.count(old)} times"
+        (self.root / file).write_text(content.replace(old, new))
+
+    def add_toy(self) -> None:
+        """Adds the toy kernel: a folder and a block."""
+        copy(ADDED / "toy", self.root / "kernels" / "toy")
+        self.insert("matrix.yaml", after="\nkernels:\n", text=_TOY)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``python -m`` with these arguments, there, on a machine that shows no GPU."""
+        variables = {"TRITON_INTERPRET": "1", "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
+        environment = {**os.environ, **variables, "CUDA_VISIBLE_DEVICES": ""}
+        environment.pop("FORCE_COLOR", None)
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def cells(self, *arguments: str) -> None:
+        """Runs cells of the cpu row; what they found is the report's to say."""
+        done = self.python("tests.cells", *arguments, "--on", "cpu")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def report(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Judges what is recorded there."""
+        return self.python("pipeline.report", *arguments)
+
+    def cases(self) -> list[dict[str, Any]]:
+        """The cases of the last report."""
+        cases: list[dict[str, Any]]
+        cases = json.loads((self.root / "results" / "report.json").read_text())["cases"]
+        return cases
+
+    def verdicts(self) -> dict[str, str]:
+        """The verdicts of the last report, by case."""
+        return {case["id"]: case["verdict"] for case in self.cases()}
+
+    def sessions(self) -> dict[str, str]:
+        """The sessions that nox lists, with what it says of each."""
+        done = self.python("nox", "-l")
+        assert done.returncode == 0, done.stderr
+        lines = [line[2:] for line in done.stdout.splitlines() if " -> " in line]
+        return dict(line.split(" -> ", 1) for line in lines)
