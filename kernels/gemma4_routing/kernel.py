@@ -41,7 +41,7 @@ _P7, _P6, _P5, _P4, _P3, _P2, _P1, _P0 = map(tl.constexpr, reference.EXP_POLYNOM
 
 @triton.jit
 def _as_fp32(x):
-    """Values as fp32, exactly. (The interpreter's cast of bf16 gets denormals wrong: 3.6, 3.7.1.)"""
+    """Values as fp32; bf16 by its bits, since the interpreter's cast (3.6, 3.7) loses denormals."""
     if x.dtype == tl.bfloat16:
         return (x.to(tl.int16, bitcast=True).to(tl.int32) << 16).to(tl.float32, bitcast=True)
     else:
