@@ -86,7 +86,10 @@ def _red(cases: list[ReportedCase]) -> str:
 
 def _again(cases: list[ReportedCase]) -> str:
     """The command that runs these cases again."""
-    return cases[0].reproduce if len(cases) == 1 else f"nox -s {cases[0].check} -- --resume"
+    if len(cases) == 1:
+        return cases[0].reproduce
+    rows = " ".join(f"--row {row}" for row in dict.fromkeys(case.row for case in cases))
+    return f"nox -s {cases[0].check} -- --resume {rows}"
 
 
 def _hidden(report: Report) -> str:

@@ -1,0 +1,151 @@
+"""The GPU rows that CI plans: their JSON, their bounds, and the mistakes that end with 2."""
+
+import datetime
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pipeline import cases, matrix, schedule
+from pipeline.errors import run_command
+from pipeline.matrix import ROOT
+from pipeline.schema import Check, Kernel, Matrix, Promise, Row, Shape, Skip
+
+Load = Callable[[Matrix], None]
+
+
+def _row(backend: str, device: str) -> Row:
+    values = {"arch": "sm_1", "memory_gb": 16, "toolchain": "cpu", "runner": ["own", device]}
+    return Row.model_validate({"backend": backend, "device": device, **values})
+
+
+def _plan(rows: dict[str, Row], *skipped: str) -> Matrix:
+    """Two cases a row, of 100 seconds each."""
+    shapes = [Shape.model_validate({"axes": {"T": [1, 2]}})]
+    kernel = Kernel(dtypes={"fp32": Promise(max_ulp=1)}, seconds_per_case=100, shapes=shapes)
+    until = datetime.date(2999, 1, 1)
+    skips = [Skip(cases=ids, check=Check.PARITY, reason="why", until=until) for ids in skipped]
+    return Matrix(dtypes=["fp32"], rows=rows, kernels={"toy": kernel}, skips=skips)
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Puts a matrix in the place of matrix.yaml."""
+    return lambda plan: monkeypatch.setattr(matrix, "load", lambda: plan)
+
+
+def _run(*arguments: str) -> int:
+    return run_command(lambda: schedule.main(arguments))
+
+
+THREE = {
+    "host": _row("interpreter", "cpu"),
+    "big": _row("cuda", "Big"),
+    "red": _row("hip", "Red"),
+}
+
+
+def test_the_json_is_one_line_of_the_gpu_rows(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Name, labels, minutes: 30 to install, and 200 seconds of cases as whole ones."""
+    load(_plan(THREE))
+    assert _run() == 0
+    assert capsys.readouterr().out == (
+        '[{"name": "big", "runner": ["own", "Big"], "minutes": 34}, '
+        '{"name": "red", "runner": ["own", "Red"], "minutes": 34}]\n'
+    )
+
+
+def test_named_rows_are_planned_in_the_order_of_the_matrix(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However the command line orders them."""
+    load(_plan({**THREE, "late": _row("xpu", "Late")}))
+    assert _run("--row", "late", "--row", "big") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in printed] == ["big", "late"]
+
+
+def test_skipped_cases_take_no_minutes_and_a_row_of_them_alone_no_runner(load: Load) -> None:
+    """A runner that is known to be away is not waited for."""
+    load(_plan(THREE, "toy-big-fp32-T1", "toy-red-*"))
+    assert schedule.schedule(cases.Selection()) == [
+        {"name": "big", "runner": ["own", "Big"], "minutes": 32}
+    ]
+
+
+EMPTY = "found no GPU row with a case to run, expected at least one"
+MEND = "add a row whose backend is not interpreter, or name another"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "skipped", "message"),
+    [
+        pytest.param((), ("toy-big-*", "toy-red-*"), f"matrix.yaml: {EMPTY}; {MEND}", id="all"),
+        pytest.param(("--row=host",), (), f"matrix.yaml --row host: {EMPTY}; {MEND}", id="host"),
+        pytest.param(
+            ("--row=reb",),
+            (),
+            "--row: found 'reb', expected a row of matrix.yaml; did you mean 'red'?",
+            id="unknown",
+        ),
+        pytest.param(
+            ("--row=--help",),
+            (),
+            "--row: found '--help', expected a row of matrix.yaml; known: big, host, red",
+            id="option",
+        ),
+    ],
+)
+def test_no_row_to_plan_ends_with_2_and_says_why(
+    load: Load,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    skipped: tuple[str, ...],
+    message: str,
+) -> None:
+    """GitHub would refuse the empty matrix, and say nothing of the rows."""
+    load(_plan(THREE, *skipped))
+    assert _run(*arguments) == 2
+    assert capsys.readouterr() == ("", f"{message}\n")
+
+
+def test_256_rows_are_planned_and_257_end_with_2(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bound is on the rows that are planned: a row without cases does not count."""
+    rows = {f"row{number}": _row("cuda", "Big") for number in range(257)}
+    load(_plan(rows, "toy-row7-*"))
+    assert len(schedule.schedule(cases.Selection())) == 256
+    load(_plan(rows))
+    assert _run() == 2
+    assert capsys.readouterr() == (
+        "",
+        "matrix.yaml: found 257 GPU rows, expected at most 256, "
+        "all that GitHub takes at once; name some of them with --row\n",
+    )
+
+
+def test_every_gpu_row_of_the_matrix_is_planned_with_its_own_labels() -> None:
+    """The project's own matrix, every backend that is no interpreter."""
+    plan = matrix.load()
+    with_cases = {planned.case.row for planned in cases.plan(plan) if not planned.skip}
+    gpus = {name for name, row in plan.rows.items() if row.backend in {"cuda", "hip", "xpu"}}
+    planned = {entry["name"]: entry["runner"] for entry in schedule.schedule(cases.Selection())}
+    assert planned == {name: plan.rows[name].runner for name in gpus & with_cases}
+
+
+def test_planning_imports_neither_torch_nor_triton() -> None:
+    """Of a process that printed the plan: a blink on a machine that has neither."""
+    code = (
+        "import sys; from pipeline import schedule; schedule.main([]); "
+        "print(sorted({'torch', 'triton'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
+    assert json.loads(done.stdout)
