@@ -1,12 +1,10 @@
 # /// script
 # dependencies = [
-#     "nox>=2026.10.20",
-#     "filelock>=3",
+#     "nox>=2026.10.20",  # brings virtualenv and filelock
 #     "nvidia-ml-py>=13",
 #     "pydantic>=2.12",
 #     "pyyaml>=6",
 #     "rich>=14",
-#     "virtualenv>=20",
 # ]
 # ///
 """The project's sessions: a table of contents for `pipeline` and `tests`.
