@@ -70,7 +70,7 @@ def _told(
     """How many values differ, the worst, and the first places with what is around them."""
     flat = wrong.reshape(len(wrong), -1)
     rows = int(flat.any(dim=1).sum())
-    worst = torch.nan_to_num(distance[wrong].double(), nan=torch.inf).max().item()
+    worst = torch.nan_to_num(distance[wrong].double(), nan=torch.inf, posinf=torch.inf).max().item()
     lines = [
         f"{story}: {int(flat.sum()):,} of {flat.numel():,} values differ, "
         f"in {rows:,} of {len(flat):,} rows; the worst by {worst:.6g}"
