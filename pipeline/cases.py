@@ -123,7 +123,9 @@ def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
     words = {"row": selection.row, "dtype": selection.dtype, "kernel": selection.kernel}
     for word, names in {**words, "case": selection.case}.items():
         known = sorted({case.id if word == "case" else getattr(case, word) for case in cases})
-        for name in set(names) - set(known):
+        for name in names:
+            if name in known:
+                continue
             close = did_you_mean(name, known) or f"known: {', '.join(known[:12])}"
             message = f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}"
             raise UsageError(message)

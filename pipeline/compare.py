@@ -28,6 +28,10 @@ def require_bits(
 
     `of` says what was expected ("the reference"), `explain` tells about one row.
     """
+    found, wanted = (f"{tuple(t.shape)} {t.dtype}" for t in (actual, expected))
+    if found != wanted:
+        message = f"{name} is not that of {of}: found {found}, expected {wanted}"
+        raise Mismatch(message)
     wrong = bits_of(actual) != bits_of(expected)
     if not wrong.any():
         return

@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 from pipeline.errors import Fault, MatrixError
 
@@ -22,17 +23,20 @@ _MAX_DEPTH = 16
 _STANDARD = "tag:yaml.org,2002:"
 _KINDS = ("map", "seq", "str", "null", "bool", "int", "float", "timestamp", "merge", "value")
 _TAGS = frozenset(_STANDARD + kind for kind in _KINDS)
-_INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
-_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*\.[0-9]*([eE][-+][0-9]+)?")
+_INT = re.compile(r"[-+]?(0|[1-9](_?[0-9]){0,17})")
+_FLOAT = re.compile(r"[-+]?[0-9](_?[0-9])*\.[0-9]*([eE][-+][0-9]+)?")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SHOWN = 60
 
 
 @dataclass(kw_only=True)
 class Document:
-    """The values of a YAML file; `places` and `texts` say where each one stands and how."""
+    """The values of a YAML file; `places`, `keys` and `texts` say where each stands and how."""
 
     name: str
     data: Any = None
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     texts: dict[Path, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
@@ -42,25 +46,26 @@ class Document:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
-    def blame(self, path: Path, *, found: str, expected: str, mend: str = "") -> None:
-        """Notes a fault at `path`."""
-        line, column = self.place(path)
-        self.faults.append(
-            Fault(
-                line=line,
-                column=column,
-                path=dotted(path),
-                found=found,
-                expected=expected,
-                mend=mend,
-            )
-        )
+    def blame(self, path: Path, *, at: tuple[int, int] | None = None, **words: str) -> None:
+        """Notes a fault at `path`, or at another place: `found`, `expected`, perhaps `mend`."""
+        line, column = at or self.place(path)
+        self.faults.append(Fault(line=line, column=column, path=dotted(path), **words))
 
 
 def dotted(path: Path) -> str:
     """``('kernels', 'k', 'shapes', 0)`` as ``kernels.k.shapes[0]``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if _NAME.fullmatch(part) else f"[{quoted(part)}]"
     return text.removeprefix(".")
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, on one line, and cut where it is long."""
+    return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}...")
 
 
 def read(file: FilePath) -> Document:
@@ -79,32 +84,44 @@ def _text(document: Document, file: FilePath) -> str | None:
         if (size := file.stat().st_size) > _MAX_BYTES:
             document.blame((), found=f"{size:,} bytes", expected=f"at most {_MAX_BYTES:,}")
             return None
-        return file.read_bytes().decode("utf-8")
+        content = file.read_bytes()
+        return content.decode("utf-8")
     except OSError as error:
         found = (error.strerror or "an unreadable file").lower()
         document.blame((), found=found, expected="a readable file")
     except UnicodeDecodeError as error:
-        document.blame((), found=f"byte {error.start} that is no UTF-8", expected="UTF-8 text")
+        at = _end_of(content[: error.start].decode("utf-8"))
+        found = f"byte 0x{content[error.start]:02x}, which is no UTF-8"
+        document.blame((), at=at, found=found, expected="UTF-8 text")
     return None
 
 
 def _compose(document: Document, text: str) -> yaml.Node | None:
     """The root node, or None after blaming; the first pass keeps the second one bounded."""
     try:
-        for event in _bounded(document, yaml.parse(text, Loader=yaml.SafeLoader)):
+        loader = yaml.SafeLoader(text)
+    except ReaderError as error:
+        at = _end_of(text[: error.position])
+        document.blame(
+            (), at=at, found=f"character {chr(error.character)!r}", expected="plain text"
+        )
+        return None
+    try:
+        for event in _bounded(document, iter(loader.get_event, None)):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                _blame_mark(document, event.start_mark, "an anchor or alias", "values in full")
+                at, found = _place(event.start_mark), "an anchor or alias"
+                document.blame((), at=at, found=found, expected="values in full")
         if document.faults:
             return None
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        at = _place(error.problem_mark or error.context_mark)
         problem = " ".join(filter(None, (error.context, error.problem)))
-        _blame_mark(document, mark, f"text that is no YAML ({problem})", "YAML")
+        document.blame((), at=at, found=f"text that is no YAML ({problem})", expected="YAML")
         return None
-    except yaml.YAMLError as error:
-        problem = str(error).splitlines()[0]
-        document.blame((), found=f"text that is no YAML ({problem})", expected="YAML")
+    except (ValueError, OverflowError):
+        at, found = _place(loader.get_mark()), "an escape of no character"
+        document.blame((), at=at, found=found, expected="one up to \\U0010FFFF")
         return None
     if root is None:
         document.blame((), found="an empty file", expected="rows, dtypes and kernels")
@@ -117,22 +134,25 @@ def _bounded(document: Document, events: Iterator[Any]) -> Iterator[Any]:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            found, expected = "deeper nesting", f"at most {_MAX_DEPTH} levels"
-            _blame_mark(document, event.start_mark, found, expected)
+            at, expected = _place(event.start_mark), f"at most {_MAX_DEPTH} levels"
+            document.blame((), at=at, found="deeper nesting", expected=expected)
             return
         yield event
 
 
-def _blame_mark(document: Document, mark: Any, found: str, expected: str) -> None:
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    fault = Fault(line=line, column=column, path="", found=found, expected=expected)
-    document.faults.append(fault)
+def _place(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _value(document: Document, node: yaml.Node, path: Path) -> Any:
-    document.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+    document.places.setdefault(path, _place(node.start_mark))
     if node.tag not in _TAGS:
-        document.blame(path, found=f"tag {node.tag!r}", expected="plain values without tags")
+        found = f"tag {quoted(node.tag)}"
+        document.blame(path, found=found, expected="plain values without tags")
         return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(document, node, path)
@@ -145,25 +165,26 @@ def _value(document: Document, node: yaml.Node, path: Path) -> Any:
 def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        mark, key = key_node.start_mark, key_node.value
+        at, key = _place(key_node.start_mark), key_node.value
         if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != f"{_STANDARD}str":
-            shown = repr(key) if isinstance(key, str) else "a collection"
-            _blame_mark(document, mark, f"key {shown}", "a key that is text")
+            found = f"key {quoted(key)}" if isinstance(key, str) else "a collection as a key"
+            document.blame(path, at=at, found=found, expected="a key that is text")
             continue
+        its_path = (*path, key)
         if key in values:
-            first = document.places[(*path, key)][0]
-            found = f"key {dotted((*path, key))!r} again"
-            _blame_mark(document, mark, found, f"each key once (first on line {first})")
+            mend = f"keep one, the first is on line {document.keys[its_path][0]}"
+            found, expected = "the key again", "each key once"
+            document.blame(its_path, at=at, found=found, expected=expected, mend=mend)
             continue
-        document.places[(*path, key)] = (mark.line + 1, mark.column + 1)
-        values[key] = _value(document, value_node, (*path, key))
+        document.keys[its_path] = document.places[its_path] = at
+        values[key] = _value(document, value_node, its_path)
     return values
 
 
 def _scalar(document: Document, node: yaml.ScalarNode, path: Path) -> Any:
     text, kind = node.value, node.tag.removeprefix(_STANDARD)
     document.texts[path] = text
-    document.places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    document.places[path] = _place(node.start_mark)
     if kind == "str":
         return text
     if kind == "null":
@@ -176,8 +197,8 @@ def _scalar(document: Document, node: yaml.ScalarNode, path: Path) -> Any:
         return float(text)
     if kind == "timestamp":
         return _date(document, text, path)
-    found = f"{text!r}, which YAML 1.1 reads as {kind}"
-    mend = f"write {text!r} in quotes if it is text"
+    found = f"{quoted(text)}, which YAML 1.1 reads as {kind}"
+    mend = f"write {quoted(text)} in quotes if it is text"
     document.blame(path, found=found, expected="a plain value", mend=mend)
     return text
 
@@ -186,5 +207,5 @@ def _date(document: Document, text: str, path: Path) -> datetime.date | str:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        document.blame(path, found=repr(text), expected="a date, YYYY-MM-DD")
+        document.blame(path, found=quoted(text), expected="a date, YYYY-MM-DD")
         return text

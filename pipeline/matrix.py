@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from pydantic import ValidationError
 from pipeline import document
 from pipeline.cases import Case, cases_of
 from pipeline.errors import MatrixError, did_you_mean
-from pipeline.schema import MODELS, Matrix
+from pipeline.schema import DTYPES, MODELS, Matrix
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "matrix.yaml"
+
+_MAX_SHAPES = 10_000
+_POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def load(file: Path = FILE, *, today: datetime.date | None = None) -> Matrix:
@@ -52,26 +57,35 @@ class _Reading:
         except ValidationError as error:
             blamed = {(fault.line, fault.path) for fault in self.doc.faults}
             for detail in error.errors(include_url=False):
-                path = tuple(part for part in detail["loc"] if part != "[key]")
+                path = detail["loc"]
                 if (self.doc.place(path)[0], document.dotted(path)) not in blamed:
                     self._blame_value(path, detail)
             return None
 
     def _blame_value(self, path: document.Path, detail: Any) -> None:
         """Says one fault that pydantic found in the words of the file."""
-        last = str(path[-1]) if path else ""
-        if detail["type"] == "missing":
+        last, kind = str(path[-1]) if path else "", detail["type"]
+        if kind == "missing":
             self.doc.blame(path, found="nothing", expected=f"a value for {last!r}")
-        elif detail["type"] == "extra_forbidden":
+        elif kind == "extra_forbidden":
             model = MODELS[tuple("*" if i % 2 else str(p) for i, p in enumerate(path[:-1]))]
             known = list(model.model_fields)
             expected, mend = f"one of {', '.join(known)}", did_you_mean(last, known)
-            self.doc.blame(path, found=f"unknown key {last!r}", expected=expected, mend=mend)
+            self._blame_key(path, found="unknown key", expected=expected, mend=mend)
+        elif last == "[key]":
+            mend = _mend(detail, str(path[-2]))
+            self._blame_key(path[:-1], found="key", expected=_wanted(detail), mend=mend)
         else:
-            is_key = "[key]" in detail["loc"]
-            text = last if is_key else self.doc.texts.get(path, "")
-            found = f"key {last!r}" if is_key else _shown(detail["input"], text)
+            if path not in self.doc.places:  # a size that stands without a list
+                path = path[:-1]
+            text = self.doc.texts.get(path, "")
+            found = _shown(detail["input"], text)
             self.doc.blame(path, found=found, expected=_wanted(detail), mend=_mend(detail, text))
+
+    def _blame_key(self, path: document.Path, *, found: str, expected: str, mend: str) -> None:
+        found = f"{found} {document.quoted(str(path[-1]))}"
+        at = self.doc.keys[path]
+        self.doc.blame(path, at=at, found=found, expected=expected, mend=mend)
 
     @cached_property
     def _kernels(self) -> dict[str, Any]:
@@ -79,6 +93,8 @@ class _Reading:
 
     def _blame_folders(self) -> None:
         """Kernels without a folder, and folders without a kernel."""
+        if not self._kernels:
+            return
         kernels = self.root / "kernels"
         folders = {init.parent.name for init in kernels.glob("*/__init__.py")}
         for name in self._kernels.keys() - folders:
@@ -105,27 +121,29 @@ class _Reading:
 
     def _blame_dtypes(self) -> None:
         """Dtypes promised but not listed, listed but not promised, tried but not promised."""
-        listed = _listed(_mapping(self.doc.data).get("dtypes"))
+        listed = dict(_listed(_mapping(self.doc.data).get("dtypes")))
         promised: set[Any] = set()
         for name, kernel in self._kernels.items():
             promises = _mapping(_mapping(kernel).get("dtypes"))
             promised.update(promises)
-            for dtype in promises.keys() - set(listed):
-                expected = f"one of the file's dtypes: {', '.join(listed)}"
+            for dtype in (promises.keys() & DTYPES.keys()) - set(listed.values()):
+                expected = f"one of the file's dtypes: {', '.join(listed.values())}"
                 promise = ("kernels", name, "dtypes", dtype)
-                self.doc.blame(promise, found=f"dtype {dtype!r}", expected=expected)
-            for i, shape in enumerate(_listed(_mapping(kernel).get("shapes"), keep=dict)):
-                for dtype in set(_listed(shape.get("dtypes"))) - promises.keys():
-                    path = ("kernels", name, "shapes", i, "dtypes")
-                    expected = f"one that {name} promises: {', '.join(promises)}"
-                    self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
-        for i, dtype in enumerate(listed):
-            if dtype not in promised:
+                at = self.doc.keys[promise]
+                self.doc.blame(promise, at=at, found=f"dtype {dtype!r}", expected=expected)
+            for i, shape in _listed(_mapping(kernel).get("shapes"), keep=dict):
+                for j, dtype in _listed(shape.get("dtypes")):
+                    if dtype in DTYPES and dtype not in promises:
+                        path = ("kernels", name, "shapes", i, "dtypes", j)
+                        expected = f"one that {name} promises: {', '.join(promises)}"
+                        self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
+        for i, dtype in listed.items():
+            if dtype in DTYPES and dtype not in promised:
                 expected = "a kernel that promises it"
                 self.doc.blame(("dtypes", i), found=f"dtype {dtype!r}", expected=expected)
 
     def _blame_expired_skips(self) -> None:
-        for i, skip in enumerate(_listed(_mapping(self.doc.data).get("skips"), keep=dict)):
+        for i, skip in _listed(_mapping(self.doc.data).get("skips"), keep=dict):
             until = skip.get("until")
             if isinstance(until, datetime.date) and until < self.today:
                 found = f"a skip that expired on {until}"
@@ -136,6 +154,10 @@ class _Reading:
     def _blame_cases(self, matrix: Matrix) -> None:
         """Shapes without tokens or of other axes, cases planned twice, skips of no case."""
         for name, kernel in matrix.kernels.items():
+            count = sum(prod(map(len, shape.axes.values())) for shape in kernel.shapes)
+            if count > _MAX_SHAPES:
+                found, expected = f"{count:,} shapes", f"at most {_MAX_SHAPES:,}"
+                self.doc.blame(("kernels", name, "shapes"), found=found, expected=expected)
             axes = set(kernel.shapes[0].axes) | {"T"}
             for i, shape in enumerate(kernel.shapes):
                 if set(shape.axes) != axes:
@@ -145,20 +167,25 @@ class _Reading:
         if self.doc.faults:
             return
         cases = cases_of(matrix)
-        for case_id in _repeated(cases):
-            place = ("kernels", case_id.partition("-")[0], "shapes")
-            self.doc.blame(place, found=f"case {case_id} twice", expected="each case once")
+        for case in _repeated(cases):
+            place, found = ("kernels", case.kernel, "shapes"), f"case {case.id} twice"
+            self.doc.blame(place, found=found, expected="each case once")
         for i, skip in enumerate(matrix.skips):
             if not any(skip.covers(case.id, skip.check) for case in cases):
                 found, expected = repr(skip.cases), "ids of planned cases"
-                self.doc.blame(("skips", i, "cases"), found=found, expected=expected)
+                mend = did_you_mean(skip.cases, [case.id for case in cases])
+                where = ("skips", i, "cases")
+                self.doc.blame(where, found=found, expected=expected, mend=mend)
 
 
-def _repeated(cases: tuple[Case, ...]) -> Iterator[str]:
+def _repeated(cases: tuple[Case, ...]) -> Iterator[Case]:
+    """The first case of each shape that is planned twice, whatever the rows and dtypes."""
     seen: set[str] = set()
+    told = set()
     for case in cases:
-        if case.id in seen:
-            yield case.id
+        if case.id in seen and (case.kernel, case.shape) not in told:
+            told.add((case.kernel, case.shape))
+            yield case
         seen.add(case.id)
 
 
@@ -166,8 +193,10 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _listed(value: Any, keep: type = str) -> list[Any]:
-    return [item for item in value if isinstance(item, keep)] if isinstance(value, list) else []
+def _listed(value: Any, keep: type = str) -> list[tuple[int, Any]]:
+    """The items of one type in a list, each with its place in it."""
+    items = enumerate(value if isinstance(value, list) else [])
+    return [(i, item) for i, item in items if isinstance(item, keep)]
 
 
 def _shown(value: Any, text: str) -> str:
@@ -176,20 +205,34 @@ def _shown(value: Any, text: str) -> str:
     if isinstance(value, list | dict):
         kind = "list" if isinstance(value, list) else "mapping"
         return f"a {kind}" if value else f"an empty {kind}"
-    return f"{'text' if isinstance(value, str) else type(value).__name__} {text!r}"
+    kind = "text" if isinstance(value, str) else type(value).__name__
+    return f"{kind} {document.quoted(text)}"
 
 
 def _wanted(detail: Any) -> str:
     """What pydantic asked for, as the end of "expected ..."."""
     message = re.sub(r"^\w+ should (be |have )?", "", detail["msg"])
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message)
+    message = re.sub(r" after validation, not .*|, unable to parse .*", "", message)
     message = message.replace("match pattern", "text that matches")
-    message = message.replace("an instance of Matrix", "a mapping: dtypes, rows, kernels, skips")
-    message = re.sub(r" after validation, not .*", "", message)
+    message = message.replace("greater than or equal to", "at least")
+    message = message.replace("less than or equal to", "at most")
     return message.replace("a valid ", "a ").replace("a integer", "an integer")
 
 
 def _mend(detail: Any, text: str) -> str:
-    if re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", text):
-        number = int(float(text)) if detail["type"].startswith("int") else float(text)
-        return f"write {number!r}: YAML reads {text!r} as text"
+    """The likely correction of the text that is there."""
+    wanted = detail["type"]
+    if wanted in {"int_type", "float_type"} and (power := _POWER.fullmatch(text)):
+        whole, fraction, sign, exponent = power.groups()
+        number = f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
+        if wanted == "int_type":
+            if not float(text).is_integer():
+                return ""
+            number = f"{float(text):.0f}"
+        return f"write {number}: YAML reads {text!r} as text"
+    if wanted in {"int_type", "float_type", "date_type"} and _PLAIN.fullmatch(text):
+        return "write it without quotes"
+    if wanted == "list_type" and text:
+        return f"write [{text}]"
     return did_you_mean(text, re.findall(r"'([^']+)'", detail["msg"]))

@@ -5,6 +5,7 @@
 
 import datetime
 import json
+from collections.abc import Iterator
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,13 +34,15 @@ Dtype = Literal["fp64", "fp32", "fp16", "bf16", "fp8e4m3", "fp8e5m2"]
 
 
 def _listed(value: object) -> object:
-    return [value] if isinstance(value, int) else value
+    return value if isinstance(value, list) else [value]
 
 
 Sizes = Annotated[
     list[Size],
     Field(min_length=1),
-    BeforeValidator(_listed, json_schema_input_type=Size | list[Size]),
+    BeforeValidator(
+        _listed, json_schema_input_type=Size | Annotated[list[Size], Field(min_length=1)]
+    ),
 ]
 
 
@@ -76,7 +79,7 @@ class Row(Block):
 class Promise(Block):
     """What a kernel holds at one dtype."""
 
-    max_ulp: Annotated[float, Field(gt=0, strict=False)] = Field(
+    max_ulp: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         description="Largest error against the oracle, in units in the last place of fp32"
     )
 
@@ -142,7 +145,18 @@ def text() -> str:
     """The JSON Schema of `matrix.yaml`."""
     schema: dict[str, Any] = Matrix.model_json_schema(mode="validation")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    for named in _with_pattern(schema):
+        named["additionalProperties"] = False
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _with_pattern(schema: Any) -> Iterator[dict[str, Any]]:
+    """The mappings whose keys have to match a pattern: pydantic leaves them open to any other."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            yield schema
+        for part in schema.values():
+            yield from _with_pattern(part)
 
 
 if __name__ == "__main__":

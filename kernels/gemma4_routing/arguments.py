@@ -25,7 +25,14 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
         message = f"gating_output: found shape {shape}, expected [T, E], 1 <= E <= {MAX_EXPERTS}"
         raise ValueError(message)
     device = gating_output.device
-    if device.type not in (("cpu",) if triton.knobs.runtime.interpret else DEVICE_TYPES):
+    if triton.knobs.runtime.interpret:
+        if device.type != "cpu":
+            message = (
+                f"gating_output: found device {device}, expected cpu, where TRITON_INTERPRET=1 "
+                "interprets; unset it to run on a GPU"
+            )
+            raise ValueError(message)
+    elif device.type not in DEVICE_TYPES:
         message = (
             f"gating_output: found device {device}, expected a GPU's; on the CPU set "
             "TRITON_INTERPRET=1 before triton is imported, or call gemma4_routing_reference"
@@ -59,7 +66,13 @@ def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:
 
 def check_out(out: tuple[Tensor, Tensor], shape: tuple[int, int], device: torch.device) -> None:
     """Raises ValueError for outputs that are not ``shape`` fp32 and int32, contiguous, there."""
+    if len(out) != 2:  # noqa: PLR2004
+        message = f"out: found {len(out)} tensors, expected 2: topk_weights and topk_ids"
+        raise ValueError(message)
     for i, (tensor, dtype) in enumerate(zip(out, (torch.float32, torch.int32), strict=True)):
+        if not isinstance(tensor, Tensor):
+            message = f"out[{i}]: found {type(tensor).__name__}, expected a tensor"
+            raise TypeError(message)
         found = (tuple(tensor.shape), tensor.dtype, tensor.device)
         if found != (shape, dtype, device) or not tensor.is_contiguous():
             message = (

@@ -76,7 +76,7 @@ class _Rows:
     def ordered(self) -> Tensor:
         """Normal-like bits of each row in ascending order of their values."""
         bits = self.normal(self.words).to(self.format.integer).to(torch.int32)  # sign-extended
-        magnitude = ~self.format.sign & (2 * self.format.infinity - 1 | self.format.mantissa)
+        magnitude = self.format.infinity | self.format.mantissa
         flipped = torch.sort(bits ^ ((bits >> 31) & magnitude), dim=1).values
         return flipped ^ ((flipped >> 31) & magnitude)
 
