@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.cases import Planned
 from pipeline.errors import ResultsError
@@ -18,20 +19,26 @@ _MAX_BYTES = 1024 * 1024
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _number(value: object) -> object:
+    """JSON has no infinities and no NaN: they are written as text."""
+    return float(str(value)) if value in {"Infinity", "-Infinity", "NaN"} else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
 Outcome = Literal["pass", "fail", "error", "timeout"]
 
 
 class Record(BaseModel):
     """What a run leaves for one case and check; the README's "Results" says what each field is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, ser_json_inf_nan="strings")
 
     version: Literal[1] = 1
     case: str
     check: Annotated[Check, Field(strict=False)]
     outcome: Outcome
     reason: str
-    numbers: dict[str, float]
+    numbers: dict[str, Number]
     digest: Digest | None
     input_digest: Digest | None
     seed: int | None
@@ -80,7 +87,8 @@ def write_whole(file: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
         draft.replace(file)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a writable place"
         raise ResultsError(message) from None
 
@@ -92,13 +100,13 @@ def read(folder: Path, planned: Planned) -> Record | None:
     """
     file = path_of(folder, planned)
     try:
-        if not folder.is_dir() and folder.exists():
-            message = f"{folder}: found a file, expected the folder of results; move it away"
-            raise ResultsError(message)
         with file.open("rb") as stream:
             content = stream.read(_MAX_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        message = f"{folder}: found a file, expected the folder of results; move it away"
+        raise ResultsError(message) from None
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
         raise ResultsError(message) from None

@@ -39,10 +39,11 @@ def python_of(name: str) -> Path:
     with FileLock(f"{folder}.lock"):
         stamp = folder / "installed.sha256"
         wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
-        if not stamp.is_file() or stamp.read_text() != wanted:
+        python = folder / "bin" / "python"
+        if not python.exists() or not stamp.is_file() or stamp.read_text() != wanted:
             _install(requirements, folder)
             stamp.write_text(wanted)
-    return folder / "bin" / "python"
+    return python
 
 
 def _install(requirements: Path, folder: Path) -> None:

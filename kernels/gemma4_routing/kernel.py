@@ -18,6 +18,7 @@ operation of the weights is rounded on its own, as `reference.py` defines and ex
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -206,24 +207,25 @@ def gemma4_routing(
     check_arguments(gating_output, topk, per_expert_scale)
     num_tokens, num_experts = gating_output.shape
     if out is None:
-        shape, device = (num_tokens, topk), gating_output.device
-        out = (
-            torch.empty(shape, dtype=torch.float32, device=device),
-            torch.empty(shape, dtype=torch.int32, device=device),
-        )
+        empty = partial(torch.empty, (num_tokens, topk), device=gating_output.device)
+        out = empty(dtype=torch.float32), empty(dtype=torch.int32)
     else:
         check_out(out, (num_tokens, topk), gating_output.device)
     if num_tokens == 0:
         return out
     if num_experts > 1 and gating_output.stride(1) != 1:
         gating_output = gating_output.contiguous()
-    scale = per_expert_scale.to(torch.float32).contiguous()
+    _launch(gating_output, topk, per_expert_scale.to(torch.float32).contiguous(), out)
+    return out
+
+
+def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
+    num_tokens, num_experts = gating_output.shape
     block_e = triton.next_power_of_2(num_experts)
     table = _SETTINGS[gating_output.device.type]
     settings = next(settings for most_tokens, settings in table if num_tokens <= most_tokens)
-    block_t = min(
-        settings.rows, max(1, settings.tile // block_e), triton.next_power_of_2(num_tokens)
-    )
+    rows = min(settings.rows, max(1, settings.tile // block_e))
+    block_t = min(rows, triton.next_power_of_2(num_tokens))
     with _current(gating_output.device):
         _gemma4_routing_kernel[(triton.cdiv(num_tokens, block_t),)](
             gating_output,
@@ -240,7 +242,6 @@ def gemma4_routing(
             num_warps=settings.num_warps,
             enable_fp_fusion=False,
         )
-    return out
 
 
 def _current(device: torch.device) -> AbstractContextManager[object]:

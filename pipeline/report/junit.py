@@ -1,28 +1,27 @@
 """The report as JUnit XML: a suite a check and cell, a test a case."""
 
+import re
 import xml.etree.ElementTree as ET
-from itertools import groupby
 
 from pipeline.report.summary import Report, ReportedCase
 
-# Characters that XML 1.0 cannot hold, whatever the message they come in.
-_CONTROL = {code: "?" for code in range(32) if chr(code) not in "\t\n\r"}
+# What XML 1.0 cannot hold, whatever message it comes in.
+_NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
     """The XML text."""
     root = ET.Element("testsuites", name="kernelproof")
 
-    def key(case: ReportedCase) -> tuple[str, str]:
-        return case.check, case.cell
-
-    for (check, cell), group in groupby(report.cases, key=key):
-        cases = list(group)
-        suite = ET.SubElement(root, "testsuite", name=f"{check}.{cell}", tests=str(len(cases)))
+    suites: dict[str, list[ReportedCase]] = {}
+    for case in report.cases:
+        suites.setdefault(f"{case.check}.{case.cell}", []).append(case)
+    for name, cases in suites.items():
+        suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(cases)))
         failures, errors, skips = 0, 0, 0
         for case in cases:
             seconds = f"{case.seconds or 0:.3f}"
-            test = ET.SubElement(suite, "testcase", classname=suite.attrib["name"], name=case.id)
+            test = ET.SubElement(suite, "testcase", classname=name, name=case.id)
             test.set("time", seconds)
             if case.verdict == "skip":
                 skips += 1
@@ -42,4 +41,4 @@ def junit(report: Report) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.translate(_CONTROL)
+    return _NO_CHARACTER.sub("?", text)

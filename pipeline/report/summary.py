@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.results import Number
 from pipeline.source import Source
 from pipeline.verdict import Judged
 
@@ -13,7 +14,7 @@ from pipeline.verdict import Judged
 class ReportedCase(BaseModel):
     """The verdict of one case and check."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     id: str
     check: str
@@ -27,7 +28,7 @@ class ReportedCase(BaseModel):
     reproduce: str
     seconds: float | None
     digest: str | None
-    numbers: dict[str, float]
+    numbers: dict[str, Number]
 
     @property
     def cell(self) -> str:

@@ -2,35 +2,31 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipeline.report.summary import Report, ReportedCase
 
 _SHOWN = 20  # failures told in full; report.json has them all
-_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
+_STYLES = {None: "bold", True: "red", False: "default"}  # of the head, and of lines by blocking
 _COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst error", "time")
 
 
 def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
     """For each check, cell and kernel: whether it blocks, and its line."""
-
-    def key(case: ReportedCase) -> tuple[str, str, str]:
-        return case.check, case.cell, case.kernel
-
-    for (check, cell, kernel), group in groupby(report.cases, key=key):
-        cases = list(group)
+    groups: dict[tuple[str, str, str], list[ReportedCase]] = {}
+    for case in report.cases:
+        groups.setdefault((case.check, case.cell, case.kernel), []).append(case)
+    for key, cases in groups.items():
         counts = Counter(case.verdict for case in cases)
         verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
         errors = [case.numbers["max_ulp"] for case in cases if "max_ulp" in case.numbers]
         worst = f"{max(errors):.2f} ulp" if errors else ""
         seconds = f"{sum(case.seconds or 0 for case in cases):.1f} s"
         blocks = any(case.blocks for case in cases)
-        yield blocks, (check, cell, kernel, str(len(cases)), verdicts, worst, seconds)
+        yield blocks, (*key, str(len(cases)), verdicts, worst, seconds)
 
 
 def conclusion(report: Report) -> str:
@@ -42,19 +38,22 @@ def conclusion(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Prints the report; colours only where `console` has them."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in {"cases", "time"} else "left")
-    for blocks, line in _cells(report):
-        table.add_row(*map(escape, line), style="red" if blocks else None)
-    console.print(table)
+    cells = list(_cells(report))
+    columns = zip(_COLUMNS, *(line for _, line in cells), strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    for blocks, line in ((None, _COLUMNS), *cells):
+        text = "  ".join(map(_aligned, _COLUMNS, line, widths))
+        console.print(text.rstrip(), style=_STYLES[blocks], **_PLAIN)
     for cases in _causes(report):
         console.print(f"\n{_red(cases)}", style="red", **_PLAIN)
         console.print(cases[0].reason, **_PLAIN)
         console.print(f"reproduce: {_again(cases)}", **_PLAIN)
     console.print(_hidden(report))
-    style = "bold red" if report.blocks else "bold green"
-    console.print(f"[{style}]{escape(conclusion(report))}[/]", soft_wrap=True, highlight=False)
+    console.print(conclusion(report), style="red" if report.blocks else "green", **_PLAIN)
+
+
+def _aligned(column: str, word: str, width: int) -> str:
+    return word.rjust(width) if column in {"cases", "time"} else word.ljust(width)
 
 
 def markdown(report: Report) -> str:
@@ -99,4 +98,4 @@ def _hidden(report: Report) -> str:
 
 def _inline(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|&~" else letter for letter in text)
