@@ -13,8 +13,8 @@ contract: larger logit first, NaN above all, -0.0 equal to +0.0, the lower exper
 
 An fp16 or bf16 value as fp32 leaves its low 13 or 16 bits zero, which is room for the expert.
 Keys are unique: a round takes the maximum and strikes out just that key. The K winners decode to
-logits and ids, so only K values a row need exp, and nothing is gathered but the scales. Every fp32
-operation of the weights is rounded on its own, as `reference.py` defines and explains it.
+logits and ids, so only K values a row need exp, and nothing is gathered but the scales. Each fp32
+operation on them is rounded on its own, as `reference.py` defines and explains.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -153,8 +153,7 @@ def _gemma4_routing_kernel(
     ids = _EXPERT_MASK - (winners.to(tl.int32) & _EXPERT_MASK)
     is_finite = tl.abs(largest) < float("inf")
     values = tl.where(is_finite, _unpacked_logits(winners, IS_WIDE), 0.0)
-    exps = _exp_difference(values, tl.where(is_finite, largest, 0.0))
-    exps = tl.where(offs_k < K, exps, 0.0)
+    exps = tl.where(offs_k < K, _exp_difference(values, tl.where(is_finite, largest, 0.0)), 0.0)
     scale = tl.load(scale_ptr + ids, mask=mask_o)
     weights = tl.math.div_rn(exps, _balanced_sum(exps, BLOCK_T, BLOCK_K)) * scale
     weights = tl.where(is_finite, weights, float("nan"))
@@ -165,7 +164,7 @@ def _gemma4_routing_kernel(
 
 
 class LaunchSettings(NamedTuple):
-    """How a launch is cut: values of a tile and rows of a tile at most, warps a program."""
+    """How a launch is cut: values and rows of a tile at most, warps a program."""
 
     tile: int
     rows: int
@@ -173,8 +172,8 @@ class LaunchSettings(NamedTuple):
 
 
 # By device type and largest number of tokens. Measured at E = 128, K = 8:
-# - cpu, the interpreter, which pays by the program and holds at most 2**20 values a tile: 262,144
-#   fp32 rows take 2.0 s at 2**20, 4.4 s at 2**17 (2 cores, Triton 3.6.0);
+# - cpu, interpreted: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds,
+#   and 4.4 s at 2**17 (2 cores, Triton 3.6.0);
 # - cuda, H200, Triton 3.6.0, graph replay, us for fp32 / bf16: 1 row a program takes 2.1 / 1.6 at
 #   T = 1, 4.1 / 2.9 at 2048, 277 / 160 at 262,144; 4 rows take 6.5 / 3.1 at 2048, 274 / 127 at
 #   262,144; 32 rows on 4 warps 377 / 151 there. hip and xpu are not measured.
@@ -199,8 +198,8 @@ def gemma4_routing(
 
     Takes logits ``[T, E]`` (fp32, fp16 or bf16, any row stride; T >= 0, 1 <= E <= 1024),
     ``1 <= topk <= min(E, 32)`` and scales ``[E]`` (floating, same device; used as fp32). The
-    weights are softmax over all experts, top k, divided by their sum, times the expert's scale;
-    the package's docstring has the whole contract. `out` takes both outputs, contiguous.
+    weights are softmax over all experts, top k, divided by their sum, times the expert's scale; the
+    package's docstring has the whole contract. `out` takes both outputs, contiguous.
 
     Raises TypeError or ValueError, naming the argument, before anything is launched.
     """
