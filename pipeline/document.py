@@ -26,6 +26,7 @@ _TAGS = frozenset(_STANDARD + kind for kind in _KINDS)
 _INT = re.compile(r"[-+]?(0|[1-9](_?[0-9]){0,17})")
 _FLOAT = re.compile(r"[-+]?[0-9](_?[0-9])*\.[0-9]*([eE][-+][0-9]+)?")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SHOWN = 60
 
 
@@ -111,6 +112,9 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 at, found = _place(event.start_mark), "an anchor or alias"
                 document.blame((), at=at, found=found, expected="values in full")
+            if _SURROGATE.search(getattr(event, "value", "")):
+                at, found = _place(event.start_mark), "an escape of no character"
+                document.blame((), at=at, found=found, expected="text")
         if document.faults:
             return None
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -121,7 +125,7 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
         return None
     except (ValueError, OverflowError):
         at, found = _place(loader.get_mark()), "an escape of no character"
-        document.blame((), at=at, found=found, expected="one up to \\U0010FFFF")
+        document.blame((), at=at, found=found, expected="text")
         return None
     if root is None:
         document.blame((), found="an empty file", expected="rows, dtypes and kernels")

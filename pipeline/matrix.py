@@ -20,7 +20,11 @@ FILE = ROOT / "matrix.yaml"
 
 _MAX_SHAPES = 10_000
 _POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
-_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN = {
+    "int_type": re.compile(r"[0-9]+"),
+    "float_type": re.compile(r"[0-9]+(\.[0-9]+)?"),
+    "date_type": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+}
 
 
 def load(file: Path = FILE, *, today: datetime.date | None = None) -> Matrix:
@@ -84,7 +88,7 @@ class _Reading:
 
     def _blame_key(self, path: document.Path, *, found: str, expected: str, mend: str) -> None:
         found = f"{found} {document.quoted(str(path[-1]))}"
-        at = self.doc.keys[path]
+        at = self.doc.keys.get(path)
         self.doc.blame(path, at=at, found=found, expected=expected, mend=mend)
 
     @cached_property
@@ -213,7 +217,7 @@ def _wanted(detail: Any) -> str:
     """What pydantic asked for, as the end of "expected ..."."""
     message = re.sub(r"^\w+ should (be |have )?", "", detail["msg"])
     message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message)
-    message = re.sub(r" after validation, not .*|, unable to parse .*", "", message)
+    message = re.sub(r" after validation, not .*", "", message)
     message = message.replace("match pattern", "text that matches")
     message = message.replace("greater than or equal to", "at least")
     message = message.replace("less than or equal to", "at most")
@@ -231,7 +235,7 @@ def _mend(detail: Any, text: str) -> str:
                 return ""
             number = f"{float(text):.0f}"
         return f"write {number}: YAML reads {text!r} as text"
-    if wanted in {"int_type", "float_type", "date_type"} and _PLAIN.fullmatch(text):
+    if isinstance(detail["input"], str) and wanted in _PLAIN and _PLAIN[wanted].fullmatch(text):
         return "write it without quotes"
     if wanted == "list_type" and text:
         return f"write [{text}]"

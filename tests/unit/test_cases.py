@@ -1,0 +1,182 @@
+"""Cases, the plan of a small matrix, and its narrowing to what a command line names."""
+
+import argparse
+import datetime
+
+import pytest
+
+from pipeline.cases import Case, Selection, cases_of, plan, select
+from pipeline.errors import Exit, UsageError
+from pipeline.schema import Check, Matrix, Skip
+
+
+def _row(memory_gb: int) -> dict[str, object]:
+    return {
+        "backend": "cuda",
+        "device": "a device",
+        "arch": "sm_90",
+        "memory_gb": memory_gb,
+        "toolchain": "cuda",
+        "runner": ["self-hosted"],
+    }
+
+
+def _skip(cases: str, reason: str) -> dict[str, object]:
+    until = datetime.date(2026, 12, 31)
+    return {"cases": cases, "check": "parity", "reason": reason, "until": until}
+
+
+BOUND = {"max_ulp": 6}
+MATRIX = Matrix.model_validate(
+    {
+        "dtypes": ["fp32", "bf16"],
+        "rows": {"small": _row(79), "large": _row(80)},
+        "kernels": {
+            "toy": {
+                "dtypes": {"fp32": BOUND, "bf16": BOUND},
+                "seconds_per_case": 10,
+                "shapes": [
+                    {"axes": {"T": [1, 2], "E": 8}},
+                    {"axes": {"T": 99, "E": 8}, "dtypes": ["bf16"], "min_memory_gb": 80},
+                ],
+            },
+            "other": {
+                "dtypes": {"bf16": BOUND},
+                "seconds_per_case": 10,
+                "shapes": [{"axes": {"T": 5}}],
+            },
+        },
+        "skips": [_skip("toy-small-*-T2", "slow"), _skip("toy-small-*", "broken")],
+    }
+)
+IDS = [
+    *("toy-small-fp32-E8-T1", "toy-small-fp32-E8-T2"),
+    *("toy-small-bf16-E8-T1", "toy-small-bf16-E8-T2", "other-small-bf16-T5"),
+    *("toy-large-fp32-E8-T1", "toy-large-fp32-E8-T2"),
+    *("toy-large-bf16-E8-T1", "toy-large-bf16-E8-T2", "toy-large-bf16-E8-T99"),
+    "other-large-bf16-T5",
+]
+# Words of a command line, and the parts that an id needs for each option.
+SELECTIONS = {
+    "": IDS,
+    "--row large": IDS[5:],
+    "--row small --row large": IDS,
+    "--dtype fp32": [*IDS[:2], *IDS[5:7]],
+    "--dtype fp32 --dtype bf16": IDS,
+    "--kernel other": [IDS[4], IDS[10]],
+    "--kernel other --kernel toy": IDS,
+    f"--case {IDS[9]}": [IDS[9]],
+    f"--case {IDS[9]} --case {IDS[0]}": [IDS[0], IDS[9]],
+    f"--case {IDS[0]} --case {IDS[0]}": [IDS[0]],
+    "--row large --dtype bf16 --kernel toy": IDS[7:10],
+    f"--row large --case {IDS[0]} --case {IDS[9]}": [IDS[9]],
+}
+UNKNOWN = {
+    "--row lage": "--row: found 'lage', expected a row of matrix.yaml; did you mean 'large'?",
+    "--row tpu": "--row: found 'tpu', expected a row of matrix.yaml; known: large, small",
+    "--dtype fp16": "--dtype: found 'fp16', expected a dtype of matrix.yaml; did you mean 'bf16'?",
+    "--dtype int8": "--dtype: found 'int8', expected a dtype of matrix.yaml; known: bf16, fp32",
+    "--kernel tyo": "--kernel: found 'tyo', expected a kernel of matrix.yaml; did you mean 'toy'?",
+    "--case toy-large-bf16-E8-T98": "--case: found 'toy-large-bf16-E8-T98', expected a case of "
+    "matrix.yaml; did you mean 'toy-large-bf16-E8-T99'?",
+    "--row small --row tpu --row npu": "--row: found 'tpu', expected a row of matrix.yaml; "
+    "known: large, small",
+    "--case no --row tpu": "--row: found 'tpu', expected a row of matrix.yaml; known: large, small",
+    "--row ": "--row: found '', expected a row of matrix.yaml; known: large, small",
+    "--row LARGE": "--row: found 'LARGE', expected a row of matrix.yaml; known: large, small",
+}
+EMPTY = {
+    "--kernel other --dtype fp32": "no case is within --dtype fp32 --kernel other; "
+    "drop one of them",
+    f"--row large --case {IDS[0]}": f"no case is within --row large --case {IDS[0]}; "
+    "drop one of them",
+}
+
+
+def _selection(words: str) -> Selection:
+    parser = argparse.ArgumentParser()
+    Selection.add_options(parser.add_argument)
+    return Selection.of(parser.parse_args(words.split(" ") if words else []))
+
+
+def test_names_of_a_case() -> None:
+    """Its id names it everywhere; its key leaves the row out; its cell is what is scheduled."""
+    shape = (("E", 128), ("K", 8), ("T", 250000))
+    case = Case(kernel="gemma4_routing", row="h200", dtype="bf16", shape=shape)
+    assert case.id == "gemma4_routing-h200-bf16-E128-K8-T250000"
+    assert case.key == "gemma4_routing-bf16-E128-K8-T250000"
+    assert case.cell == "h200-bf16"
+
+
+def test_cases_in_the_order_of_the_file() -> None:
+    """Row by row, kernel by kernel, dtype by dtype; axes by name; memory and dtypes narrow."""
+    assert [case.id for case in cases_of(MATRIX)] == IDS
+
+
+@pytest.mark.parametrize(("words", "ids"), SELECTIONS.items(), ids=SELECTIONS)
+def test_selection(words: str, ids: list[str]) -> None:
+    """Names of one option widen, options narrow, and the plan's order stays."""
+    assert [case.id for case in select(cases_of(MATRIX), _selection(words))] == ids
+    assert [one.case.id for one in plan(MATRIX, _selection(words))] == ids
+
+
+@pytest.mark.parametrize(("words", "told"), UNKNOWN.items(), ids=UNKNOWN)
+def test_unknown_name(words: str, told: str) -> None:
+    """The first unknown name is told, with the nearest known one, or with all of them."""
+    with pytest.raises(UsageError) as caught:
+        plan(MATRIX, _selection(words))
+    assert str(caught.value) == told
+    assert caught.value.exit == Exit.MATRIX
+
+
+@pytest.mark.parametrize(("words", "told"), EMPTY.items(), ids=EMPTY)
+def test_nothing_left(words: str, told: str) -> None:
+    """Names that are known, and that no case has together, are no empty plan."""
+    with pytest.raises(UsageError) as caught:
+        plan(MATRIX, _selection(words))
+    assert str(caught.value) == told
+
+
+def test_many_known_names_are_cut() -> None:
+    """A dozen of a plan's ids are enough to see their form."""
+    cases = [Case(kernel="k", row="r", dtype="bf16", shape=(("T", t),)) for t in range(20)]
+    with pytest.raises(UsageError) as caught:
+        select(cases, Selection(case=["zzz"]))
+    assert str(caught.value).count("k-r-bf16-T") == 12
+
+
+def test_arguments_are_the_command_line() -> None:
+    """What a selection came from, so that a process can hand it on."""
+    words = "--row large --row small --dtype bf16 --kernel toy --case other-large-bf16-T5"
+    assert _selection(words).arguments() == words.split()
+    assert Selection().arguments() == []
+
+
+def test_options_keep_nothing_between_command_lines() -> None:
+    """One parser, two command lines: the second does not see the names of the first."""
+    parser = argparse.ArgumentParser()
+    Selection.add_options(parser.add_argument)
+    assert Selection.of(parser.parse_args(["--row", "large"])).row == ("large",)
+    assert Selection.of(parser.parse_args(["--row", "small"])).row == ("small",)
+    assert Selection.of(parser.parse_args([])) == Selection()
+
+
+def test_rows_of_a_selection() -> None:
+    """Those it names, then those of its cases, each once; none where it names neither."""
+    named = Selection(row=["large"], case=["toy-small-fp32-E8-T1", "toy-large-fp32-E8-T1"])
+    assert named.rows(MATRIX) == ("large", "small")
+    assert Selection(dtype=["fp32"]).rows(MATRIX) == ()
+
+
+def test_skips_stay_in_the_plan() -> None:
+    """Each with the first skip that covers it, so that a report can tell its reason."""
+    skips: dict[str, Skip | None] = {one.case.id: one.skip for one in plan(MATRIX)}
+    reasons = {name: skip.reason for name, skip in skips.items() if skip}
+    assert reasons == {IDS[0]: "broken", IDS[1]: "slow", IDS[2]: "broken", IDS[3]: "slow"}
+    assert list(skips) == IDS
+
+
+def test_plan_asks_each_check_of_each_case() -> None:
+    """As many as the checks that are asked for; without any, nothing."""
+    for checks in ([], [Check.PARITY]):
+        assert [one.check for one in plan(MATRIX, checks=checks)] == checks * len(IDS)

@@ -1,0 +1,196 @@
+"""Comparisons: which bits are equal, how far a value is from the truth, how a mismatch is told."""
+
+import math
+
+import pytest
+import torch
+import triton
+from torch import Tensor
+
+from pipeline.compare import Mismatch, bits_of, require_bits, require_within, ulp_distance
+
+DEVICE = torch.device(
+    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
+)
+INF, NAN = math.inf, math.nan
+LEAST = 2.0**-149
+NANS = {
+    torch.float64: [0x7FF8 << 48, 0x7FF0 << 48 | 1, -1, -(2**51) | 5],
+    torch.float32: [0x7FC00000, 0x7F800001, -1, -(2**22) | 5],
+    torch.float16: [0x7E00, 0x7C01, -1, -(2**9) | 5],
+    torch.bfloat16: [0x7FC0, 0x7F81, -1, -(2**6) | 5],
+}
+INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def asked(actual: Tensor, expected: Tensor) -> None:
+    """The question of one output's bits."""
+    require_bits("topk_weights", actual, expected, of="the reference", explain=lambda r: f"row {r}")
+
+
+def floats(*rows: list[float]) -> Tensor:
+    """An fp32 tensor."""
+    return torch.tensor(rows, dtype=torch.float32, device=DEVICE)
+
+
+@pytest.mark.parametrize("dtype", NANS, ids=str)
+def test_every_nan_has_the_same_bits(dtype: torch.dtype) -> None:
+    """Quiet or signalling, of any sign and payload; nothing else is touched."""
+    integer = INTEGERS[dtype.itemsize]
+    nans = torch.tensor(NANS[dtype], dtype=integer, device=DEVICE).view(dtype)
+    assert nans.isnan().all()
+    assert bits_of(nans).dtype == integer
+    assert len(bits_of(nans).unique()) == 1
+    others = torch.tensor([0.0, -0.0, 1.5, INF, -INF], dtype=dtype, device=DEVICE)
+    assert torch.equal(bits_of(others), others.view(integer))
+    assert len(bits_of(others).unique()) == 5
+
+
+def test_bits_of_what_is_strided_or_no_float() -> None:
+    """A view gives the bits that it shows, in its own shape; integers and bools are themselves."""
+    wide = torch.arange(12, dtype=torch.int32, device=DEVICE).reshape(3, 4)
+    assert torch.equal(bits_of(wide.T), wide.T)
+    assert torch.equal(bits_of(wide.float().T), wide.float().view(torch.int32).T)
+    assert bits_of(wide > 5).tolist() == (wide > 5).int().tolist()
+    assert bits_of(wide[:0].double()).shape == (0, 4)
+
+
+def test_the_inputs_of_a_comparison_are_left_alone() -> None:
+    """A NaN keeps its payload in the tensor that was asked."""
+    nans = torch.tensor(NANS[torch.float32], dtype=torch.int32, device=DEVICE)
+    bits_of(nans.view(torch.float32))
+    assert nans.tolist() == NANS[torch.float32]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32], ids=str)
+def test_equal_bits_pass(dtype: torch.dtype) -> None:
+    """Rows of any number, none included."""
+    values = torch.arange(6, device=DEVICE).reshape(3, 2).to(dtype)
+    asked(values, values.clone())
+    asked(values[:0], values[:0])
+
+
+def test_nan_equals_nan_and_zeros_differ() -> None:
+    """The bits decide, not the values."""
+    asked(floats([NAN, -NAN]), floats([-NAN, NAN]))
+    with pytest.raises(Mismatch, match="1 of 2 values differ, in 1 of 1 rows; the worst by 0\n"):
+        asked(floats([0.0, 1]), floats([-0.0, 1]))
+
+
+def test_a_mismatch_of_bits_is_told_in_full() -> None:
+    """How many values differ, in how many rows, the worst, and the first three places."""
+    expected = torch.arange(3000.0, device=DEVICE).reshape(1500, 2)
+    actual = expected.clone()
+    actual[:, 1] += 0.25
+    actual[2, 0] = -1
+    with pytest.raises(Mismatch) as caught:
+        asked(actual, expected)
+    assert str(caught.value) == (
+        "topk_weights is not that of the reference: 1,501 of 3,000 values differ, "
+        "in 1,500 of 1,500 rows; the worst by 5\n"
+        "  place 1: found 1.25, expected 1.0; row 0\n"
+        "  place 1: found 3.25, expected 3.0; row 1\n"
+        "  place 0: found -1.0, expected 4.0; row 2"
+    )
+
+
+@pytest.mark.parametrize("found", [NAN, INF, -INF], ids=str)
+def test_the_worst_difference_may_be_infinite(found: float) -> None:
+    """A value that is not finite where one should be is the worst of all."""
+    with pytest.raises(Mismatch) as caught:
+        asked(floats([2.0, found]), floats([1.0, 1.0]))
+    assert str(caught.value) == (
+        "topk_weights is not that of the reference: 2 of 2 values differ, "
+        "in 1 of 1 rows; the worst by inf\n"
+        "  place 0: found 2.0, expected 1.0; row 0\n"
+        f"  place 1: found {found!r}, expected 1.0; row 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("actual", "found"),
+    [
+        (floats([1.0]), "(1, 1) torch.float32"),
+        (floats([1.0, 1], [1, 1]), "(2, 2) torch.float32"),
+        (floats([1.0, 1]).int(), "(1, 2) torch.int32"),
+        (floats([1.0, 1]).double(), "(1, 2) torch.float64"),
+        (floats([1.0, 1])[:0], "(0, 2) torch.float32"),
+    ],
+    ids=["narrow", "more-rows", "int", "fp64", "no-rows"],
+)
+def test_another_shape_or_dtype_is_never_the_same(actual: Tensor, found: str) -> None:
+    """Nothing is broadcast or converted."""
+    with pytest.raises(Mismatch) as caught:
+        asked(actual, floats([1.0, 1]))
+    assert str(caught.value) == (
+        f"topk_weights is not that of the reference: found {found}, expected (1, 2) torch.float32"
+    )
+
+
+def test_distances_within_their_bound_pass() -> None:
+    """The bound itself is within; it is one number, or one for each value."""
+    distance = floats([0.0, 6], [3, 2])
+    require_within("w", distance, 6, of="the oracle", explain=str)
+    require_within("w", distance, distance.clone(), of="the oracle", explain=str)
+    require_within("w", distance[:0], 0, of="the oracle", explain=str)
+
+
+def test_a_distance_beyond_its_bound_is_told_in_full() -> None:
+    """NaN is within no bound, not even an infinite one."""
+    distance = floats([0.0, 6.5], [NAN, 2])
+    with pytest.raises(Mismatch) as caught:
+        require_within("w (in ulp)", distance, 6, of="the oracle", explain=lambda r: f"row {r}")
+    assert str(caught.value) == (
+        "w (in ulp) is too far from the oracle: 2 of 4 values differ, "
+        "in 2 of 2 rows; the worst by inf\n"
+        "  place 1: off by 6.5, at most 6.0; row 0\n"
+        "  place 0: off by nan, at most 6.0; row 1"
+    )
+    with pytest.raises(Mismatch, match=r"  place 0: off by nan, at most inf; 1$"):
+        require_within("w", distance, INF, of="the oracle", explain=str)
+
+
+def test_each_distance_has_its_own_bound() -> None:
+    """What is within another value's bound counts for nothing."""
+    with pytest.raises(Mismatch, match=r"1 of 2 .*\n  place 1: off by 2.0, at most 1.5; 0$"):
+        require_within("w", floats([1.0, 2]), floats([2.0, 1.5]), of="the oracle", explain=str)
+
+
+@pytest.mark.parametrize(
+    ("actual", "truth", "units"),
+    [
+        (1.0, 1.0, 0),
+        (1 + 2.0**-23, 1.0, 1),
+        (1 - 2.0**-24, 1.0, 0.5),
+        (1.0, 1 - 2.0**-25, 0.5),
+        (1.0, 1 + 2.0**-25, 0.25),
+        (-1.0, 1.0, 2.0**24),
+        (2.0, 1.0, 2.0**23),
+        (3.0, 3 + 2.0**-20, 4),
+        (2.0**126, 2.0**126 + 2.0**106, 8),
+        (0.0, -0.0, 0),
+        (0.0, LEAST, 1),
+        (3 * LEAST, LEAST, 2),
+        (-LEAST, LEAST, 2),
+        (0.0, LEAST / 2, 0.5),
+        (0.0, 2.0**-1000, 2.0**-851),
+        (2.0**-126, 2.0**-126 - LEAST, 1),
+        (2.0**-126 - LEAST, 2.0**-126, 1),
+        (2.0**-125 + 2 * LEAST, 2.0**-125, 1),
+        (INF, INF, 0),
+        (-INF, -INF, 0),
+        (INF, -INF, INF),
+        (INF, 1.0, INF),
+        (1.0, INF, INF),
+        (NAN, NAN, 0),
+        (NAN, 1.0, NAN),
+        (1.0, NAN, NAN),
+        (INF, NAN, NAN),
+    ],
+    ids=str,
+)
+def test_units_in_the_last_place(actual: float, truth: float, units: float) -> None:
+    """Known distances: around powers of two, denormal, zero, infinite, NaN."""
+    exact = torch.tensor([[truth]], dtype=torch.float64, device=DEVICE)
+    found = ulp_distance(floats([actual]), exact).item()
+    assert found == pytest.approx(units, rel=0, abs=0, nan_ok=True)

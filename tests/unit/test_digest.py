@@ -1,0 +1,89 @@
+"""Digests: one sha256 for the same bits, however they were cut and wherever they lay."""
+
+import hashlib
+
+import pytest
+import torch
+import triton
+from torch import Tensor
+
+from pipeline import digest
+from pipeline.digest import Digest
+
+DEVICE = torch.device(
+    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
+)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64)
+
+
+def digest_of(*tensors: Tensor) -> str:
+    """The digest of these tensors, one after the other."""
+    whole = Digest()
+    for tensor in tensors:
+        whole.add(tensor)
+    return whole.hexdigest()
+
+
+def values(dtype: torch.dtype = torch.float32) -> Tensor:
+    """60 values in rows of 6."""
+    return torch.arange(-30, 30, device=DEVICE).reshape(10, 6).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_the_digest_is_the_sha256_of_the_bits_in_order(dtype: torch.dtype) -> None:
+    """Little-endian, row by row; nothing at all is the sha256 of nothing."""
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+    content = values(dtype).cpu().view(integer).numpy().tobytes()
+    assert digest_of(values(dtype)) == hashlib.sha256(content).hexdigest()
+    assert digest_of() == digest_of(values(dtype)[:0]) == hashlib.sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 10])
+def test_how_rows_are_split_does_not_matter(rows: int) -> None:
+    """Neither into several tensors, nor by a view's strides."""
+    whole = values()
+    assert digest_of(*whole.split(rows)) == digest_of(whole)
+    assert digest_of(whole.T.contiguous().T) == digest_of(whole)
+    assert digest_of(whole.repeat_interleave(rows, dim=1)[:, ::rows]) == digest_of(whole)
+
+
+@pytest.mark.parametrize("size", [1, 24, 50, 10_000])
+def test_how_many_bytes_are_read_at_once_does_not_matter(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than a row, a row, two, all."""
+    expected = digest_of(values())
+    monkeypatch.setattr(digest, "_BYTES_AT_ONCE", size)
+    assert digest_of(values()) == expected
+
+
+def test_every_nan_is_the_same() -> None:
+    """Its sign and payload are not digested; where it stands is."""
+    patterns = torch.tensor([0x7FC00000, 0x7F800001, -1, -(2**22) | 5], dtype=torch.int32)
+    nans = patterns.to(DEVICE).view(torch.float32)
+    assert len({digest_of(nan) for nan in nans.split(1)}) == 1
+    here, there = values(), values()
+    here[3, 4], there[4, 3] = nans[1], nans[1]
+    assert len({digest_of(values()), digest_of(here), digest_of(there)}) == 3
+
+
+@pytest.mark.parametrize("bit", [0, 1, 22, 23, 31])
+@pytest.mark.parametrize("place", [0, 31, 59])
+def test_one_bit_makes_another_digest(place: int, bit: int) -> None:
+    """Any bit of any value, the sign of a zero included."""
+    changed = values().view(torch.int32).flatten()
+    changed[place] ^= -(2**31) if bit == 31 else 1 << bit
+    assert digest_of(changed.view(torch.float32)) != digest_of(values())
+    zeros = torch.zeros(2, device=DEVICE)
+    assert digest_of(zeros) != digest_of(-zeros)
+
+
+def test_the_order_of_tensors_matters() -> None:
+    """Weights, then ids, is not ids, then weights; what was digested can be asked meanwhile."""
+    one, other = values(), values(torch.int32)
+    assert digest_of(one, other) != digest_of(other, one)
+    whole = Digest()
+    whole.add(one)
+    assert whole.hexdigest() == digest_of(one)
+    whole.add(other)
+    assert whole.hexdigest() == digest_of(one, other)

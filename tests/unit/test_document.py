@@ -1,0 +1,195 @@
+"""A YAML file read strictly: places, texts, misread values, keys and tags."""
+
+import datetime
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import document
+from pipeline.errors import MatrixError
+
+# Values that YAML 1.1 reads otherwise than they look, and the kind that it makes of them.
+MISREAD = {
+    "no": "bool",
+    "yes": "bool",
+    "ON": "bool",
+    "True": "bool",
+    "010": "int",
+    "0x10": "int",
+    "0b11": "int",
+    "1:30": "int",
+    "1_": "int",
+    "1__0": "int",
+    "190:20:30.15": "float",
+    ".nan": "float",
+    "-.inf": "float",
+    ".5": "float",
+    "1_.0": "float",
+    "=": "value",
+}
+
+KEYS = {
+    "repeated": (
+        "a: {b: 1}\na: 2\n",
+        "2:1: a: found the key again, expected each key once; keep one, the first is on line 1",
+    ),
+    "repeated within": (
+        "a:\n  b: 1\n  c: 2\n  b: 3\n",
+        "4:3: a.b: found the key again, expected each key once; keep one, the first is on line 2",
+    ),
+    "no": ("a: {no: 1}\n", "1:5: a: found key 'no', expected a key that is text"),
+    "number": ("a: 1\n2: 3\n", "2:1: the file: found key '2', expected a key that is text"),
+    "null": ("~: 1\n", "1:1: the file: found key '~', expected a key that is text"),
+    "date": (
+        "2026-01-01: 1\n",
+        "1:1: the file: found key '2026-01-01', expected a key that is text",
+    ),
+    "merge": ("<<: {a: 1}\n", "1:1: the file: found key '<<', expected a key that is text"),
+    "list": (
+        "? [a]\n: 1\n",
+        "1:3: the file: found a collection as a key, expected a key that is text",
+    ),
+    "tag": ("!!int a: 1\n", "1:1: the file: found key 'a', expected a key that is text"),
+}
+
+
+def _read(folder: Path, content: str | bytes) -> document.Document:
+    file = folder / "matrix.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return document.read(file)
+
+
+def _faults(doc: document.Document) -> str:
+    return "\n".join(str(fault) for fault in doc.faults)
+
+
+def test_values_places_and_texts(tmp_path: Path) -> None:
+    """A good file gives plain values, and for each its line, its column and its text."""
+    doc = _read(tmp_path, "a: [1, 2.50, text]\nb:\n  c: true\n  'd e': ~\n  f: 2026-02-28\n")
+    last_of_february = datetime.date(2026, 2, 28)
+    b = {"c": True, "d e": None, "f": last_of_february}
+    assert doc.data == {"a": [1, 2.5, "text"], "b": b}
+    assert not doc.faults
+    assert doc.place(("a", 1)) == (1, 8)
+    assert doc.place(("b", "c")) == (3, 6)
+    assert doc.place(("b", "gone", "too")) == (2, 1)
+    assert doc.texts["a", 1] == "2.50"
+    assert document.dotted(("b", "d e", 0, "f")) == "b['d e'][0].f"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbfa: 1\n", b"a: 1\r\n", "# \U0001f600\na: 1\n", "---\na: 1\n...\n", b"a: !!int 1"],
+    ids=["byte order mark", "CRLF", "emoji", "marked document", "standard tag"],
+)
+def test_harmless_form_is_read(tmp_path: Path, content: str | bytes) -> None:
+    """Forms that change no value pass."""
+    doc = _read(tmp_path, content)
+    assert doc.data == {"a": 1}
+    assert not doc.faults
+
+
+@pytest.mark.parametrize(("text", "kind"), MISREAD.items(), ids=MISREAD)
+def test_misread_value(tmp_path: Path, text: str, kind: str) -> None:
+    """A value that YAML 1.1 reads otherwise than it looks is refused."""
+    assert _faults(_read(tmp_path, f"a:\n  b: {text}\n")) == (
+        f"2:6: a.b: found {text!r}, which YAML 1.1 reads as {kind}, expected a plain value; "
+        f"write {text!r} in quotes if it is text"
+    )
+
+
+@pytest.mark.parametrize("text", MISREAD)
+def test_quoted_value_is_text(tmp_path: Path, text: str) -> None:
+    """What the message proposes, quotes, is accepted."""
+    doc = _read(tmp_path, f"a: '{text}'\n")
+    assert doc.data == {"a": text}
+    assert not doc.faults
+
+
+def test_power_of_ten_without_a_point_is_text(tmp_path: Path) -> None:
+    """``1e-3`` stays text, so that whoever wanted a number is told; plain numbers are numbers."""
+    doc = _read(tmp_path, "[1e-3, 1.0e-3, 1_000, -7, +7, 0]")
+    assert doc.data == ["1e-3", 0.001, 1000, -7, 7, 0]
+    assert not doc.faults
+
+
+def test_number_of_many_digits_is_told_shortly(tmp_path: Path) -> None:
+    """A number beyond Python's own limit of digits is a fault, and its message is short."""
+    told = _faults(_read(tmp_path, f"a: {'9' * 5000}\n"))
+    assert told.startswith(f"1:4: a: found '{'9' * 57}...', which YAML 1.1 reads as int, expected")
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize("text", ["2026-13-01", "2026-02-30", "0000-01-01", "2026-01-01 10:00:00"])
+def test_date_of_no_calendar(tmp_path: Path, text: str) -> None:
+    """A date that does not exist, or has a time, is refused."""
+    told = _faults(_read(tmp_path, f"until: {text}\n"))
+    assert told == f"1:8: until: found {text!r}, expected a date, YYYY-MM-DD"
+
+
+@pytest.mark.parametrize(("content", "told"), KEYS.values(), ids=KEYS)
+def test_key(tmp_path: Path, content: str, told: str) -> None:
+    """Every key is text and stands once."""
+    assert _faults(_read(tmp_path, content)) == told
+
+
+def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
+    """A tag is told, not obeyed."""
+    made = tmp_path / "made"
+    tag = "python/object/apply:os.system"
+    doc = _read(tmp_path, f"a: 1\nb: !!{tag} ['touch {made}']\n")
+    told = f"found tag 'tag:yaml.org,2002:{tag}', expected plain values without tags"
+    assert _faults(doc) == f"2:1: b: {told}"
+    assert doc.data == {"a": 1, "b": None}
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("tag", ["!mine", "!!binary", "!!set", "!!omap", "!!python/none"])
+def test_unknown_tag(tmp_path: Path, tag: str) -> None:
+    """Tags are refused, YAML's own ones for what no matrix holds among them."""
+    name = tag.replace("!!", "tag:yaml.org,2002:")
+    told = f"found tag {name!r}, expected plain values without tags"
+    assert _faults(_read(tmp_path, f"{tag} x")) == f"1:1: the file: {told}"
+
+
+def test_sixteen_levels_are_read_and_a_seventeenth_is_not(tmp_path: Path) -> None:
+    """The limit of nesting lies where its message says."""
+    assert str(_read(tmp_path, "[" * 16 + "]" * 16).data) == "[" * 16 + "]" * 16
+    with pytest.raises(MatrixError, match="1:17: the file: found deeper nesting"):
+        _read(tmp_path, "[" * 17 + "]" * 17)
+
+
+def test_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    """The limit of size lies where its message says."""
+    padding = f"\n{'#' * 1023}" * 256
+    assert _read(tmp_path, f"a: 1{padding[:-4]}").data == {"a": 1}
+    with pytest.raises(MatrixError, match="262,145 bytes"):
+        _read(tmp_path, f"a: 11{padding[:-4]}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all examples."""
+    return tmp_path_factory.mktemp("texts")
+
+
+TOLD = re.compile(r"[1-9][0-9]*:[1-9][0-9]*: .+: found .+, expected .+")
+YAML_PIECES = st.sampled_from(
+    [*"abT019-:#{}[],&*!|>'\"%@`?<=~_.+\\ \n\t\r\0", "é", "\x85", "!!int ", "\\U", "- ", ": "]
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(st.one_of(st.binary(max_size=60), st.lists(YAML_PIECES, max_size=25).map("".join)))
+def test_any_text_is_a_document_or_a_fault(folder: Path, content: str | bytes) -> None:
+    """No other exception leaves the reader, and each fault is one line that can be shown."""
+    try:
+        faults = _read(folder, content).faults
+    except MatrixError as error:
+        faults = list(error.faults)
+    for fault in faults:
+        assert TOLD.fullmatch(str(fault))
+        assert str(fault).isprintable()

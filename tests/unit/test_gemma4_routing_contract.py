@@ -1,0 +1,199 @@
+"""The routing kernel against a model of its contract in plain Python.
+
+Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machine's GPU where not.
+"""
+
+import itertools
+import math
+
+import pytest
+import torch
+import triton
+from torch import Tensor
+
+from kernels import InputRows
+from kernels.gemma4_routing import SPEC, gemma4_routing
+from pipeline.compare import bits_of
+
+DEVICE = torch.device(
+    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
+)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+SHAPES = ((1, 1), (2, 1), (3, 3), (5, 2), (33, 32), (40, 7), (128, 8), (1000, 1), (1024, 32))
+MAX_ULP = 6
+INF, NAN = math.inf, math.nan
+
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+def modelled(row: list[float], topk: int, scale: list[float]) -> tuple[list[int], list[float]]:
+    """The ids and weights of one row, word for word from the contract, in fp64."""
+    rank = {e: (0, 0.0, e) if math.isnan(v) else (1, -v, e) for e, v in enumerate(row)}
+    ids = sorted(rank, key=lambda expert: rank[expert])[:topk]
+    largest = row[ids[0]]
+    if not math.isfinite(largest):
+        return ids, [NAN] * topk
+    exps = [math.exp(value - largest) for value in row]
+    total = math.fsum(exps)
+    chosen = [exps[expert] / total for expert in ids]
+    divisor = math.fsum(chosen)
+    return ids, [p / divisor * scale[e] for p, e in zip(chosen, ids, strict=True)]
+
+
+def ulps(found: float, truth: float) -> float:
+    """The distance of `found` from `truth`, in units in the last place of an fp32 `truth`."""
+    if found == truth or (math.isnan(found) and math.isnan(truth)):
+        return 0
+    exponent = math.frexp(max(abs(truth), 2.0**-126))[1]
+    distance = abs(found - truth) / 2.0 ** (exponent - 24)
+    return INF if math.isnan(distance) else distance
+
+
+def require_contract(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
+    """Asserts that the kernel's ids are the model's, and its weights within MAX_ULP of them."""
+    weights, ids = gemma4_routing(gating_output, topk, per_expert_scale)
+    assert (weights.dtype, ids.dtype) == (torch.float32, torch.int32)
+    scale = per_expert_scale.to(torch.float32).tolist()
+    expected = [modelled(row, topk, scale) for row in gating_output.tolist()]
+    assert ids.tolist() == [chosen for chosen, _ in expected]
+    truths = [truth for _, truth in expected]
+    rows = zip(weights.tolist(), truths, strict=True)
+    distances = [[ulps(*pair) for pair in zip(*row, strict=True)] for row in rows]
+    worst = max(range(len(ids)), key=lambda row: max(distances[row]))
+    assert max(distances[worst]) <= MAX_ULP, (worst, weights[worst].tolist(), truths[worst])
+
+
+def of_bits(patterns: list[int], dtype: torch.dtype) -> Tensor:
+    """The values of `dtype` that have these bits."""
+    integer = {2: torch.int16, 4: torch.int32}[dtype.itemsize]
+    return torch.tensor(patterns).to(integer).view(dtype).to(DEVICE)
+
+
+def special_values(dtype: torch.dtype) -> Tensor:
+    """Of both signs: 0, denormals, 1 and its neighbour, the largest, infinity, NaN of each kind."""
+    fraction = {torch.float32: 23, torch.float16: 10, torch.bfloat16: 7}[dtype]
+    sign = 1 << (8 * dtype.itemsize - 1)
+    infinity = sign - (1 << fraction)
+    one = (infinity >> 1) & infinity
+    quiet = 1 << (fraction - 1)
+    denormals = [1, (1 << fraction) - 1]
+    nans = [infinity | 1, infinity | quiet, sign - 1]
+    positive = [0, *denormals, one, one + 1, infinity - 1, infinity, *nans]
+    return of_bits([*positive, *(sign | bits for bits in positive)], dtype)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("num_experts", "topk"), SHAPES, ids=[f"E{experts}-K{topk}" for experts, topk in SHAPES]
+)
+def test_rows_of_every_distribution(num_experts: int, topk: int, dtype: torch.dtype) -> None:
+    """Two draws of each distribution, at sizes that are powers of two and that are not."""
+    shape = {"E": num_experts, "K": topk}
+    count = 2 * len(SPEC.distributions)
+    rows = InputRows(seed=5, shape=shape, dtype=dtype, device=DEVICE, first=0, count=count)
+    require_contract(**SPEC.make_inputs(rows))
+
+
+@each_dtype
+@pytest.mark.parametrize("topk", [1, 2, 3])
+def test_every_triple_of_special_values(topk: int, dtype: torch.dtype) -> None:
+    """All rows of three that zeros, denormals, infinities and NaN of both signs can make."""
+    values = special_values(dtype)
+    places = list(itertools.product(range(len(values)), repeat=3))
+    scale = torch.tensor([1.0, -0.75, 2.5], device=DEVICE)
+    require_contract(values[torch.tensor(places, device=DEVICE)], topk, scale)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("logits", "ids", "weights"),
+    [
+        pytest.param([5, 5, 5, 5], [0, 1], [0.5, 0.5], id="ties-lower-id-first"),
+        pytest.param([1, 7, 2, 7, 7], [1, 3], [0.5, 0.5], id="tie-at-the-last-place"),
+        pytest.param([-0.0, 0.0, -1, -0.0], [0, 1], [0.5, 0.5], id="minus-zero-equals-zero"),
+        pytest.param([-1, 0.0, -0.0], [1, 2], [0.5, 0.5], id="zero-equals-minus-zero"),
+        pytest.param([INF, 3, NAN], [2, 0], [NAN, NAN], id="nan-above-inf"),
+        pytest.param([NAN, 3, -NAN], [0, 2], [NAN, NAN], id="nan-of-any-sign-by-id"),
+        pytest.param([3, INF, 4, 4], [1, 2], [NAN, NAN], id="inf"),
+        pytest.param([-INF, -9, -INF], [1, 0], [1, 0], id="minus-inf-fills-up"),
+        pytest.param([-INF, -9, -INF, -9], [1, 3], [0.5, 0.5], id="minus-inf-not-before-others"),
+        pytest.param([-INF] * 3, [0, 1], [NAN, NAN], id="all-minus-inf"),
+        pytest.param([6e-8, 1.2e-7, -6e-8], [1, 0], [0.5, 0.5], id="denormals-keep-their-order"),
+        pytest.param([-6e4, 6e4], [1, 0], [1, 0], id="far-apart"),
+    ],
+)
+def test_what_the_contract_says(
+    logits: list[float], ids: list[int], weights: list[float], dtype: torch.dtype
+) -> None:
+    """One row for each line of the contract, with the two choices and weights that it asks for."""
+    gating_output = torch.tensor([logits], dtype=dtype, device=DEVICE)
+    found = gemma4_routing(gating_output, 2, torch.ones(len(logits), device=DEVICE))
+    assert found[1].tolist() == [ids]
+    assert found[0][0].tolist() == pytest.approx(weights, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_every_16_bit_value_beside_its_neighbour(dtype: torch.dtype) -> None:
+    """Their fp32 forms differ in bit 13 or 16, the last above the place of the expert's id."""
+    values = of_bits(list(range(2**16)), dtype)
+    require_order_of_pairs(torch.stack([values, values.roll(1)], dim=1))
+    require_order_of_pairs(torch.stack([values.roll(1), values], dim=1))
+
+
+def test_fp32_values_that_differ_in_the_last_bit() -> None:
+    """Every sign and exponent, with mantissas at the edges of what a truncated key would keep."""
+    mantissas = (0, 1, 2, 0x1FFF, 0xFFFF, 0x3FFFFF, 0x400000, 0x7FFFFE, 0x7FFFFF)
+    patterns = [exponent << 23 | bits for exponent in range(512) for bits in mantissas]
+    values = of_bits(patterns, torch.float32)
+    neighbours = of_bits([bits ^ 1 for bits in patterns], torch.float32)
+    require_order_of_pairs(torch.stack([values, neighbours], dim=1))
+
+
+def require_order_of_pairs(pairs: Tensor) -> None:
+    """Asserts that the second of each pair is chosen where it is larger or the only NaN."""
+    _, ids = gemma4_routing(pairs, 2, torch.ones(2, device=DEVICE))
+    first, second = pairs.to(torch.float64).unbind(1)
+    expected = (second > first) | (second.isnan() & ~first.isnan())
+    assert torch.equal(ids[:, 0], expected.to(torch.int32))
+    assert torch.equal(ids[:, 1], 1 - ids[:, 0])
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str
+)
+def test_scales_of_any_floating_dtype_and_value(dtype: torch.dtype) -> None:
+    """Negative ones, zeros, NaN, infinities; fp64 ones are rounded to fp32 before they are used."""
+    scale = torch.tensor([0.1, -3, 0, -0.0, NAN, INF, -INF, 1e-3], dtype=dtype, device=DEVICE)
+    logits = torch.arange(24.0, device=DEVICE).reshape(3, 8).sin()
+    logits[2, 3:] = -INF
+    require_contract(logits, 8, scale)
+    weights, _ = gemma4_routing(logits, 8, scale)
+    rounded, _ = gemma4_routing(logits, 8, scale.to(torch.float32))
+    assert torch.equal(bits_of(weights), bits_of(rounded))
+
+
+def test_a_strided_scale_is_read_by_its_strides() -> None:
+    """A column of a wider tensor, and one value expanded to all experts."""
+    wide = torch.full((8, 3), NAN, device=DEVICE)
+    wide[:, 1] = torch.arange(1.0, 9.0, device=DEVICE)
+    logits = torch.arange(24.0, device=DEVICE).reshape(3, 8).sin()
+    require_contract(logits, 5, wide[:, 1])
+    require_contract(logits, 5, torch.tensor([2.0], device=DEVICE).expand(8))
+
+
+@each_dtype
+def test_rows_of_random_bits(dtype: torch.dtype) -> None:
+    """Any bits at all, NaN and infinities among them, most experts chosen."""
+    generator = torch.Generator().manual_seed(11)
+    words = torch.randint(0, 2 ** (8 * dtype.itemsize), (257 * 40,), generator=generator)
+    logits = of_bits(words.tolist(), dtype).view(257, 40)
+    require_contract(logits, 32, torch.ones(40, device=DEVICE))
+
+
+def test_a_weight_of_zero_has_the_sign_of_its_scale() -> None:
+    """A far smaller logit and -inf give +0.0 under a positive scale, -0.0 under a negative one."""
+    logits = torch.tensor([[0.0, -INF, -200.0]], device=DEVICE)
+    weights, ids = gemma4_routing(logits, 3, torch.tensor([1.0, -1.0, 1.0], device=DEVICE))
+    assert ids.tolist() == [[0, 2, 1]]
+    assert [math.copysign(1, weight) for weight in weights[0].tolist()] == [1, 1, -1]
+    assert weights.tolist() == [[1, 0, 0]]

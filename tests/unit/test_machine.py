@@ -1,0 +1,175 @@
+"""This machine: refused where it is not the row it should be, and what is recorded of it."""
+
+import hashlib
+import json
+import platform
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+import torch
+import triton
+
+from pipeline import machine
+from pipeline.errors import Exit, NotTheRowError
+from pipeline.schema import Row
+
+ROOT = Path(__file__).parents[2]
+
+
+def row_of(backend: str, device: str, toolchain: str) -> Row:
+    """A row of the matrix."""
+    facts: dict[str, Any] = {"backend": backend, "device": device, "toolchain": toolchain}
+    return Row(arch="any", memory_gb=1, runner=["self-hosted"], **facts)
+
+
+CPU = row_of("interpreter", "cpu", "cpu")
+H200 = row_of("cuda", "NVIDIA H200", "cuda")
+MI300X = row_of("hip", "AMD Instinct MI300X", "rocm")
+B60 = row_of("xpu", "Intel(R) Arc(TM) Pro B60 Graphics", "xpu")
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes torch report another device."""
+
+    def to_have(kind: str | None, name: str = "", hip: str | None = None) -> None:
+        for module in ("cuda", "xpu"):
+            monkeypatch.setattr(f"torch.{module}.is_available", lambda here=module: here == kind)
+            monkeypatch.setattr(f"torch.{module}.get_device_name", lambda _: name)
+        monkeypatch.setattr("torch.version.hip", hip)
+
+    return to_have
+
+
+def refusal(row: Row) -> str:
+    """The message for a machine that is not the row."""
+    with pytest.raises(NotTheRowError) as caught:
+        machine.device_of("the_row", row)
+    assert caught.value.exit == Exit.NOT_THE_ROW
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [None, "cuda", "xpu"])
+def test_every_machine_can_interpret(kind: str | None, pretend: Any) -> None:
+    """The interpreter's row asks for no device."""
+    pretend(kind, "NVIDIA H200")
+    assert machine.device_of("cpu", CPU) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("row", [H200, MI300X, B60], ids=lambda row: row.backend)
+def test_a_machine_without_accelerator_is_no_row_of_one(row: Row, pretend: Any) -> None:
+    """The whole message."""
+    pretend(None)
+    assert refusal(row) == (
+        f"row the_row: found no {row.backend} device (torch {torch.__version__}), "
+        f"expected {row.device} with {row.backend}; run it on that machine, "
+        "or mend the row's device in matrix.yaml"
+    )
+
+
+def test_another_device_is_named(pretend: Any) -> None:
+    """A name must be equal: a longer one is another device."""
+    pretend("cuda", "NVIDIA H200 NVL")
+    assert refusal(H200) == (
+        f"row the_row: found NVIDIA H200 NVL (torch {torch.__version__}), "
+        "expected NVIDIA H200 with cuda; run it on that machine, "
+        "or mend the row's device in matrix.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "hip"), [(H200, "7.0"), (MI300X, None)], ids=["cuda-row", "hip-row"]
+)
+def test_a_build_of_torch_for_another_backend(row: Row, hip: str | None, pretend: Any) -> None:
+    """Both backends are torch.cuda: the name alone does not tell them apart."""
+    pretend("cuda", row.device, hip)
+    assert refusal(row).startswith(f"row the_row: found {row.device} (torch ")
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "hip"),
+    [(H200, "cuda", None), (MI300X, "cuda", "7.0"), (B60, "xpu", None)],
+    ids=["cuda", "hip", "xpu"],
+)
+def test_the_device_of_a_row_that_is_here(
+    row: Row, kind: str, hip: str | None, pretend: Any
+) -> None:
+    """The first one, by torch's word for its kind."""
+    pretend(kind, row.device, hip)
+    assert machine.device_of("the_row", row) == torch.device(kind, 0)
+
+
+def test_the_fingerprint_of_an_interpreted_row() -> None:
+    """Python, OS, processor, packages, toolchain: all that a record can hold as JSON."""
+    found = machine.fingerprint(CPU)
+    requirements = ROOT / "pipeline" / "requirements" / "cpu.txt"
+    assert json.loads(json.dumps(found)) == found
+    assert found["python"] == platform.python_version()
+    assert found["os"] == platform.platform()
+    assert found["processor"] == platform.machine()
+    assert found["packages"].keys() >= {"torch", "triton", "numpy", "pytest", "pytest-benchmark"}
+    assert found["packages"]["torch"] == torch.__version__
+    assert found["packages"]["triton"] == triton.__version__
+    assert found["toolchain"] == "cpu"
+    assert found["toolchain_hash"] == hashlib.sha256(requirements.read_bytes()).hexdigest()
+    assert found["device"] == {"name": "cpu"}
+    assert set(found) == {
+        *("python", "os", "processor", "packages"),
+        *("toolchain", "toolchain_hash", "device", "environment"),
+    }
+
+
+def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are recorded, in order; no other is, since it may be a secret."""
+    told = {
+        "CUDA_VISIBLE_DEVICES": "1",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "OMP_NUM_THREADS": "2",
+        "TORCHINDUCTOR_CACHE_DIR": "here",
+        "TRITON_INTERPRET": "1",
+        "ZE_AFFINITY_MASK": "0",
+    }
+    for name, text in {**told, "GITHUB_TOKEN": "secret", "HOME": "/home"}.items():
+        monkeypatch.setenv(name, text)
+    found = machine.fingerprint(CPU)["environment"]
+    assert found.items() >= told.items()
+    assert list(found) == sorted(found)
+    assert not found.keys() & {"GITHUB_TOKEN", "HOME", "PATH"}
+
+
+def test_the_fingerprint_of_an_nvidia_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name, UUID as a hash, driver, clocks, throttle reasons, ECC; what it lacks is left out."""
+
+    def without(*_: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    closed: list[bool] = []
+    answers: dict[str, Any] = {
+        "Init": lambda: None,
+        "Shutdown": lambda: closed.append(True),
+        "SystemGetDriverVersion": lambda: "580.1",
+        "DeviceGetHandleByUUID": lambda uuid: {"GPU-00ff": "gpu"}[uuid],
+        "DeviceGetUUID": lambda gpu: {"gpu": "GPU-00ff"}[gpu],
+        "DeviceGetName": lambda gpu: {"gpu": "NVIDIA H200"}[gpu],
+        "DeviceGetClockInfo": lambda _, kind: {0: 1980, 1: 1980, 2: 3201}[kind],
+        "DeviceGetCurrentClocksThrottleReasons": lambda _: 4,
+        "DeviceGetTemperature": without,
+        "DeviceGetEccMode": lambda _: [1, 0],
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(f"pynvml.nvml{name}", answer)
+    device = SimpleNamespace(uuid="00ff")
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: device)
+    assert machine.fingerprint(H200)["device"] == {
+        "name": "NVIDIA H200",
+        "uuid_hash": hashlib.sha256(b"GPU-00ff").hexdigest()[:16],
+        "driver": "580.1",
+        "sm_clock_mhz": 1980,
+        "memory_clock_mhz": 3201,
+        "throttle_reasons": 4,
+        "ecc": 1,
+    }
+    assert closed == [True]

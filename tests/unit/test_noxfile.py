@@ -1,0 +1,149 @@
+"""The noxfile: sessions that matrix.yaml decides on, exit codes that come through, no waiting."""
+
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import matrix
+from pipeline.report.summary import Report
+from pipeline.schema import Check
+from tests.unit.extending.tree import Tree
+
+CASE = "gemma4_routing-cpu-fp32-E8-K8-T130"
+TRIVIAL = '''\
+import nox
+
+
+@nox.session
+def nothing(session: nox.Session) -> None:
+    """Do nothing."""
+'''
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """A copy of the repository."""
+    return Tree.at(tmp_path_factory.mktemp("tree"))
+
+
+def _session(
+    tree: Tree, name: str, results: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """One session, in the Python that runs this test."""
+    options = ["--", "--results", str(results), *arguments]
+    return tree.python("nox", "--no-venv", "-s", name, *options)
+
+
+def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
+    """Each check by itself and on each row of matrix.yaml; each session says what it does."""
+    sessions = tree.sessions()
+    rows = matrix.load().rows
+    for check, row in itertools.product(Check, rows):
+        assert sessions[f"{check}({row})"] == f"The same on {rows[row].device}."
+    assert {*map(str, Check), "report", "tests", "lint"} <= sessions.keys()
+    assert all(text.endswith(".") for text in sessions.values())
+
+
+def test_bare_nox_runs_the_tests(tree: Tree) -> None:
+    """And nothing else: it is green on a laptop."""
+    listed = tree.python("nox", "-l").stdout.splitlines()
+    assert [line.split()[1] for line in listed if line.startswith("* ")] == ["tests"]
+
+
+def test_a_row_that_is_added_is_a_session(tmp_path: Path) -> None:
+    """Without a change to the noxfile."""
+    grown = Tree.at(tmp_path)
+    grown.replace("matrix.yaml", "\n  h200:\n", "\n  h200b:\n")
+    sessions = grown.sessions()
+    assert sessions["parity(h200b)"] == "The same on NVIDIA H200."
+    assert "parity(h200)" not in sessions
+
+
+def _seconds_to_list(noxfile: Path) -> float:
+    """The median of three times that ``nox -l`` takes."""
+    command = [sys.executable, "-m", "nox", "-l", "-f", str(noxfile)]
+    environment = {**os.environ, "NOX_SCRIPT_MODE": "none"}
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(
+            command, cwd=noxfile.parent, env=environment, capture_output=True, check=True
+        )
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def test_listing_takes_little_more_than_nox_itself(tree: Tree, tmp_path: Path) -> None:
+    """Within a second of a noxfile that has nothing to read."""
+    trivial = tmp_path / "noxfile.py"
+    trivial.write_text(TRIVIAL)
+    more = _seconds_to_list(tree.root / "noxfile.py") - _seconds_to_list(trivial)
+    assert more < 1.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "backend: interpreter",
+            "backend: interpretor",
+            ":14: rows.cpu.backend: found text 'interpretor', expected 'interpreter', 'cuda', "
+            "'hip' or 'xpu'; did you mean 'interpreter'?",
+        ),
+        ("skips: []", "skips: [", ": the file: found text that is no YAML ("),
+    ],
+    ids=["a wrong word", "no yaml"],
+)
+def test_a_wrong_matrix_ends_every_session(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """With exit code 2 and its faults, whatever was asked of nox; no traceback."""
+    broken = Tree.at(tmp_path)
+    broken.replace("matrix.yaml", old, new)
+    for arguments in (["-l"], ["--no-venv", "-s", "report"]):
+        done = broken.python("nox", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("matrix.yaml:")
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_parity_of_one_case(tree: Tree, tmp_path: Path) -> None:
+    """Runs it, judges it, leaves the report, and exits with 0."""
+    done = _session(tree, "parity", tmp_path, "--case", CASE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "GOOD: 1 pass at unknown (dirty)\n" in done.stdout
+    report = Report.model_validate_json((tmp_path / "report.json").read_bytes())
+    assert [(case.id, case.verdict) for case in report.cases] == [(CASE, "pass")]
+
+
+@pytest.mark.parametrize(
+    ("session", "arguments", "code"),
+    [
+        ("report", ["--row", "cpu"], 1),
+        ("report", ["--row", "cpuu"], 2),
+        ("parity", ["--case", f"{CASE}0"], 2),
+    ],
+    ids=["blocked", "no row", "no case"],
+)
+def test_the_exit_code_comes_through(
+    tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int
+) -> None:
+    """That of the process which said why."""
+    done = _session(tree, session, tmp_path, *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_results_that_cannot_be_written_end_parity(tree: Tree, tmp_path: Path) -> None:
+    """Exit code 3, before a case has run."""
+    file = tmp_path / "file"
+    file.touch()
+    done = _session(tree, "parity(cpu)", file, "--case", CASE)
+    assert done.returncode == 3
+    assert f"{file}" in done.stderr
+    assert "Traceback" not in done.stderr

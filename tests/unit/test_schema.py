@@ -1,0 +1,91 @@
+"""The models of matrix.yaml, and the JSON Schema that is made of them."""
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from pipeline import matrix, schema
+from pipeline.schema import DTYPES, MODELS, Block, Check, Dtype, Skip
+
+
+def _mappings(part: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping that the schema describes."""
+    if isinstance(part, dict):
+        if part.get("type") == "object":
+            yield part
+        for inner in part.values():
+            yield from _mappings(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _mappings(inner)
+
+
+def test_committed_schema_is_that_of_the_models() -> None:
+    """Where it is not, ``python -m pipeline.schema`` writes it anew."""
+    assert schema.FILE.read_text(encoding="utf-8") == schema.text()
+
+
+def test_first_line_of_the_matrix_names_the_schema() -> None:
+    """So that editors complete and check it."""
+    first = matrix.FILE.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=pipeline/matrix.schema.json"
+    assert matrix.ROOT / first.partition("=")[2] == schema.FILE
+
+
+def test_schema_refuses_unknown_keys_everywhere() -> None:
+    """A mapping of the file takes its own keys, or keys of a pattern, or dtypes, and no others."""
+    described = json.loads(schema.text())
+    mappings = list(_mappings(described))
+    assert len(mappings) == len(MODELS) + 4
+    open_ones = [
+        mapping["title"]
+        for mapping in mappings
+        if mapping["additionalProperties"] is not False and "propertyNames" not in mapping
+    ]
+    assert open_ones == []
+
+
+def test_schema_refuses_a_shape_of_no_sizes() -> None:
+    """As the reader does: an axis is a size or a list of some."""
+    axes = json.loads(schema.text())["$defs"]["Shape"]["properties"]["axes"]
+    one, several = axes["patternProperties"]["^[A-Z]$"]["anyOf"]
+    assert (one["type"], several["type"], several.get("minItems")) == ("integer", "array", 1)
+
+
+def test_dtypes_are_listed_alike() -> None:
+    """The type that the models check by, and the table of torch's names."""
+    assert get_args(Dtype) == tuple(DTYPES)
+
+
+@pytest.mark.parametrize(("name", "of_torch"), DTYPES.items(), ids=DTYPES)
+def test_torch_has_the_dtype(name: str, of_torch: str) -> None:
+    """By its name in the table, and as wide as its own name says."""
+    bits = int("".join(filter(str.isdigit, name.split("e", maxsplit=1)[0])))
+    assert getattr(torch, of_torch).itemsize * 8 == bits
+
+
+def test_every_model_has_its_path() -> None:
+    """An unknown key is told by the model of the mapping that it stands in."""
+    assert set(MODELS.values()) == set(Block.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("cases", "covered"),
+    [
+        ("toy-cpu-fp32-T1", True),
+        ("toy-cpu-*", True),
+        ("*-fp32-*", True),
+        ("toy-cpu", False),
+        ("TOY-CPU-*", False),
+        ("toy-h200-*", False),
+    ],
+)
+def test_skip_covers_ids_of_its_pattern(cases: str, *, covered: bool) -> None:
+    """The whole id, capitals included; * stands for anything."""
+    words = {"check": "parity", "reason": "slow", "until": datetime.date(2026, 12, 31)}
+    skip = Skip.model_validate({"cases": cases, **words})
+    assert skip.covers("toy-cpu-fp32-T1", Check.PARITY) is covered
