@@ -40,10 +40,11 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A check that a case has to answer, unless the matrix skips it."""
+    """A check that a case has to answer on `device`, unless the matrix skips it."""
 
     case: Case
     check: Check
+    device: str
     skip: Skip | None = None
 
 
@@ -111,6 +112,7 @@ def plan(
         Planned(
             case=case,
             check=check,
+            device=matrix.rows[case.row].device,
             skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
         )
         for check in checks

@@ -50,6 +50,12 @@ class Record(BaseModel):
     machine: dict[str, Any]
     reproduce: str
 
+    @property
+    def device(self) -> str:
+        """The name of the device that it ran on."""
+        device = self.machine.get("device")
+        return str(device.get("name")) if isinstance(device, dict) else "an unnamed device"
+
 
 class HalfWrittenError(Exception):
     """A record that is there, but is not a whole one of this case."""

@@ -63,14 +63,16 @@ def _judge_one(planned: Planned, folder: Path, source: Source) -> Judged:
     if record is None:
         reason = "no result: it did not run, or died before it could say"
         return Judged(planned=planned, verdict=Verdict.MISSING, reason=reason)
-    if refusal := _refusal(record, source):
+    if refusal := _refusal(record, planned, source):
         return Judged(planned=planned, verdict=Verdict.MISSING, reason=refusal)
     verdict = Verdict(record.outcome)
     return Judged(planned=planned, verdict=verdict, reason=record.reason, record=record)
 
 
-def _refusal(record: Record, source: Source) -> str:
-    """Why a record says nothing about this source, or nothing."""
+def _refusal(record: Record, planned: Planned, source: Source) -> str:
+    """Why a record says nothing about this source on this row, or nothing."""
+    if (device := record.device) != planned.device:
+        return f"its result is of {device}, expected {planned.device}: run it on that machine"
     if record.commit != source.commit:
         return f"its result is of commit {record.commit[:12]}, expected {source.commit[:12]}"
     if record.tree != source.tree:

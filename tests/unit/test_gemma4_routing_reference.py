@@ -127,6 +127,7 @@ def test_nan_of_any_sign_is_ranked_first_and_zeros_are_equal() -> None:
     assert experts.tolist() == [[2, 5, 4, 1, 0, 3, 7, 6]]
     assert values[0, :2].isnan().all()
     assert values[0, 2:].tolist() == [INF, 1, 0, 0, 0, -INF]
+    assert values[0, 2:].signbit().tolist() == [False] * 5 + [True]
 
 
 def test_no_tokens() -> None:

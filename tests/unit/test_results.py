@@ -17,7 +17,7 @@ from pipeline.results import HalfWrittenError, Record
 from pipeline.schema import Check
 
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
-PLANNED = Planned(case=CASE, check=Check.PARITY)
+PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu")
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
 
 FIELDS = ["version", "case", "check", "outcome", "reason", "numbers", "digest", "input_digest"]
@@ -40,7 +40,7 @@ def record_of(planned: Planned, **changes: Any) -> Record:
         "commit": "c" * 40,
         "dirty": False,
         "tree": "7" * 64,
-        "machine": {"os": "Linux", "device": {"name": "cpu"}},
+        "machine": {"os": "Linux", "device": {"name": planned.device}},
         "reproduce": f"nox -s parity -- --case {planned.case.id}",
     }
     return Record.model_validate({**fields, **changes})
@@ -235,7 +235,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_discarding_takes_the_records_of_the_plan_alone(tmp_path: Path) -> None:
     """And does not mind that there is none."""
-    other = Planned(case=replace(CASE, dtype="fp16"), check=Check.PARITY)
+    other = replace(PLANNED, case=replace(CASE, dtype="fp16"))
     for planned in (PLANNED, other):
         results.write(tmp_path, planned, record_of(planned))
     results.discard(tmp_path, [PLANNED])

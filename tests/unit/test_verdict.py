@@ -70,6 +70,16 @@ STATES: dict[str, tuple[State, str, str]] = {
         "missing",
         "its result is of other files than these, at the same commit: run it again",
     ),
+    "other machine": (
+        _written(machine={"device": {"name": "NVIDIA H100"}}),
+        "missing",
+        "its result is of NVIDIA H100, expected cpu: run it on that machine",
+    ),
+    "unnamed machine": (
+        _written(machine={}),
+        "missing",
+        "its result is of an unnamed device, expected cpu: run it on that machine",
+    ),
     "empty": (_holding(b""), "error", "the file: invalid json"),
     "cut": (_cut, "error", "the file: invalid json"),
     "oversized": (_holding(b" " * 2**21), "error", "found over 1,048,576 bytes"),
