@@ -55,6 +55,12 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def bless(session: nox.Session) -> None:
+    """Replace baselines by fresh results: `-- golden --reason "..."`."""
+    _run(session, sys.executable, "-m", "pipeline.bless", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Test the project itself, on any machine."""
     row = ROWS["cpu"]

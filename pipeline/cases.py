@@ -40,11 +40,15 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A check that a case has to answer on `device`, unless the matrix skips it."""
+    """A check that a case has to answer on `device`, unless the matrix skips it.
+
+    With `golden`, its bits have to be the blessed ones.
+    """
 
     case: Case
     check: Check
     device: str
+    golden: bool
     skip: Skip | None = None
 
 
@@ -113,6 +117,7 @@ def plan(
             case=case,
             check=check,
             device=matrix.rows[case.row].device,
+            golden=matrix.kernels[case.kernel].golden,
             skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
         )
         for check in checks

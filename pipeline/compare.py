@@ -35,7 +35,7 @@ def require_bits(
     wrong = bits_of(actual) != bits_of(expected)
     if not wrong.any():
         return
-    distance = (actual.double() - expected.double()).abs().masked_fill(~wrong, 0)
+    distance = (actual.double() - expected.double()).abs()
     shown = {"found": actual, "expected": expected}
     raise Mismatch(_told(f"{name} is not that of {of}", wrong, distance, shown, explain))
 

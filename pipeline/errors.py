@@ -48,6 +48,18 @@ class NotTheRowError(UserError):
     exit = Exit.NOT_THE_ROW
 
 
+class BaselineError(UserError):
+    """A baseline that cannot be read, or that somebody edited."""
+
+    exit = Exit.BASELINE
+
+
+class RefusedError(UserError):
+    """A baseline that may not be replaced as things stand."""
+
+    exit = Exit.BLOCKED
+
+
 @dataclass(frozen=True, kw_only=True, order=True)
 class Fault:
     """One thing wrong in a file: where it is, what was found, what was expected, how to mend it."""

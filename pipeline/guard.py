@@ -48,9 +48,9 @@ class GuardedOutputs:
     def _check_rows(self) -> None:
         """Rows that are poison in all outputs: one value may be so by chance, a row is not."""
         untouched: Tensor | None = None
-        for tensor, buffer in zip(self.tensors, self.buffers, strict=True):
-            if not tensor.numel():
-                return
+        for output, tensor, buffer in zip(self.outputs, self.tensors, self.buffers, strict=True):
+            if output.axes[0] != "T" or not tensor.numel():
+                continue
             inside = buffer[_ZONE:-_ZONE].view(len(tensor), -1)
             poisoned = (inside == _POISON).all(dim=1)
             untouched = poisoned if untouched is None else untouched & poisoned

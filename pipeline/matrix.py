@@ -235,7 +235,7 @@ def _mend(detail: Any, text: str) -> str:
                 return ""
             number = f"{float(text):.0f}"
         return f"write {number}: YAML reads {text!r} as text"
-    if isinstance(detail["input"], str) and wanted in _PLAIN and _PLAIN[wanted].fullmatch(text):
+    if wanted in _PLAIN and _PLAIN[wanted].fullmatch(text):
         return "write it without quotes"
     if wanted == "list_type" and text:
         return f"write [{text}]"

@@ -101,6 +101,7 @@ class Kernel(Block):
 
     dtypes: Annotated[dict[Dtype, Promise], Field(min_length=1)]
     seconds_per_case: Annotated[int, Field(gt=0, le=3600)]
+    golden: bool = Field(description="Whether its bits have to be the blessed ones")
     shapes: Annotated[list[Shape], Field(min_length=1)]
 
     def promise(self, dtype: str) -> Promise:

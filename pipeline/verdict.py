@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline import results
+from pipeline import golden, results
 from pipeline.cases import Planned
 from pipeline.results import Record
 from pipeline.source import Source
@@ -66,7 +66,14 @@ def _judge_one(planned: Planned, folder: Path, source: Source) -> Judged:
     if refusal := _refusal(record, planned, source):
         return Judged(planned=planned, verdict=Verdict.MISSING, reason=refusal)
     verdict = Verdict(record.outcome)
-    return Judged(planned=planned, verdict=verdict, reason=record.reason, record=record)
+    reason = record.reason
+    if (
+        verdict == Verdict.PASS
+        and planned.golden
+        and (reason := golden.objection(planned.case, record))
+    ):
+        verdict = Verdict.FAIL
+    return Judged(planned=planned, verdict=verdict, reason=reason, record=record)
 
 
 def _refusal(record: Record, planned: Planned, source: Source) -> str:

@@ -18,7 +18,8 @@ purity           inputs unchanged, nothing written beside the outputs, each row 
 ================ ================================================================================
 
 The bits: a sequence of correctly rounded fp32 operations (see `reference.py`), the same on a CPU,
-in Triton's interpreter and compiled; at most 6 units in the last place from the fp64 oracle.
+in Triton's interpreter and compiled; at most 6 units in the last place from the fp64 oracle, where
+a scale is at most 4 or its weight is no denormal (the scale multiplies a denormal's rounding).
 
 `gemma4_fused_routing_kernel_triton` and `gemma4_routing_function_torch` are vLLM's names of the
 kernel and of its reference (pull request 39083); callers of those change an import.

@@ -12,10 +12,8 @@ DEVICE_TYPES = ("cuda", "xpu")  # torch's word for AMD GPUs is cuda, too
 
 def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
     """Raises TypeError or ValueError for inputs that the kernel does not take."""
-    for name, value in (("gating_output", gating_output), ("per_expert_scale", per_expert_scale)):
-        if not isinstance(value, Tensor):
-            message = f"{name}: found {type(value).__name__}, expected a tensor"
-            raise TypeError(message)
+    _check_tensor("gating_output", gating_output)
+    _check_tensor("per_expert_scale", per_expert_scale)
     if gating_output.dtype not in LOGIT_DTYPES:
         allowed = ", ".join(str(dtype) for dtype in LOGIT_DTYPES)
         message = f"gating_output: found {gating_output.dtype}, expected one of {allowed}"
@@ -46,6 +44,15 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
         message = f"topk: found {topk}, expected 1 <= topk <= {largest} (at most E and {MAX_TOPK})"
         raise ValueError(message)
     _check_scale(per_expert_scale, gating_output)
+
+
+def _check_tensor(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        message = f"{name}: found {type(value).__name__}, expected a tensor"
+        raise TypeError(message)
+    if value.layout != torch.strided:
+        message = f"{name}: found layout {value.layout}, expected {torch.strided}"
+        raise TypeError(message)
 
 
 def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:

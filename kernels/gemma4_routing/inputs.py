@@ -86,7 +86,7 @@ def _bit(words: Tensor, place: int) -> Tensor:
 
 
 def _any_bits(rows: _Rows) -> Tensor:
-    """Every finite value of the dtype, equally often."""
+    """Any finite value of the dtype; those of the largest binade twice as often."""
     infinity = rows.format.infinity
     is_finite = (rows.words & infinity) != infinity
     return torch.where(is_finite, rows.words, rows.words ^ (infinity & -infinity))

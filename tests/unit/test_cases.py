@@ -13,7 +13,7 @@ from pipeline.schema import Check, Matrix, Skip
 def _row(memory_gb: int) -> dict[str, object]:
     return {
         "backend": "cuda",
-        "device": "a device",
+        "device": f"a device of {memory_gb} GB",
         "arch": "sm_90",
         "memory_gb": memory_gb,
         "toolchain": "cuda",
@@ -35,6 +35,7 @@ MATRIX = Matrix.model_validate(
             "toy": {
                 "dtypes": {"fp32": BOUND, "bf16": BOUND},
                 "seconds_per_case": 10,
+                "golden": False,
                 "shapes": [
                     {"axes": {"T": [1, 2], "E": 8}},
                     {"axes": {"T": 99, "E": 8}, "dtypes": ["bf16"], "min_memory_gb": 80},
@@ -43,6 +44,7 @@ MATRIX = Matrix.model_validate(
             "other": {
                 "dtypes": {"bf16": BOUND},
                 "seconds_per_case": 10,
+                "golden": False,
                 "shapes": [{"axes": {"T": 5}}],
             },
         },
@@ -180,3 +182,9 @@ def test_plan_asks_each_check_of_each_case() -> None:
     """As many as the checks that are asked for; without any, nothing."""
     for checks in ([], [Check.PARITY]):
         assert [one.check for one in plan(MATRIX, checks=checks)] == checks * len(IDS)
+
+
+def test_plan_names_the_device_of_each_case() -> None:
+    """The one that its row must have, so that a record of another is refused."""
+    devices = {(one.case.row, one.device) for one in plan(MATRIX)}
+    assert devices == {("small", "a device of 79 GB"), ("large", "a device of 80 GB")}

@@ -16,6 +16,7 @@ from pipeline import cases, matrix, results, source
 from pipeline.cases import Planned, Selection
 from pipeline.report.summary import Report
 from tests.unit.extending.tree import Tree
+from tests.unit.test_report_process import plain_tree
 from tests.unit.test_results import record_of
 
 SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", "bf16")]
@@ -29,7 +30,7 @@ OLD = 1234.5  # seconds that no case takes: marks records that were there before
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """A copy of the repository, in which nobody edits a file meanwhile."""
-    return Tree.at(tmp_path_factory.mktemp("tree"))
+    return plain_tree(tmp_path_factory.mktemp("tree"))
 
 
 def _plan(ids: Sequence[str]) -> tuple[Planned, ...]:

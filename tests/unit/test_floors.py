@@ -24,6 +24,8 @@ FLOORS = {
     "pipeline.guard": 2,
     "pipeline.launches": 2,
     "pipeline.machine": 2,
+    "pipeline.bless": 1,
+    "pipeline.golden": 1,
     "pipeline.hardware": 1,
     "pipeline.results": 1,
     "pipeline.schedule": 1,

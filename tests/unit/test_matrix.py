@@ -29,13 +29,13 @@ rows:
     memory_gb: 141
     toolchain: cuda
     runner: [self-hosted, h200]
-
 kernels:
   toy:
     dtypes:
       fp32: {max_ulp: 6}
       bf16: {max_ulp: 6.5}
     seconds_per_case: 10
+    golden: false
     shapes:
       - axes: {E: 8, K: 2, T: [0, 1, 130]}
       - axes: {E: 8, K: 2, T: 4096}
@@ -100,11 +100,11 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "keep one, the first is on line 15",
         "matrix.yaml:17:16: rows.h200.toolchain: found 'cuba', "
         "expected one of pipeline/requirements/: cpu, cuda; did you mean 'cuda'?",
-        "matrix.yaml:20:1: kernels: found no block for the folder kernels/toy/, "
+        "matrix.yaml:19:1: kernels: found no block for the folder kernels/toy/, "
         "expected a block a folder; add a block 'toy', or remove the folder",
-        "matrix.yaml:21:3: kernels.toi: found no folder, "
+        "matrix.yaml:20:3: kernels.toi: found no folder, "
         "expected a folder kernels/toi/ with an __init__.py; did you mean 'toy'?",
-        "matrix.yaml:24:7: kernels.toi.dtypes.bf16: found dtype 'bf16', "
+        "matrix.yaml:23:7: kernels.toi.dtypes.bf16: found dtype 'bf16', "
         "expected one of the file's dtypes: fp32, bf17",
         "matrix.yaml:33:3: skips[0].cases: found nothing, expected a value for 'cases'",
         "matrix.yaml:33:3: skips[0].check: found nothing, expected a value for 'check'",

@@ -17,6 +17,7 @@ DISAGREEMENTS = {
     "kernel without folder": (
         "skips:",
         "  tiy:\n    dtypes: {fp32: {max_ulp: 6}}\n    seconds_per_case: 1\n"
+        "    golden: false\n"
         "    shapes: [{axes: {T: 1}}]\nskips:",
         "31:3: kernels.tiy: found no folder, expected a folder kernels/tiy/ with an __init__.py; "
         "did you mean 'toy'?",
@@ -46,7 +47,7 @@ DISAGREEMENTS = {
     "dtype promised, not listed": (
         "[fp32, bf16]",
         "[fp32]",
-        "23:7: kernels.toy.dtypes.bf16: found dtype 'bf16', "
+        "22:7: kernels.toy.dtypes.bf16: found dtype 'bf16', "
         "expected one of the file's dtypes: fp32",
     ),
     "dtype tried, not promised": (
@@ -174,7 +175,7 @@ def test_folder_without_block(tmp_path: Path) -> None:
         (tmp_path / "kernels" / name).mkdir(parents=True)
     (tmp_path / "kernels" / "lonely" / "__init__.py").touch()
     assert faults(tmp_path, SMALL) == (
-        "19:1: kernels: found no block for the folder kernels/lonely/, expected a block a folder; "
+        "18:1: kernels: found no block for the folder kernels/lonely/, expected a block a folder; "
         "add a block 'lonely', or remove the folder"
     )
 

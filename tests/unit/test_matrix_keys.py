@@ -33,7 +33,7 @@ KEY_FAULTS = {
     "unknown key of a promise": (
         "max_ulp: 6.5",
         "max_ulp: 6.5, ulps: 1",
-        "23:28: kernels.toy.dtypes.bf16.ulps: found unknown key 'ulps', expected one of max_ulp",
+        "22:28: kernels.toy.dtypes.bf16.ulps: found unknown key 'ulps', expected one of max_ulp",
     ),
     "unknown key of a shape": (
         "min_memory_gb",
@@ -44,8 +44,8 @@ KEY_FAULTS = {
     "unknown key of a kernel": (
         "seconds_per_case: 10",
         "seconds_per_case: 10\n    second: 1",
-        "25:5: kernels.toy.second: found unknown key 'second', expected one of dtypes, "
-        "seconds_per_case, shapes",
+        "24:5: kernels.toy.second: found unknown key 'second', expected one of dtypes, "
+        "seconds_per_case, golden, shapes",
     ),
     "unknown key of a skip": (
         "skips: []",
@@ -82,9 +82,11 @@ KEY_FAULTS = {
     ),
     "row in capitals": ("  cpu:", "  CPU:", f"4:3: rows.CPU: found key 'CPU', expected {NAME}"),
     "row named as pydantic marks keys": (
-        "  cpu:",
-        "  '[key]':",
-        f"4:3: rows['[key]']: found key '[key]', expected {NAME}",
+        "  cpu:\n    backend: interpreter",
+        "  '[key]':\n    backend: interpret",
+        f"4:3: rows['[key]']: found key '[key]', expected {NAME}\n"
+        "5:14: rows['[key]'].backend: found text 'interpret', expected 'interpreter', 'cuda', "
+        "'hip' or 'xpu'; did you mean 'interpreter'?",
     ),
     "axis of two letters": (
         "{E: 8, K: 2, T: 4096}",
@@ -100,7 +102,7 @@ KEY_FAULTS = {
     "dtype promised, unknown": (
         "bf16: {max_ulp: 6.5}",
         "bf16: {max_ulp: 6.5}\n      fp15: {max_ulp: 6}",
-        f"24:7: kernels.toy.dtypes.fp15: found key 'fp15', expected {DTYPES}; did you mean 'fp16'?",
+        f"23:7: kernels.toy.dtypes.fp15: found key 'fp15', expected {DTYPES}; did you mean 'fp16'?",
     ),
 }
 

@@ -153,7 +153,7 @@ def test_integer(tmp_path: Path, text: str, told: str) -> None:
 def test_number(tmp_path: Path, text: str, told: str) -> None:
     """A limit is a finite number above zero, never text that looks like one."""
     text = SMALL.replace("max_ulp: 6}", f"max_ulp: {text}}}")
-    assert faults(tmp_path, text) == f"22:23: kernels.toy.dtypes.fp32.max_ulp: {told}"
+    assert faults(tmp_path, text) == f"21:23: kernels.toy.dtypes.fp32.max_ulp: {told}"
 
 
 @pytest.mark.parametrize(("text", "told"), SIZES.items(), ids=SIZES)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import matrix
+from pipeline import cases, matrix, results, source
+from pipeline.cases import Selection
 from pipeline.report.summary import Report
 from pipeline.schema import Check
 from tests.unit.extending.tree import Tree
+from tests.unit.test_report_process import plain_tree
+from tests.unit.test_results import record_of
 
 CASE = "gemma4_routing-cpu-fp32-E8-K8-T130"
 TRIVIAL = '''\
@@ -29,14 +32,14 @@ def nothing(session: nox.Session) -> None:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """A copy of the repository."""
-    return Tree.at(tmp_path_factory.mktemp("tree"))
+    return plain_tree(tmp_path_factory.mktemp("tree"))
 
 
 def _session(
-    tree: Tree, name: str, results: Path, *arguments: str
+    tree: Tree, name: str, folder: Path, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """One session, in the Python that runs this test."""
-    options = ["--", "--results", str(results), *arguments]
+    options = ["--", "--results", str(folder), *arguments]
     return tree.python("nox", "--no-venv", "-s", name, *options)
 
 
@@ -122,28 +125,27 @@ def test_parity_of_one_case(tree: Tree, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "arguments", "code"),
+    ("session", "arguments", "code", "said"),
     [
-        ("report", ["--row", "cpu"], 1),
-        ("report", ["--row", "cpuu"], 2),
-        ("parity", ["--case", f"{CASE}0"], 2),
+        ("report", ["--row", "cpu"], 1, "BLOCKED: "),
+        ("report", ["--row", "cpuu"], 2, "--row: found 'cpuu'"),
+        ("parity", ["--case", f"{CASE}0"], 2, f"--case: found '{CASE}0'"),
+        ("parity(h200)", ["--dtype", "fp32"], 4, "row h200: found no cuda device"),
+        ("parity(cpu)", ["--case", CASE, "--resume"], 1, "BLOCKED: 1 fail at "),
     ],
-    ids=["blocked", "no row", "no case"],
+    ids=["a bad report", "no row", "no case", "another machine", "a bad parity"],
 )
 def test_the_exit_code_comes_through(
-    tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int
+    tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int, said: str
 ) -> None:
-    """That of the process which said why."""
+    """That of the process which said why, after which nothing else is said."""
+    state = source.current(tree.root)
+    (planned,) = cases.plan(matrix.load(), Selection(case=(CASE,)))
+    record = record_of(planned, commit=state.commit, tree=state.tree, outcome="fail")
+    results.write(tmp_path, planned, record)
     done = _session(tree, session, tmp_path, *arguments)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_results_that_cannot_be_written_end_parity(tree: Tree, tmp_path: Path) -> None:
-    """Exit code 3, before a case has run."""
-    file = tmp_path / "file"
-    file.touch()
-    done = _session(tree, "parity(cpu)", file, "--case", CASE)
-    assert done.returncode == 3
-    assert f"{file}" in done.stderr
-    assert "Traceback" not in done.stderr
+    printed = done.stdout + done.stderr
+    assert done.returncode == code, printed
+    assert printed.count(said) == 1
+    assert "Traceback" not in printed
+    assert ("BLOCKED" in printed) == (code == 1)

@@ -17,7 +17,7 @@ from pipeline.results import HalfWrittenError, Record
 from pipeline.schema import Check
 
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
-PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu")
+PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
 
 FIELDS = ["version", "case", "check", "outcome", "reason", "numbers", "digest", "input_digest"]

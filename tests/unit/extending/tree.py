@@ -27,6 +27,7 @@ _TOY = """\
       fp32: {max_ulp: 0.5}
       bf16: {max_ulp: 0.5}
     seconds_per_case: 20
+    golden: false
     shapes:
       - axes: {T: [0, 1, 40], N: [1, 33]}
 """
