@@ -47,7 +47,9 @@ def fingerprint(row: Row) -> dict[str, Any]:
         "os": platform.platform(),
         "processor": platform.machine(),
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        # torch's own word tells its build, too: 2.11.0+cu130.
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))}
+        | {"torch": torch.__version__},
         "toolchain": row.toolchain,
         "toolchain_hash": _toolchain_hash(row),
         "environment": {
