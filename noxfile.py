@@ -61,6 +61,13 @@ def bless(session: nox.Session) -> None:
 
 
 @nox.session
+def reproduce(session: nox.Session) -> None:
+    """Run a recorded result again: which bits and conditions differ: `-- RESULT`."""
+    here = ["--this-python"] if _is_no_venv(session) else []
+    _run(session, sys.executable, "-m", "pipeline.reproduce", *here, *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Test the project itself, on any machine."""
     row = ROWS["cpu"]
@@ -121,9 +128,13 @@ def _rows_here(session: nox.Session) -> list[str]:
 
 def _python(session: nox.Session, toolchain: str) -> str:
     """The Python of a toolchain's environment, made or brought up to date where it has to be."""
-    if session._runner.global_config.force_venv_backend == "none":  # noqa: SLF001  (--no-venv)
+    if _is_no_venv(session):
         return sys.executable
     return _output(session, sys.executable, "-m", "pipeline.toolchain", toolchain)
+
+
+def _is_no_venv(session: nox.Session) -> bool:
+    return session._runner.global_config.force_venv_backend == "none"  # noqa: SLF001
 
 
 def _output(session: nox.Session, *command: str) -> str:

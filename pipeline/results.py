@@ -106,25 +106,33 @@ def read(folder: Path, planned: Planned) -> Record | None:
     """
     file = path_of(folder, planned)
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
+        record = read_file(file)
     except FileNotFoundError:
         return None
     except NotADirectoryError:
         message = f"{folder}: found a file, expected the folder of results; move it away"
         raise ResultsError(message) from None
+    if (record.case, record.check) != (planned.case.id, planned.check):
+        raise HalfWrittenError(f"{file.name}: found the record of {record.case}, {record.check}")
+    return record
+
+
+def read_file(file: Path) -> Record:
+    """The record in a file; HalfWrittenError where it is not whole, ResultsError, or no file."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
         raise ResultsError(message) from None
     if len(content) > _MAX_BYTES:
         raise HalfWrittenError(f"{file.name}: found over {_MAX_BYTES:,} bytes, expected a record")
     try:
-        record = Record.model_validate_json(content)
+        return Record.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
         message = f"{file.name}: {place}: {first['msg'].lower()}; delete it and run the case again"
         raise HalfWrittenError(message) from None
-    if (record.case, record.check) != (planned.case.id, planned.check):
-        raise HalfWrittenError(f"{file.name}: found the record of {record.case}, {record.check}")
-    return record

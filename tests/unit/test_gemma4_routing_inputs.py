@@ -144,7 +144,10 @@ def has_one(places: Tensor) -> bool:
 def is_one_nan(logits: Tensor) -> bool:
     """One a row, of both signs, quiet and signalling."""
     nans = logits[logits.isnan()]
-    quiet = integers(nans) & {torch.float32: 1 << 22, torch.float16: 1 << 9}.get(nans.dtype, 1 << 6)
+    # As integers first: on a GPU, selecting fp16 values makes their NaN quiet.
+    quiet = integers(logits)[logits.isnan()] & {torch.float32: 1 << 22, torch.float16: 1 << 9}.get(
+        nans.dtype, 1 << 6
+    )
     return has_one(logits.isnan()) and has_both_signs(nans) and 0 < int((quiet != 0).sum()) < DRAWS
 
 
