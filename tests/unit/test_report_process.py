@@ -221,9 +221,7 @@ def test_a_cell_is_one_line_however_much_it_holds(tree: Tree, folder: Path) -> N
 
 def _on_a_terminal(tree: Tree, folder: Path, **variables: str) -> bytes:
     """What the report writes to a terminal."""
-    names = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM")
-    environment = {name: value for name, value in os.environ.items() if name not in names}
-    environment |= {"TERM": "xterm-256color", "COLUMNS": "100", **variables}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **variables}
     command = [sys.executable, "-m", "pipeline.report", "--row=cpu", f"--results={folder}"]
     ours, its = pty.openpty()
     with subprocess.Popen(command, cwd=tree.root, env=environment, stdout=its, stderr=its):
@@ -237,8 +235,10 @@ def _on_a_terminal(tree: Tree, folder: Path, **variables: str) -> bytes:
     return written
 
 
-def test_colours(tree: Tree, folder: Path) -> None:
+def test_colours(tree: Tree, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal that has them; not where NO_COLOR is set, nor in a file, nor on a dumb one."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
     (folder / "parity" / f"{PLAN[0].case.id}.json").unlink()
     assert COLOUR.search(_on_a_terminal(tree, folder))
     assert not COLOUR.search(_on_a_terminal(tree, folder, NO_COLOR="1"))
