@@ -102,6 +102,8 @@ def run_command(command: Callable[[], int]) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return int(error.exit)
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.RESULTS)

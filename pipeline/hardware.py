@@ -77,12 +77,15 @@ def _amd() -> list[Accelerator]:
 def _intel() -> list[Accelerator]:
     if not (command := shutil.which("xpu-smi")):
         return []
-    done = subprocess.run(
-        [command, "discovery", "-j"], capture_output=True, timeout=30, check=False
-    )
     try:
+        done = subprocess.run(
+            [command, "discovery", "-j"], capture_output=True, timeout=30, check=False
+        )
         devices = json.loads(done.stdout)["device_list"]
         return [Accelerator(backend="xpu", name=device["device_name"]) for device in devices]
+    except subprocess.TimeoutExpired:
+        message = "xpu-smi: no answer in 30 s, expected its devices; mend the driver"
+        raise NotTheRowError(message) from None
     except (ValueError, KeyError, TypeError):
         return []
 

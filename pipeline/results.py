@@ -73,11 +73,12 @@ def write(folder: Path, planned: Planned, record: Record) -> None:
 
 
 def discard(folder: Path, plan: Sequence[Planned]) -> None:
-    """Removes the records of what is about to run: a run that dies must not leave older ones."""
+    """Removes the records, and drafts, of what is about to run: one that dies leaves no older."""
     for planned in plan:
         file = path_of(folder, planned)
         try:
-            file.unlink(missing_ok=True)
+            for left in (file, *file.parent.glob(f".{file.name}.*.tmp")):
+                left.unlink(missing_ok=True)
         except OSError as error:
             message = (
                 f"{file}: {(error.strerror or str(error)).lower()}; expected a file to replace"
