@@ -81,7 +81,10 @@ def _found(name: str, folder: Path, the_matrix: Matrix) -> tuple[str, Record | N
         mend = did_you_mean(name, list(plan)) or "see results/report.json"
         message = f"result: found {name!r}, expected a record's file or the id of a case; {mend}"
         raise UsageError(message)
-    return name, results.read(folder, plan[name])
+    try:
+        return name, results.read(folder, plan[name])
+    except HalfWrittenError:
+        return name, None
 
 
 def _planned_here(case_id: str, the_matrix: Matrix, row: str | None) -> Planned:

@@ -38,13 +38,15 @@ class Judged:
 
     @property
     def reproduce(self) -> str:
-        """The command that runs just this again."""
+        """The command that runs just this again: for a record, or to leave one."""
+        if self.verdict == Verdict.MISSING:
+            return f"nox -s {self.planned.check} -- --case {self.planned.case.id}"
         return reproduce_command(self.planned)
 
 
 def reproduce_command(planned: Planned) -> str:
-    """``nox -s parity -- --case gemma4_routing-cpu-fp32-E128-K8-T1``."""
-    return f"nox -s {planned.check} -- --case {planned.case.id}"
+    """``nox -s reproduce -- gemma4_routing-cpu-fp32-E128-K8-T1``: works on any row's machine."""
+    return f"nox -s reproduce -- {planned.case.id}"
 
 
 def judge(plan: Sequence[Planned], folder: Path, source: Source) -> tuple[Judged, ...]:

@@ -73,7 +73,7 @@ def test_a_run_leaves_a_record_a_case(tree: Tree, tmp_path: Path) -> None:
         assert (record.outcome, record.reason) == ("pass", "")
         assert (record.commit, record.tree, record.dirty) == (state.commit, state.tree, True)
         assert len(record.digest or "") == len(record.input_digest or "") == 64
-        assert record.reproduce == f"nox -s parity -- --case {planned.case.id}"
+        assert record.reproduce == f"nox -s reproduce -- {planned.case.id}"
         assert record.machine["packages"].keys() >= {"torch", "triton"}
         assert record.machine["environment"]["TRITON_INTERPRET"] == "1"
     assert len(list((tmp_path / "parity").iterdir())) == len(SMALL)

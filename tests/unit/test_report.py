@@ -68,7 +68,7 @@ def test_the_whole_of_a_report() -> None:
                 "verdict": "pass",
                 "blocks": False,
                 "reason": "",
-                "reproduce": "nox -s parity -- --case toy-cpu-fp32-E8-K2-T1",
+                "reproduce": "nox -s reproduce -- toy-cpu-fp32-E8-K2-T1",
                 "seconds": 0.25,
                 "digest": "1" * 64,
                 "numbers": {"launches": 1.0, "max_ulp": 0.5},

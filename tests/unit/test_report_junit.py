@@ -34,7 +34,7 @@ def test_the_whole_of_a_small_report() -> None:
         f'    <{case} name="{name}-T2" time="0.250">\n'
         '      <failure type="fail" message="9 differ">9 differ\n'
         "  place 0\n"
-        f"reproduce: nox -s parity -- --case {name}-T2</failure>\n"
+        f"reproduce: nox -s reproduce -- {name}-T2</failure>\n"
         "    </testcase>\n"
         "  </testsuite>\n"
         "</testsuites>\n"
@@ -102,7 +102,7 @@ def test_a_reason_comes_through(reason: str, message: str) -> None:
     """Whole where XML can hold it; a question mark stands for what it cannot."""
     told, text = _reason(reason)
     assert told == message
-    assert text.startswith(f"{message}\nreproduce: nox -s parity -- --case toy-")
+    assert text.startswith(f"{message}\nreproduce: nox -s reproduce -- toy-")
 
 
 @settings(deadline=None, max_examples=50)
@@ -111,4 +111,4 @@ def test_any_reason_leaves_it_well_formed(reason: str) -> None:
     """Whatever a kernel's exception says."""
     told, text = _reason(reason)
     assert len(told) == len(reason.partition("\n")[0])
-    assert text.endswith("\nreproduce: nox -s parity -- --case toy-cpu-fp32-E8-K2-T1")
+    assert text.endswith("\nreproduce: nox -s reproduce -- toy-cpu-fp32-E8-K2-T1")

@@ -31,15 +31,15 @@ def test_the_whole_in_a_terminal() -> None:
         "fail toy-cpu-fp32-E8-K2-T2\n"
         "ids is not that of the reference: 9 of 16 values differ\n"
         "  place 0: found 3\n"
-        "reproduce: nox -s parity -- --case toy-cpu-fp32-E8-K2-T2\n"
+        "reproduce: nox -s reproduce -- toy-cpu-fp32-E8-K2-T2\n"
         "\n"
         "error toy-h200-bf16-E8-K2-T5\n"
         "a <bug> & more\n"
-        "reproduce: nox -s parity -- --case toy-h200-bf16-E8-K2-T5\n"
+        "reproduce: nox -s reproduce -- toy-h200-bf16-E8-K2-T5\n"
         "\n"
         "timeout toy-h200-bf16-E8-K2-T6\n"
         "Timeout (>120s)\n"
-        "reproduce: nox -s parity -- --case toy-h200-bf16-E8-K2-T6\n"
+        "reproduce: nox -s reproduce -- toy-h200-bf16-E8-K2-T6\n"
         "\n"
         "missing toy-cpu-fp32-E8-K2-T3\n"
         "no result\n"
@@ -121,7 +121,7 @@ def test_the_whole_in_markdown() -> None:
         "| parity | cpu-fp32 | toy | 2 | fail 1, pass 1 | 0.50 ulp | 0.5 s |\n"
         "\n"
         "- fail toy-cpu-fp32-E8-K2-T2: 9 of \\[16\\] differ\n"
-        "  `nox -s parity -- --case toy-cpu-fp32-E8-K2-T2`\n"
+        "  `nox -s reproduce -- toy-cpu-fp32-E8-K2-T2`\n"
     )
 
 

@@ -41,7 +41,7 @@ def record_of(planned: Planned, **changes: Any) -> Record:
         "dirty": False,
         "tree": "7" * 64,
         "machine": {"os": "Linux", "device": {"name": planned.device}},
-        "reproduce": f"nox -s parity -- --case {planned.case.id}",
+        "reproduce": f"nox -s reproduce -- {planned.case.id}",
     }
     return Record.model_validate({**fields, **changes})
 

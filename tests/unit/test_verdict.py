@@ -209,6 +209,6 @@ def test_the_command_that_reproduces_selects_just_that_case() -> None:
     the_matrix = matrix.load()
     for planned in cases.plan(the_matrix)[::37]:
         command = reproduce_command(planned)
-        assert command == f"nox -s parity -- --case {planned.case.id}"
+        assert command == f"nox -s reproduce -- {planned.case.id}"
         selection = Selection(case=(command.split()[-1],))
         assert cases.plan(the_matrix, selection, checks=[Check.PARITY]) == (planned,)
