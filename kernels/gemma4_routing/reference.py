@@ -137,12 +137,17 @@ def _exp_difference(values: Tensor, largest: Tensor) -> Tensor:
     r = ((far - n * LN2_HIGH) - n * LN2_LOW) + error
     p = torch.full_like(r, EXP_POLYNOMIAL[0])
     for coefficient in EXP_POLYNOMIAL[1:]:
-        p = p * r + coefficient
+        p = _step(p, r, coefficient)
     exponent = n.to(torch.int32)
     half = exponent >> 1
     low = ((half + 127) << 23).view(torch.float32)
     high = ((exponent - half + 127) << 23).view(torch.float32)
     return (p * low) * high
+
+
+def _step(p: Tensor, r: Tensor, coefficient: float) -> Tensor:
+    """One step of the polynomial: a product and a sum, rounded each."""
+    return p * r + coefficient
 
 
 def _balanced_sum(x: Tensor) -> Tensor:
