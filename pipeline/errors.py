@@ -48,6 +48,12 @@ class NotTheRowError(UserError):
     exit = Exit.NOT_THE_ROW
 
 
+class BaselineError(UserError):
+    """A stored baseline that cannot be read, or is not what was written."""
+
+    exit = Exit.BASELINE
+
+
 @dataclass(frozen=True, kw_only=True, order=True)
 class Fault:
     """One thing wrong in a file: where it is, what was found, what was expected, how to mend it."""

@@ -129,8 +129,10 @@ def _current(device: torch.device) -> AbstractContextManager[object]:
     return torch.get_device_module(device).device(device)  # type: ignore[no-any-return]
 
 
-# Both launch settings of cuda at Gemma 4's shape, and the larger one at other routers' shapes.
+# Both launch settings of cuda at Gemma 4's shape, the first also for one token, of which Triton
+# makes a constant; and the second at the shapes of other models' routers.
 _BUILT = (
+    {"E": 128, "K": 8, "T": 1},
     {"E": 128, "K": 8, "T": 2048},
     {"E": 128, "K": 8, "T": 262144},
     {"E": 64, "K": 6, "T": 262144},
