@@ -1,4 +1,4 @@
-"""``python -m pipeline.codegen.launched``: on a GPU, is what is locked what is launched?
+"""``python -m pipeline.codegen.launched``: on a GPU, that what is launched is what is locked.
 
 Launches every locked build's shape through the kernel's own launcher, takes the binary that the
 driver was given, and compares its normalised disassembly with the lock's line for this GPU.
@@ -94,9 +94,12 @@ def compare(kernel: str, lock: Lock, architecture: str) -> Iterator[tuple[bool, 
 
 def _difference(build: Build, architecture: str, code: Disassembly) -> list[str]:
     alone, _ = compiled(build, architecture)
-    words = {"fromfile": "compiled here", "tofile": "launched here", "lineterm": ""}
-    diff = list(islice(difflib.unified_diff(alone.lines, code.lines, **words), _SHOWN))
-    return diff or ["compiled here without launching, it is the same as launched"]
+    diff = difflib.unified_diff(
+        alone.lines, code.lines, "compiled here", "launched here", lineterm=""
+    )
+    return list(islice(diff, _SHOWN)) or [
+        "compiled here without launching, it is the same as launched"
+    ]
 
 
 def main() -> int:

@@ -106,6 +106,8 @@ def read(kernel: str, folder: Path = FOLDER) -> Lock | None:
         raise _refused(file, found[:_SHOWN], "a lock as bless writes it") from None
     if seal != _seal(lock.model_dump(mode="json")):
         raise _refused(file, "a seal that does not fit its lines", "a lock that nobody edited")
+    if lock.builds.keys() != lock.costs.keys():
+        raise _refused(file, "costs of other builds than it lists", "those of each of its builds")
     if lock.kernel != kernel:
         raise _refused(file, f"the lock of {lock.kernel!r}", f"that of {kernel!r}")
     return lock
