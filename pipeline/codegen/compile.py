@@ -115,18 +115,8 @@ def _replace(file: Path, content: bytes) -> None:
 
 def compiled(build: Build, architecture: str) -> tuple[Disassembly, Costs]:
     """The code of a build on an architecture, and what it costs."""
-    is_amd = architecture.startswith("gfx")
-    target = (
-        GPUTarget("hip", architecture, 64)
-        if is_amd
-        else GPUTarget("cuda", int(architecture.removeprefix("sm_")), 32)
-    )
-    options = {"num_warps": build.num_warps, **build.options}
-    kernel = triton.compile(_source(build, make_backend(target)), target=target, options=options)
-    if is_amd:
-        code = disassembly.of_amdgcn(kernel.asm["amdgcn"])
-    else:
-        code = disassembly.of_cubin(kernel.asm["cubin"], triton.knobs.nvidia.cuobjdump.path)
+    kernel = binary(build, architecture)
+    code = code_of(kernel)
     costs = counted(
         code,
         architecture=architecture,
@@ -135,6 +125,24 @@ def compiled(build: Build, architecture: str) -> tuple[Disassembly, Costs]:
         shared=kernel.metadata.shared,
     )
     return code, costs
+
+
+def binary(build: Build, architecture: str) -> Any:
+    """What Triton makes of a build, as its launcher gets it."""
+    target = (
+        GPUTarget("hip", architecture, 64)
+        if architecture.startswith("gfx")
+        else GPUTarget("cuda", int(architecture.removeprefix("sm_")), 32)
+    )
+    options = {"num_warps": build.num_warps, **build.options}
+    return triton.compile(_source(build, make_backend(target)), target=target, options=options)
+
+
+def code_of(kernel: Any) -> Disassembly:
+    """The disassembly of a kernel that Triton compiled, to launch it or not."""
+    if "amdgcn" in kernel.asm:
+        return disassembly.of_amdgcn(kernel.asm["amdgcn"])
+    return disassembly.of_cubin(kernel.asm["cubin"], triton.knobs.nvidia.cuobjdump.path)
 
 
 def _source(build: Build, backend: Any) -> ASTSource:

@@ -17,9 +17,8 @@ import triton
 
 from kernels import Build, InputRows, KernelSpec
 from pipeline import matrix
-from pipeline.codegen import disassembly
 from pipeline.codegen import lock as locks
-from pipeline.codegen.compile import compiled, toolchain
+from pipeline.codegen.compile import code_of, compiled, toolchain
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
 from pipeline.codegen.lock import Lock
@@ -62,9 +61,7 @@ def launched(spec: KernelSpec, build: Build) -> Disassembly:
         spec.launch(**inputs)
     torch.cuda.synchronize(device)
     (kernel,) = kernels
-    if "amdgcn" in kernel.asm:
-        return disassembly.of_amdgcn(kernel.asm["amdgcn"])
-    return disassembly.of_cubin(kernel.asm["cubin"], triton.knobs.nvidia.cuobjdump.path)
+    return code_of(kernel)
 
 
 def compare(kernel: str, lock: Lock, architecture: str) -> Iterator[tuple[bool, str]]:

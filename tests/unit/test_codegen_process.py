@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,21 @@ def test_a_diff_without_the_blessed_code_is_told(tree: Tree) -> None:
     assert done.returncode == 5
     assert "found no commit to compile the blessed fp32-N256 gfx942 from" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_diff_is_made_from_the_commit_of_the_lock(tree: Tree) -> None:
+    """Where the store has not the blessed code: a fresh clone."""
+    git = ["git", "-C", str(tree.root), "-c", "user.name=n", "-c", "user.email=n@localhost"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Bless"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    shutil.rmtree(tree.root / ".nox" / "codegen" / "text")
+    tree.replace(KERNEL, "values * 0.7", "values * 0.8")
+    done = tree.python("pipeline.codegen", "--arch", "gfx942", "--diff")
+    shutil.rmtree(tree.root / ".git")
+    assert done.returncode == 1, done.stderr
+    assert "\n--- blessed fp32-N256 gfx942\n+++ now fp32-N256 gfx942\n" in done.stdout
+    assert re.search(r"^-.*0x3f333333$", done.stdout, re.MULTILINE), "the bits of 0.7"
+    assert re.search(r"^\+.*0x3f4ccccd$", done.stdout, re.MULTILINE), "the bits of 0.8"
 
 
 def test_another_toolchain_is_told(tree: Tree) -> None:
