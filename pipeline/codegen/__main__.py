@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _tell(found, stored, judged)
     if options.diff:
         _tell_diffs(found, stored, judged, python)
-    return _conclude(judged)
+    is_drift = any(_drift(stored[kernel], found) for kernel in kernels)
+    return _conclude(judged, is_drift=is_drift)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +93,10 @@ def _progress(count: int) -> None:
         print(f"{count} compiled", file=sys.stderr, flush=True)
 
 
+def _drift(lock: Lock | None, found: Sequence[Found]) -> str:
+    return drift(lock.toolchain, found[0].toolchain) if lock and found else ""
+
+
 def _tools(found: Sequence[Found]) -> str:
     tools = found[0].toolchain if found else {}
     return ", ".join(f"{name} {version}" for name, version in tools.items())
@@ -104,8 +109,7 @@ def _tell(
         print("\r", end="", file=sys.stderr)
     print(f"compiled with {_tools(found)}")
     for kernel, of_kernel in judged.items():
-        lock = stored[kernel]
-        if lock and found and (moved := drift(lock.toolchain, found[0].toolchain)):
+        if moved := _drift(stored[kernel], found):
             print(
                 f"{kernel}: the toolchain is not the lock's: {moved}; what moved may be its doing"
             )
@@ -133,9 +137,8 @@ def _tell_drift(
     """The drift table: it was asked for, so that it blocks nothing but a kernel that fails."""
     print(f"compiled with {_tools(found)}")
     for kernel, of_kernel in judged.items():
-        lock = stored[kernel]
-        moved = drift(lock.toolchain, found[0].toolchain) if lock and found else "no lock"
-        print(f"{kernel}: {moved or 'the toolchain of the lock'}: {summary(of_kernel)}")
+        moved = _drift(stored[kernel], found) or "no other toolchain than the lock's"
+        print(f"{kernel}: {moved}: {summary(of_kernel)}")
         for line in drift_lines(of_kernel):
             print(f"  {line}")
     print(STATIC)
@@ -143,7 +146,7 @@ def _tell_drift(
     return Exit.BLOCKED if failed else Exit.GOOD
 
 
-def _conclude(judged: dict[str, tuple[Judged, ...]]) -> int:
+def _conclude(judged: dict[str, tuple[Judged, ...]], *, is_drift: bool) -> int:
     every = [one for of_kernel in judged.values() for one in of_kernel]
     if every and all(one.verdict == Verdict.SAME for one in every):
         print(f"GOOD: {summary(every)}")
@@ -152,7 +155,11 @@ def _conclude(judged: dict[str, tuple[Judged, ...]]) -> int:
     if first := next((one for one in every if one.moves), None):
         narrow = f"--build {first.build} --arch {first.architecture}"
         print(f"look:   nox -s codegen -- {narrow} --diff")
-    if every:
+    if is_drift:
+        print("mend:   nox -s codegen, without --no-venv: it compiles with the lock's toolchain")
+    elif {one.verdict for one in every} & {Verdict.ERROR, Verdict.OVER_BUDGET}:
+        print("mend:   the kernel, or its budgets in matrix.yaml; neither can be blessed")
+    elif every:
         print('accept: nox -s bless -- codegen --reason "why the code may change"')
     print(STATIC)
     return Exit.BLOCKED

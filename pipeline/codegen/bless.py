@@ -11,6 +11,7 @@ from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import summary
 from pipeline.errors import BaselineError, Exit, UsageError
 from pipeline.schema import Matrix
+from pipeline.toolchain import REQUIREMENTS
 
 
 class RefusedError(UsageError):
@@ -43,6 +44,7 @@ def bless_codegen(reason: str, matrix: Matrix, folder: Path = locks.FOLDER) -> s
                 raise RefusedError(message)
         if not answers:
             raise RefusedError(f"bless codegen: {kernel}: found no builds, expected some in SPEC")
+        _refuse_other_triton(answers[0].toolchain["triton"])
         moved = summary(judged).replace(Verdict.MISSING, "new")
         if old and old.toolchain == answers[0].toolchain and moved == f"{len(judged)} same":
             said.append(f"{kernel}: {moved}; nothing to write")
@@ -52,6 +54,18 @@ def bless_codegen(reason: str, matrix: Matrix, folder: Path = locks.FOLDER) -> s
     for lock in written:
         locks.write(lock, folder)
     return "\n".join(said)
+
+
+def _refuse_other_triton(found: str) -> None:
+    """A lock is of the Triton that `nox -s codegen` compiles with, by its requirements."""
+    pins = (REQUIREMENTS / "codegen.txt").read_text(encoding="utf-8").split()
+    if f"triton=={found}" not in pins:
+        pinned = next((pin for pin in pins if pin.startswith("triton==")), "no triton")
+        message = (
+            f"bless codegen: found triton {found}, expected {pinned} of "
+            f"pipeline/requirements/codegen.txt; run it there, or change the pin first"
+        )
+        raise RefusedError(message)
 
 
 def _old(kernel: str, folder: Path) -> Lock | None:

@@ -1,6 +1,5 @@
 """What workers are asked and what they answer, and the processes that they are."""
 
-import json
 import os
 import subprocess
 import sys
@@ -75,9 +74,8 @@ def ask(
             count += 1
             told(count)
 
-    shares = [
-        request.model_copy(update={"share": i, "shares": workers}) for i in range(max(workers, 1))
-    ]
+    workers = max(workers, 1)
+    shares = [request.model_copy(update={"share": i, "shares": workers}) for i in range(workers)]
     with ThreadPoolExecutor(max_workers=len(shares)) as pool:
         answers = pool.map(lambda share: _answers(share, python, root, one_more), shares)
         found = [one for of_share in answers for one in of_share]
@@ -106,7 +104,8 @@ def _answers(
         with ThreadPoolExecutor(max_workers=1) as reader:
             complaint = reader.submit(process.stderr.read)
             for line in process.stdout:
-                found.append(Found.model_validate_json(json.dumps(json.loads(line))))
+                if line.startswith("{"):  # or it is a compiler's remark
+                    found.append(Found.model_validate_json(line))
                 one_more()
     if process.returncode:
         last = "\n".join(complaint.result().strip().splitlines()[-_LAST_LINES:])

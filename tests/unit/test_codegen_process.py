@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ def blessed(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     text = re.sub(r"^architectures:.*$", "architectures: [sm_90, gfx942]", text, flags=re.MULTILINE)
     file.write_text(text.replace("\nkernels:\n", f"\nkernels:\n{BLOCK}"))
     (tree.root / "blessing.py").write_text(BLESSING)
+    pin = tree.root / "pipeline" / "requirements" / "codegen.txt"
+    pin.write_text(f"triton=={version('triton')}\n")
     done = tree.python("blessing")
     assert (done.returncode, done.stdout) == (0, "planted: 2 new; wrote planted.json\n"), (
         done.stderr
@@ -135,6 +138,11 @@ def test_another_toolchain_is_told(tree: Tree) -> None:
     triton = lock.toolchain["triton"]
     said = f"planted: the toolchain is not the lock's: triton 1.2 -> {triton}; what moved may be"
     assert said in done.stdout
+    tree.replace(KERNEL, "values * 0.7", "values * 0.8")
+    done = tree.python("pipeline.codegen")
+    assert done.returncode == 1
+    assert f"the toolchain is another one (triton 1.2 -> {triton}); that is no" in done.stdout
+    assert "mend:   nox -s codegen, without --no-venv" in done.stdout
 
 
 def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
@@ -145,6 +153,7 @@ def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
     assert "error fp32-N256 sm_90: " in done.stdout
     assert "unknown_name" in done.stdout
     assert "Traceback" not in done.stderr
+    assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in done.stdout
     refused = tree.python("blessing")
     assert refused.returncode == 1
     assert refused.stderr.startswith("bless codegen: planted fp32-N256 sm_90: ")
@@ -179,6 +188,19 @@ def test_a_truncated_lock_ends_the_command(tree: Tree) -> None:
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("pipeline/baselines/codegen/planted.json: found text that is no")
     assert done.stderr.count("\n") == 1
+
+
+def test_another_triton_is_not_blessed(tree: Tree) -> None:
+    """A lock is of the Triton that the requirements pin."""
+    pin = tree.root / "pipeline" / "requirements" / "codegen.txt"
+    pinned = pin.read_text()
+    pin.write_text("triton==1.2.3\n")
+    done = tree.python("blessing")
+    pin.write_text(pinned)
+    assert (done.returncode, done.stdout) == (1, "")
+    triton = pinned.strip().removeprefix("triton==")
+    said = f"bless codegen: found triton {triton}, expected triton==1.2.3 of pipeline/requirements"
+    assert done.stderr.startswith(said)
 
 
 def test_an_empty_reason_is_refused(tmp_path: Path) -> None:
