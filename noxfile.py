@@ -49,6 +49,12 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
+def codegen(session: nox.Session) -> None:
+    """Compile the kernels for every GPU architecture, without a GPU; compare with the lock."""
+    _run(session, _python(session, "codegen"), "-m", "pipeline.codegen", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Judge results/ against the plan: terminal, JSON, JUnit XML, Markdown."""
     _run(session, sys.executable, "-m", "pipeline.report", *session.posargs)

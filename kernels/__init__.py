@@ -36,6 +36,31 @@ class InputRows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Build:
+    """One launch of a kernel, as the compiler sees it: what is compiled, and for which inputs.
+
+    `shape` and `dtype` name it, and `launch` at them must compile just this. `pointers` gives the
+    element type of each pointer, `integers` the value of each integer: Triton compiles for what
+    can be divided by 16, and makes a constant of 1.
+    """
+
+    dtype: str
+    shape: Mapping[str, int]
+    function: Any
+    pointers: Mapping[str, str]
+    integers: Mapping[str, int]
+    constants: Mapping[str, Any]
+    rows: int
+    num_warps: int
+    options: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """``bf16-E128-K8-T2048``, as in the ids of cases."""
+        return "-".join([self.dtype, *(f"{axis}{size}" for axis, size in self.shape.items())])
+
+
+@dataclass(frozen=True, kw_only=True)
 class KernelSpec:
     """What the checks need of a kernel; every callable takes a dict of inputs as its keywords.
 
@@ -48,6 +73,7 @@ class KernelSpec:
     `explain_row` one row's inputs and choices, for a failure's message
     `per_token`   the inputs whose first dimension is T
     `jitted`      the Triton functions that `launch` must reach
+    `builds`      what is compiled for every GPU architecture, and locked
     """
 
     launch: Callable[..., Outputs]
@@ -60,3 +86,4 @@ class KernelSpec:
     per_token: tuple[str, ...]
     outputs: tuple[Output, ...]
     jitted: tuple[Any, ...]
+    builds: tuple[Build, ...] = ()

@@ -23,6 +23,6 @@ The walk of one cell, a file each, in this order::
     -> report (one verdict a case, exit code)
 
 Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, compare,
-guard: the only modules here that import torch); judging (verdict, results, source, hardware);
-matrix, cases, document, errors.
+guard, codegen.compile: only such modules import torch or triton); judging (verdict, results,
+source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk of its own.
 """

@@ -49,7 +49,7 @@ class NotTheRowError(UserError):
 
 
 class BaselineError(UserError):
-    """A baseline that cannot be read, or that somebody edited."""
+    """A stored baseline that cannot be read, or is not what was written."""
 
     exit = Exit.BASELINE
 

@@ -32,6 +32,11 @@ DTYPES = {
 }
 Dtype = Literal["fp64", "fp32", "fp16", "bf16", "fp8e4m3", "fp8e5m2"]
 
+# The GPU architectures that kernels are compiled for without a GPU.
+Architecture = Literal[
+    "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120", "gfx90a", "gfx942", "gfx950"
+]
+
 
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
@@ -96,6 +101,22 @@ class Shape(Block):
     )
 
 
+class Budget(Block):
+    """What generated code may cost at most, on every architecture."""
+
+    builds: Text = Field(description="Names of builds; * stands for anything")
+    max_spills: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Spills to memory, loads and stores"
+    )
+    max_instructions_per_row: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="Instructions that the warps of a program execute for one row"
+    )
+
+    def covers(self, build: str) -> bool:
+        """Whether it holds for a build."""
+        return fnmatchcase(build, self.builds)
+
+
 class Kernel(Block):
     """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
 
@@ -103,6 +124,9 @@ class Kernel(Block):
     seconds_per_case: Annotated[int, Field(gt=0, le=3600)]
     golden: bool = Field(description="Whether its bits have to be the blessed ones")
     shapes: Annotated[list[Shape], Field(min_length=1)]
+    codegen: Annotated[list[Budget], Field(min_length=1)] | None = Field(
+        default=None, description="Budgets of its generated code, which is locked where this stands"
+    )
 
     def promise(self, dtype: str) -> Promise:
         """What it holds at `dtype`."""
@@ -128,6 +152,9 @@ class Matrix(Block):
     dtypes: Annotated[list[Dtype], Field(min_length=1)]
     rows: Annotated[dict[Name, Row], Field(min_length=1)]
     kernels: Annotated[dict[Name, Kernel], Field(min_length=1)]
+    architectures: list[Architecture] = Field(
+        default=[], description="What generated code is locked for"
+    )
     skips: list[Skip]
 
 
@@ -138,6 +165,7 @@ MODELS: dict[tuple[str, ...], type[Block]] = {
     ("kernels", "*"): Kernel,
     ("kernels", "*", "dtypes", "*"): Promise,
     ("kernels", "*", "shapes", "*"): Shape,
+    ("kernels", "*", "codegen", "*"): Budget,
     ("skips", "*"): Skip,
 }
 

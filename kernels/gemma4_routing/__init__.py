@@ -30,10 +30,8 @@ from torch import Tensor
 
 from kernels import KernelSpec, Output
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
-from kernels.gemma4_routing.kernel import (
-    _gemma4_routing_kernel,
-    gemma4_routing,
-)
+from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
+from kernels.gemma4_routing.launch import BUILDS, gemma4_routing
 from kernels.gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
@@ -74,4 +72,5 @@ SPEC = KernelSpec(
         Output(name="topk_ids", axes=("T", "K"), dtype=torch.int32),
     ),
     jitted=(_gemma4_routing_kernel,),
+    builds=BUILDS,
 )

@@ -17,17 +17,11 @@ logits and ids, so only K values a row need exp, and nothing is gathered but the
 operation on them is rounded on its own, as `reference.py` defines and explains.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from typing import NamedTuple
-
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
 
 from kernels.gemma4_routing import reference
-from kernels.gemma4_routing.arguments import MAX_EXPERTS, MAX_TOPK, check_arguments, check_out
+from kernels.gemma4_routing.arguments import MAX_EXPERTS, MAX_TOPK
 
 _EXPERT_MASK = tl.constexpr(MAX_EXPERTS - 1)
 _MAX_TOPK = tl.constexpr(MAX_TOPK)
@@ -161,90 +155,3 @@ def _gemma4_routing_kernel(
     offs_o = offs_t * K + offs_k
     tl.store(weights_ptr + offs_o, weights, mask=mask_o)
     tl.store(ids_ptr + offs_o, ids, mask=mask_o)
-
-
-class LaunchSettings(NamedTuple):
-    """How a launch is cut: values and rows of a tile at most, warps a program."""
-
-    tile: int
-    rows: int
-    num_warps: int
-
-
-# By device type and largest number of tokens. Measured at E = 128, K = 8:
-# - cpu, interpreted: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds,
-#   and 4.4 s at 2**17 (2 cores, Triton 3.6.0);
-# - cuda, H200, Triton 3.6.0, graph replay, us for fp32 / bf16: 1 row a program takes 2.1 / 1.6 at
-#   T = 1, 4.1 / 2.9 at 2048, 277 / 160 at 262,144; 4 rows take 6.5 / 3.1 at 2048, 274 / 127 at
-#   262,144; 32 rows on 4 warps 377 / 151 there. hip and xpu are not measured.
-_SETTINGS: dict[str, tuple[tuple[float, LaunchSettings], ...]] = {
-    "cpu": ((float("inf"), LaunchSettings(tile=2**20, rows=8192, num_warps=1)),),
-    "cuda": (
-        (8192, LaunchSettings(tile=1024, rows=1, num_warps=1)),
-        (float("inf"), LaunchSettings(tile=512, rows=4, num_warps=1)),
-    ),
-    "xpu": ((float("inf"), LaunchSettings(tile=2048, rows=16, num_warps=4)),),
-}
-
-
-def gemma4_routing(
-    gating_output: Tensor,
-    topk: int,
-    per_expert_scale: Tensor,
-    *,
-    out: tuple[Tensor, Tensor] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Routing weights ``[T, topk]`` fp32 and expert ids ``[T, topk]`` int32 of each token.
-
-    Takes logits ``[T, E]`` (fp32, fp16 or bf16, any row stride; T >= 0, 1 <= E <= 1024),
-    ``1 <= topk <= min(E, 32)`` and scales ``[E]`` (floating, same device; used as fp32). The
-    weights are softmax over all experts, top k, divided by their sum, times the expert's scale; the
-    package's docstring has the whole contract. `out` takes both outputs, contiguous.
-
-    Raises TypeError or ValueError, naming the argument, before anything is launched.
-    """
-    check_arguments(gating_output, topk, per_expert_scale)
-    num_tokens, num_experts = gating_output.shape
-    if out is None:
-        empty = partial(torch.empty, (num_tokens, topk), device=gating_output.device)
-        out = empty(dtype=torch.float32), empty(dtype=torch.int32)
-    else:
-        check_out(out, (num_tokens, topk), gating_output.device)
-    if num_tokens == 0:
-        return out
-    if num_experts > 1 and gating_output.stride(1) != 1:
-        gating_output = gating_output.contiguous()
-    _launch(gating_output, topk, per_expert_scale.to(torch.float32).contiguous(), out)
-    return out
-
-
-def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    num_tokens, num_experts = gating_output.shape
-    block_e = triton.next_power_of_2(num_experts)
-    table = _SETTINGS[gating_output.device.type]
-    settings = next(settings for most_tokens, settings in table if num_tokens <= most_tokens)
-    rows = min(settings.rows, max(1, settings.tile // block_e))
-    block_t = min(rows, triton.next_power_of_2(num_tokens))
-    with _current(gating_output.device):
-        _gemma4_routing_kernel[(triton.cdiv(num_tokens, block_t),)](
-            gating_output,
-            scale,
-            *out,
-            num_tokens,
-            gating_output.stride(0),
-            E=num_experts,
-            K=topk,
-            BLOCK_T=block_t,
-            BLOCK_E=block_e,
-            BLOCK_K=triton.next_power_of_2(topk),
-            IS_WIDE=gating_output.dtype == torch.float32,
-            num_warps=settings.num_warps,
-            enable_fp_fusion=False,
-        )
-
-
-def _current(device: torch.device) -> AbstractContextManager[object]:
-    """Makes `device` the current one, where its kind knows of a current one."""
-    if device.type == "cpu":
-        return nullcontext()
-    return torch.get_device_module(device).device(device)  # type: ignore[no-any-return]

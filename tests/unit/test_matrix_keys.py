@@ -9,7 +9,7 @@ from tests.unit.test_matrix import SMALL, faults
 DTYPES = "'fp64', 'fp32', 'fp16', 'bf16', 'fp8e4m3' or 'fp8e5m2'"
 NAME = "text that matches '^[a-z][a-z0-9_]{0,63}$'"
 ROW_KEYS = "one of backend, device, arch, memory_gb, toolchain, runner"
-KEYS = "one of dtypes, rows, kernels, skips"
+KEYS = "one of dtypes, rows, kernels, architectures, skips"
 
 # What stands in SMALL, what somebody writes instead, and all that is told of it.
 KEY_FAULTS = {
@@ -45,7 +45,7 @@ KEY_FAULTS = {
         "seconds_per_case: 10",
         "seconds_per_case: 10\n    second: 1",
         "24:5: kernels.toy.second: found unknown key 'second', expected one of dtypes, "
-        "seconds_per_case, golden, shapes",
+        "seconds_per_case, golden, shapes, codegen",
     ),
     "unknown key of a skip": (
         "skips: []",

@@ -126,6 +126,46 @@ def test_a_failed_installation_is_told_and_tried_again(machine: Machine, codes: 
     assert len(machine.commands) == 2
 
 
+def test_an_overlay_stands_in_front_of_what_it_names(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its packages come alone, and the environment below is installed first; both only once."""
+    overlay = machine.requirements.with_name("overlay.txt")
+    overlay.write_text("# over: toy\ntriton==3.6.0\n")
+    below = machine.environment / "lib" / "site-packages"
+    own = machine.root / "own" / "site-packages"
+    own.mkdir(parents=True)
+    folders = {"toolchain-toy": f"{below}\n", "toolchain-overlay": f"{own}\n{below}\n"}
+
+    def packages(python: Path) -> str:
+        return folders[python.parents[1].name]
+
+    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
+        machine.environment = machine.root / ".nox" / f"toolchain-{names[len(machine.commands)]}"
+        return machine.run(command, **settings)
+
+    names = ["toy", "toy", "overlay", "overlay"]
+    monkeypatch.setattr(toolchain, "_packages", packages)
+    monkeypatch.setattr(subprocess, "run", run)
+    python = python_of("overlay")
+    assert python == machine.root / ".nox" / "toolchain-overlay" / "bin" / "python"
+    assert [command[-2:] for command in machine.commands[1::2]] == [
+        ["-r", str(machine.requirements)],
+        ["-r", str(overlay)],
+    ]
+    assert ["--no-deps" in command for command in machine.commands] == [False, False, False, True]
+    assert (own / "below.pth").read_text() == f"{below}\n"
+    assert python_of("overlay") == python
+    assert len(machine.commands) == 4
+
+
+def test_the_packages_of_a_python_are_found() -> None:
+    """The folders that this very one imports from."""
+    packages = toolchain._packages(Path(sys.executable)).splitlines()  # noqa: SLF001
+    assert any((Path(folder) / "pytest").is_dir() for folder in packages)
+    assert set(packages) <= set(sys.path)
+
+
 def test_an_interrupted_installation_is_tried_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

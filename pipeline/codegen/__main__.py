@@ -1,0 +1,169 @@
+"""``python -m pipeline.codegen``: compiles for every GPU architecture, and judges by the lock."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import matrix, toolchain
+from pipeline.codegen import lock as locks
+from pipeline.codegen.diff import diff
+from pipeline.codegen.judge import Judged, Verdict, drift, judge
+from pipeline.codegen.lock import Lock
+from pipeline.codegen.request import Found, Request, ask
+from pipeline.codegen.tables import STATIC, drift_lines, lines_of, summary
+from pipeline.errors import Exit, UsageError, did_you_mean, run_command
+from pipeline.schema import Matrix
+
+_EVERY = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 where all is the same, 1 where a verdict blocks, or the error's own."""
+    options = _parser().parse_args(arguments)
+    plan = matrix.load()
+    kernels = _chosen("--kernel", options.kernel, _locked_kernels(plan))
+    architectures = _chosen("--arch", options.arch, list(plan.architectures))
+    stored = {kernel: locks.read(kernel) for kernel in kernels}
+    python = Path(sys.executable)
+    if options.toolchain:
+        python = toolchain.python_of(options.toolchain, over=python)
+    builds = options.build or ["*"]
+    request = Request(kernels=kernels, architectures=architectures, builds=builds)
+    found = ask(request, python=python, workers=options.workers, told=_progress)
+    is_whole = builds == ["*"] and not options.arch
+    if not found and not is_whole:
+        raise UsageError(f"--build: found {', '.join(builds)}, expected names of builds; see SPEC")
+    judged = {
+        kernel: judge(
+            [one for one in found if one.kernel == kernel],
+            stored[kernel],
+            plan.kernels[kernel].codegen or [],
+            is_whole=is_whole,
+        )
+        for kernel in kernels
+    }
+    if options.toolchain:
+        return _tell_drift(found, stored, judged)
+    _tell(found, stored, judged)
+    if options.diff:
+        _tell_diffs(found, stored, judged, python)
+    is_drift = any(_drift(stored[kernel], found) for kernel in kernels)
+    return _conclude(judged, is_drift=is_drift)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.codegen", description=__doc__, epilog=STATIC
+    )
+    several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
+    parser.add_argument("--kernel", **several, help="only this kernel")
+    parser.add_argument("--arch", **several, help="only this architecture of matrix.yaml")
+    parser.add_argument("--build", **several, help="only builds of this name; * is anything")
+    parser.add_argument("--diff", action="store_true", help="show the disassembly's changes")
+    parser.add_argument(
+        "--toolchain", metavar="NAME", help="show what this file of pipeline/requirements changes"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes that compile at once"
+    )
+    return parser
+
+
+def _locked_kernels(plan: Matrix) -> list[str]:
+    return [name for name, kernel in plan.kernels.items() if kernel.codegen is not None]
+
+
+def _chosen(option: str, names: list[str], known: list[str]) -> list[str]:
+    """The names of the command line, all known ones where it has none."""
+    for name in names:
+        if name not in known:
+            message = f"{option}: found {name!r}, expected one of {', '.join(known)}"
+            mend = did_you_mean(name, known)
+            raise UsageError(f"{message}; {mend}" if mend else message)
+    return list(dict.fromkeys(names)) or known
+
+
+def _progress(count: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{count} compiled", end="", file=sys.stderr, flush=True)
+    elif count % _EVERY == 0:
+        print(f"{count} compiled", file=sys.stderr, flush=True)
+
+
+def _drift(lock: Lock | None, found: Sequence[Found]) -> str:
+    return drift(lock.toolchain, found[0].toolchain) if lock and found else ""
+
+
+def _tools(found: Sequence[Found]) -> str:
+    tools = found[0].toolchain if found else {}
+    return ", ".join(f"{name} {version}" for name, version in tools.items())
+
+
+def _tell(
+    found: Sequence[Found], stored: dict[str, Lock | None], judged: dict[str, tuple[Judged, ...]]
+) -> None:
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)
+    print(f"compiled with {_tools(found)}")
+    for kernel, of_kernel in judged.items():
+        if moved := _drift(stored[kernel], found):
+            print(
+                f"{kernel}: the toolchain is not the lock's: {moved}; what moved may be its doing"
+            )
+        for line in lines_of(kernel, of_kernel):
+            print(line)
+
+
+def _tell_diffs(
+    found: Sequence[Found],
+    stored: dict[str, Lock | None],
+    judged: dict[str, tuple[Judged, ...]],
+    python: Path,
+) -> None:
+    for one in found:
+        changed = {(it.build, it.architecture) for it in judged[one.kernel] if it.moves}
+        lock = stored[one.kernel]
+        if lock and (one.build, one.architecture) in changed:
+            for line in diff(one, lock, python):
+                print(line)
+
+
+def _tell_drift(
+    found: Sequence[Found], stored: dict[str, Lock | None], judged: dict[str, tuple[Judged, ...]]
+) -> int:
+    """The drift table: it was asked for, so that it blocks nothing but a kernel that fails."""
+    print(f"compiled with {_tools(found)}")
+    for kernel, of_kernel in judged.items():
+        moved = _drift(stored[kernel], found) or "no other toolchain than the lock's"
+        print(f"{kernel}: {moved}: {summary(of_kernel)}")
+        for line in drift_lines(of_kernel):
+            print(f"  {line}")
+    print(STATIC)
+    failed = any(one.verdict == Verdict.ERROR for every in judged.values() for one in every)
+    return Exit.BLOCKED if failed else Exit.GOOD
+
+
+def _conclude(judged: dict[str, tuple[Judged, ...]], *, is_drift: bool) -> int:
+    every = [one for of_kernel in judged.values() for one in of_kernel]
+    if every and all(one.verdict == Verdict.SAME for one in every):
+        print(f"GOOD: {summary(every)}")
+        return Exit.GOOD
+    print(f"\nBLOCKED: {summary(every) or 'nothing was compiled'}")
+    if first := next((one for one in every if one.moves), None):
+        narrow = f"--build {first.build} --arch {first.architecture}"
+        print(f"look:   nox -s codegen -- {narrow} --diff")
+    if is_drift:
+        print("mend:   nox -s codegen, without --no-venv: it compiles with the lock's toolchain")
+    elif {one.verdict for one in every} & {Verdict.ERROR, Verdict.OVER_BUDGET}:
+        print("mend:   the kernel, or its budgets in matrix.yaml; neither can be blessed")
+    elif every:
+        print('accept: nox -s bless -- codegen --reason "why the code may change"')
+    print(STATIC)
+    return Exit.BLOCKED
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

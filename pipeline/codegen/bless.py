@@ -1,0 +1,93 @@
+"""Blessing: the code of now becomes the lock, on purpose, with a reason."""
+
+import datetime
+import os
+from pathlib import Path
+
+from pipeline.codegen import lock as locks
+from pipeline.codegen.judge import Verdict, judge
+from pipeline.codegen.lock import Lock
+from pipeline.codegen.request import Found, Request, ask
+from pipeline.codegen.tables import summary
+from pipeline.errors import BaselineError, Exit, UsageError
+from pipeline.schema import Matrix
+from pipeline.toolchain import REQUIREMENTS
+
+
+class RefusedError(UsageError):
+    """Code that cannot be blessed: it does not compile, or it passes a budget."""
+
+    exit = Exit.BLOCKED
+
+
+def bless_codegen(reason: str, matrix: Matrix, folder: Path = locks.FOLDER) -> str:
+    """Writes the lock of every kernel that has budgets, and says what was written.
+
+    Nothing is written where nothing moved, nor, for any kernel, where one is refused.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise UsageError("bless codegen: found an empty reason, expected why the code may change")
+    kernels = [name for name, kernel in matrix.kernels.items() if kernel.codegen is not None]
+    found = ask(
+        Request(kernels=kernels, architectures=list(matrix.architectures)),
+        workers=os.cpu_count() or 1,
+    )
+    written, said = [], []
+    for kernel in kernels:
+        answers = [one for one in found if one.kernel == kernel]
+        old = _old(kernel, folder)
+        judged = judge(answers, old, matrix.kernels[kernel].codegen or [])
+        for one in judged:
+            if one.verdict in {Verdict.ERROR, Verdict.OVER_BUDGET}:
+                message = f"bless codegen: {kernel} {one.build} {one.architecture}: {one.reason}"
+                raise RefusedError(message)
+        if not answers:
+            raise RefusedError(f"bless codegen: {kernel}: found no builds, expected some in SPEC")
+        _refuse_other_triton(answers[0].toolchain["triton"])
+        moved = summary(judged).replace(Verdict.MISSING, "new")
+        if old and old.toolchain == answers[0].toolchain and moved == f"{len(judged)} same":
+            said.append(f"{kernel}: {moved}; nothing to write")
+            continue
+        written.append(_new(kernel, reason, moved, answers))
+        said.append(f"{kernel}: {moved}; wrote {locks.path_of(kernel, folder).name}")
+    for lock in written:
+        locks.write(lock, folder)
+    return "\n".join(said)
+
+
+def _refuse_other_triton(found: str) -> None:
+    """A lock is of the Triton that `nox -s codegen` compiles with, by its requirements."""
+    pins = (REQUIREMENTS / "codegen.txt").read_text(encoding="utf-8").split()
+    if f"triton=={found}" not in pins:
+        pinned = next((pin for pin in pins if pin.startswith("triton==")), "no triton")
+        message = (
+            f"bless codegen: found triton {found}, expected {pinned} of "
+            f"pipeline/requirements/codegen.txt; run it there, or change the pin first"
+        )
+        raise RefusedError(message)
+
+
+def _old(kernel: str, folder: Path) -> Lock | None:
+    """The lock that stands, or None where it cannot be read: then all of it is new."""
+    try:
+        return locks.read(kernel, folder)
+    except BaselineError:
+        return None
+
+
+def _new(kernel: str, reason: str, moved: str, found: list[Found]) -> Lock:
+    costs: dict[str, dict[str, object]] = {}
+    for one in sorted(found, key=lambda one: one.build):
+        costs.setdefault(one.build, {})[one.architecture] = one.costs
+    return Lock.model_validate(
+        {
+            "kernel": kernel,
+            "reason": reason,
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "moved": moved,
+            "toolchain": found[0].toolchain,
+            "builds": {one.build: one.settings for one in sorted(found, key=lambda it: it.build)},
+            "costs": costs,
+        }
+    )

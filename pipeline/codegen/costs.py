@@ -1,0 +1,179 @@
+"""What one build costs on one architecture: counted in its disassembly, never measured."""
+
+import re
+from collections import Counter
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.codegen.disassembly import Disassembly
+
+Count = Annotated[int, Field(ge=0, le=2**40)]
+Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]
+
+
+class Costs(BaseModel):
+    """One line of a lock; counts are of the whole code, once, whatever is predicated or loops.
+
+    `resident_warps` is the bound on the warps of a multiprocessor or compute unit that registers,
+    shared memory and the number of programs leave; `instructions_per_row` is a warp's
+    instructions, times the warps, over the rows of a program. Widths are bytes of a thread.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    rows: Count
+    num_warps: Count
+    registers: Count
+    stack: Count
+    spills: Count
+    shared: Count
+    resident_warps: Count
+    instructions: Count
+    instructions_per_row: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    bytes: Count
+    load_widths: Counts
+    store_widths: Counts
+    classes: Counts
+    kinds: Counts
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Unit(NamedTuple):
+    """A multiprocessor or compute unit: what its programs share.
+
+    `registers` and `granule` are of a warp's one lane where `by_lane` (AMD: of one SIMD of four),
+    else of the whole file; `reserved` is shared memory that the driver keeps of each program.
+    """
+
+    warps: int
+    programs: int
+    registers: int
+    granule: int
+    shared: int
+    reserved: int
+    by_lane: bool = False
+
+
+_KIB = 1024
+# CUDA C++ Programming Guide 13, "Technical Specifications per Compute Capability"; AMD's
+# "Instinct MI200/MI300 ISA" and the CDNA 4 white paper.
+UNITS = {
+    "sm_80": Unit(64, 32, 65536, 256, 164 * _KIB, _KIB),
+    "sm_86": Unit(48, 16, 65536, 256, 100 * _KIB, _KIB),
+    "sm_89": Unit(48, 24, 65536, 256, 100 * _KIB, _KIB),
+    "sm_90": Unit(64, 32, 65536, 256, 228 * _KIB, _KIB),
+    "sm_100": Unit(64, 32, 65536, 256, 228 * _KIB, _KIB),
+    "sm_120": Unit(48, 24, 65536, 256, 100 * _KIB, _KIB),
+    "gfx90a": Unit(32, 32, 512, 8, 64 * _KIB, 0, by_lane=True),
+    "gfx942": Unit(32, 32, 512, 8, 64 * _KIB, 0, by_lane=True),
+    "gfx950": Unit(32, 32, 512, 8, 160 * _KIB, 0, by_lane=True),
+}
+_LANES = 32
+_SIMDS = 4
+
+# The first pattern that an instruction matches says what it keeps busy.
+_SASS_CLASSES = {
+    "global_loads": r"LDG|LD$|LDGSTS|UBLKCP|UTMALDG",
+    "global_stores": r"STG|ST$|UTMASTG",
+    "global_atomics": r"ATOMG?$|RED$",
+    "shared": r"LDS|STS|LDSM|STSM|ATOMS|MOVM",
+    "local": r"LDL|STL",
+    "constants": r"LDC|ULDC|LDCU",
+    "shuffles": r"SHFL|REDUX|CREDUX|VOTE|MATCH",
+    "barriers": r"BAR|SYNCS|DEPBAR|LDGDEPBAR|MEMBAR|ERRBAR",
+    "control": r"BRA|BRX|BSSY|BSYNC|CALL|RET|EXIT|NOP|WARPSYNC|JMP|YIELD|BREAK|BMOV|S2R|CS2R|S2UR",
+    "special": r"MUFU|F2I|I2F|F2F|FRND|POPC|FLO|BREV|I2I|F2IP|I2FP",
+    "tensor": r"HMMA|IMMA|DMMA|QMMA|HGMMA|UTC",
+    "fma": r"FADD|FMUL|FFMA|FSWZ|HADD|HMUL|HFMA|DADD|DMUL|DFMA|IMAD|IDP",
+    "uniform": r"U",
+    "alu": r"",
+}
+_GCN_CLASSES = {
+    "global_loads": r"(global|buffer|flat)_load",
+    "global_stores": r"(global|buffer|flat)_store",
+    "global_atomics": r"(global|buffer|flat)_atomic",
+    "local": r"scratch_",
+    "shuffles": r".*_dpp$|ds_swizzle|ds_b?permute|v_permlane|v_(read|write)(first)?lane",
+    "shared": r"ds_",
+    "constants": r"s_(buffer_)?load",
+    "barriers": r"s_barrier",
+    "control": r"s_(c?branch|endpgm|waitcnt|nop|setprio|sleep|set|get|swap|delay|clause)",
+    "special": r"v_(rcp|rsq|sqrt|exp|log|sin|cos|frexp|ldexp|cvt|div)_",
+    "tensor": r"v_(mfma|smfma|wmma)",
+    "fma": r"v_(pk_)?(fma|mad|mac|mul|add|sub)\w*_[fu]?(16|32|64)\w*$(?<!_[iu]32)|v_fma",
+    "uniform": r"s_",
+    "alu": r"",
+}
+_GCN_SUFFIX = re.compile(r"_(e32|e64|dpp|sdwa|e64_dpp)$")
+_SASS_WIDTHS = {"256": 32, "128": 16, "64": 8, "U16": 2, "S16": 2, "U8": 1, "S8": 1}
+_GCN_WIDTHS = (("x4", 16), ("x3", 12), ("x2", 8), ("dword", 4), ("short", 2), ("byte", 1))
+
+
+def counted(
+    code: Disassembly, *, architecture: str, rows: int, num_warps: int, shared: int
+) -> Costs:
+    """The costs of code that runs `rows` rows on `num_warps` warps a program, as launched."""
+    is_amd = architecture.startswith("gfx")
+    table = _GCN_CLASSES if is_amd else _SASS_CLASSES
+    kinds = Counter(_kind(opcode, is_amd=is_amd) for opcode in code.opcodes)
+    of_class = {opcode: _class(opcode, table) for opcode in set(code.opcodes)}
+    classes = Counter(of_class[opcode] for opcode in code.opcodes)
+    widths: dict[str, Counter[str]] = {"global_loads": Counter(), "global_stores": Counter()}
+    for opcode in code.opcodes:
+        if (name := of_class[opcode]) in widths:
+            widths[name][str(_width(opcode, is_amd=is_amd))] += 1
+    count = len(code.opcodes)
+    return Costs(
+        rows=rows,
+        num_warps=num_warps,
+        registers=code.registers,
+        stack=code.stack,
+        spills=classes["local"] if code.spills is None else code.spills,
+        shared=shared,
+        resident_warps=resident_warps(UNITS[architecture], code.registers, num_warps, shared),
+        instructions=count,
+        instructions_per_row=round(count * num_warps / rows, 2),
+        bytes=code.bytes,
+        load_widths=_sorted(widths["global_loads"]),
+        store_widths=_sorted(widths["global_stores"]),
+        classes=_sorted(classes),
+        kinds=_sorted(kinds),
+        sha256=code.sha256,
+    )
+
+
+def resident_warps(unit: Unit, registers: int, num_warps: int, shared: int) -> int:
+    """The warps that a unit can hold of programs with these needs; 0 where not even one fits."""
+    needed = -(-max(registers, 1) // unit.granule) * unit.granule
+    if unit.by_lane:
+        of_registers = _SIMDS * min(unit.warps // _SIMDS, unit.registers // needed)
+    else:
+        of_lanes = -(-max(registers, 1) * _LANES // unit.granule) * unit.granule
+        of_registers = unit.registers // of_lanes
+    programs = min(unit.programs, min(unit.warps, of_registers) // num_warps)
+    if shared + unit.reserved:
+        programs = min(programs, unit.shared // (shared + unit.reserved))
+    return programs * num_warps
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items()))
+
+
+def _kind(opcode: str, *, is_amd: bool) -> str:
+    return _GCN_SUFFIX.sub("", opcode) if is_amd else opcode.partition(".")[0]
+
+
+def _class(opcode: str, table: dict[str, str]) -> str:
+    word = opcode.partition(".")[0]
+    return next(name for name, pattern in table.items() if re.match(pattern, word))
+
+
+def _width(opcode: str, *, is_amd: bool) -> int:
+    """The bytes that a thread loads or stores."""
+    if is_amd:
+        if bits := re.search(r"_[bui](\d+)", opcode):
+            return int(bits[1]) // 8
+        return next((width for mark, width in _GCN_WIDTHS if mark in opcode), 4)
+    return next((_SASS_WIDTHS[word] for word in opcode.split(".") if word in _SASS_WIDTHS), 4)

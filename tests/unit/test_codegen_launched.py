@@ -1,0 +1,61 @@
+"""Launched code: taken from the launch itself, with a stand-in for the GPU's driver."""
+
+import json
+import os
+import subprocess
+import sys
+
+from kernels.gemma4_routing import SPEC
+from pipeline.matrix import ROOT
+
+SCRIPT = """\
+import json
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import torch
+
+from kernels.gemma4_routing import SPEC
+from pipeline.codegen.compile import binary, code_of
+from pipeline.codegen.launched import architecture_here, launched
+from pipeline.errors import NotTheRowError
+
+build = SPEC.builds[0]
+kernel = binary(build, "sm_90")
+asked = []
+spec = SimpleNamespace(
+    make_inputs=lambda rows: asked.append(rows) or {"topk": 8},
+    launch=lambda topk: build.function[(1,)](topk),
+)
+with patch.object(build.function, "run", lambda *_, **__: kernel), \\
+        patch.object(torch.cuda, "synchronize", lambda _: None):
+    code = launched(spec, build)
+try:
+    found = architecture_here()
+except NotTheRowError as error:
+    found = str(error)
+rows = asked[0]
+print(json.dumps([code.sha256, code_of(kernel).sha256, dict(rows.shape), rows.count,
+                  str(rows.dtype), str(rows.device), found]))
+"""
+
+
+def test_the_code_of_a_launch_is_taken_from_it() -> None:
+    """The binary that was run, of inputs of the build's own shape and dtype."""
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    launched, compiled, shape, count, dtype, device, found = json.loads(done.stdout)
+    build = SPEC.builds[0]
+    assert launched == compiled
+    assert (shape, count) == (dict(build.shape), build.shape["T"])
+    assert (build.dtype, dtype, device) == ("fp32", "torch.float32", "cuda:0")
+    assert found == "codegen: found no GPU, expected one that compiles (unset TRITON_INTERPRET)"
