@@ -54,6 +54,15 @@ def codegen(session: nox.Session) -> None:
     _run(session, _python(session, "codegen"), "-m", "pipeline.codegen", *session.posargs)
 
 
+@nox.session(name="perf-regress")
+def perf_regress(session: nox.Session) -> None:
+    """Judge what kernels cost: on the cpu row by the code generated for every GPU."""
+    if timed := [row for row in _rows_here(session) if ROWS[row].backend != "interpreter"]:
+        session.error(f"no-baseline: no timing is stored for {', '.join(timed)}")
+    session.log("timing an interpreter says nothing: the generated code is judged instead")
+    _run(session, _python(session, "codegen"), "-m", "pipeline.codegen")
+
+
 @nox.session
 def report(session: nox.Session) -> None:
     """Judge results/ against the plan: terminal, JSON, JUnit XML, Markdown."""
@@ -62,8 +71,9 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bless(session: nox.Session) -> None:
-    """Replace baselines by fresh results: `-- golden --reason "..."`."""
-    _run(session, sys.executable, "-m", "pipeline.bless", *session.posargs)
+    """Replace baselines by fresh results: `-- golden|codegen --reason "..."`."""
+    here = ["--this-python"] if _is_no_venv(session) else []
+    _run(session, sys.executable, "-m", "pipeline.bless", *here, *session.posargs)
 
 
 @nox.session

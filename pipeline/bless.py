@@ -1,4 +1,4 @@
-"""``python -m pipeline.bless golden --reason "..."``: replaces baselines by fresh results.
+"""``python -m pipeline.bless KIND --reason "..."``: replaces golden digests, or codegen locks.
 
 It refuses a dirty tree, an empty reason, results that are missing, red, of another commit or of
 another machine, and rows that disagree. Blessing what is blessed already changes nothing.
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import cases, golden, hardware, matrix, results, source
+from pipeline import cases, golden, hardware, matrix, results, source, toolchain
+from pipeline.codegen.bless import bless_codegen
 from pipeline.errors import RefusedError, run_command
 from pipeline.golden import Blessing, Digests, Golden
 from pipeline.verdict import Judged, Verdict, judge
@@ -26,13 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Replaces baselines by the results in results/, on purpose.",
         epilog="exit codes: 0 blessed, or nothing to bless; 1 refused; 5 a baseline is unreadable",
     )
-    parser.add_argument("kind", choices=["golden"], help="golden: the digests of every case")
-    parser.add_argument("--reason", required=True, help="why the bits may be other ones")
+    text = "golden: the digests of every case; codegen: the generated code of every build"
+    parser.add_argument("kind", choices=["golden", "codegen"], help=text)
+    parser.add_argument("--reason", required=True, help="why the baseline may be another one")
+    parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)
     if not (reason := " ".join(options.reason.split())):
-        raise RefusedError("--reason: found nothing, expected why the bits may be other ones")
+        raise RefusedError("--reason: found nothing, expected why the baseline may be another one")
     state = source.current()
     if state.dirty:
         message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
@@ -41,9 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not selection.rows(the_matrix):
         here = hardware.rows_here(the_matrix, hardware.accelerators())
         selection = replace(selection, row=here)
-    plan = [replace(one, golden=False) for one in cases.plan(the_matrix, selection)]
+    is_golden = options.kind == "golden"
+    plan = cases.plan(the_matrix, selection)
+    if is_golden:  # these are what is about to be replaced
+        plan = tuple(replace(one, golden=False) for one in plan)
     judged = [one for one in judge(plan, options.results, state) if one.verdict != Verdict.SKIP]
     _require_good(judged)
+    if not is_golden:
+        python = sys.executable if options.this_python else toolchain.python_of("codegen")
+        print(bless_codegen(reason, the_matrix, python=Path(python)))
+        return 0
     for kernel in dict.fromkeys(one.planned.case.kernel for one in judged):
         if the_matrix.kernels[kernel].golden:
             _bless([one for one in judged if one.planned.case.kernel == kernel], reason)

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import sys
 from pathlib import Path
 
 from pipeline.codegen import lock as locks
@@ -9,18 +10,18 @@ from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import summary
-from pipeline.errors import BaselineError, Exit, UsageError
+from pipeline.errors import BaselineError, RefusedError, UsageError
 from pipeline.schema import Matrix
 from pipeline.toolchain import REQUIREMENTS
 
 
-class RefusedError(UsageError):
-    """Code that cannot be blessed: it does not compile, or it passes a budget."""
-
-    exit = Exit.BLOCKED
-
-
-def bless_codegen(reason: str, matrix: Matrix, folder: Path = locks.FOLDER) -> str:
+def bless_codegen(
+    reason: str,
+    matrix: Matrix,
+    folder: Path = locks.FOLDER,
+    *,
+    python: Path = Path(sys.executable),
+) -> str:
     """Writes the lock of every kernel that has budgets, and says what was written.
 
     Nothing is written where nothing moved, nor, for any kernel, where one is refused.
@@ -31,6 +32,7 @@ def bless_codegen(reason: str, matrix: Matrix, folder: Path = locks.FOLDER) -> s
     kernels = [name for name, kernel in matrix.kernels.items() if kernel.codegen is not None]
     found = ask(
         Request(kernels=kernels, architectures=list(matrix.architectures)),
+        python=python,
         workers=os.cpu_count() or 1,
     )
     written, said = [], []
