@@ -71,7 +71,7 @@ def test_a_dirty_tree_is_refused(tree: Tree) -> None:
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_an_empty_reason_is_refused(tree: Tree, reason: str) -> None:
     """Whoever reads the history has to find one."""
-    told = "--reason: found nothing, expected why the bits may be other ones\n"
+    told = "--reason: found nothing, expected why the baseline may be another one\n"
     assert _bless(tree, "--reason", reason) == (1, told)
 
 

@@ -20,6 +20,7 @@ BLOCK = """\
     dtypes:
       fp32: {max_ulp: 1}
     seconds_per_case: 1
+    golden: false
     shapes: [{axes: {T: 1}}]
     codegen: [{builds: "*", max_spills: 0}]
 """
