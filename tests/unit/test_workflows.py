@@ -205,9 +205,9 @@ def test_every_session_exists(file: Path) -> None:
     assert len(sessions) > 1
 
 
-def test_ci_runs_lint_tests_and_parity() -> None:
-    """All three that a change has to pass, and no more."""
-    assert _sessions(CI) == {"lint", "tests", "parity"}
+def test_ci_runs_lint_tests_codegen_and_parity() -> None:
+    """All that a change has to pass, and no more."""
+    assert _sessions(CI) == {"lint", "tests", "codegen", "parity"}
 
 
 @each_workflow
