@@ -9,7 +9,7 @@ from pipeline.codegen import lock as locks
 from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
-from pipeline.codegen.tables import summary
+from pipeline.codegen.tables import drift_lines, summary
 from pipeline.errors import BaselineError, RefusedError, UsageError
 from pipeline.schema import Matrix
 from pipeline.toolchain import REQUIREMENTS
@@ -51,7 +51,8 @@ def bless_codegen(
         if old and old.toolchain == answers[0].toolchain and moved == f"{len(judged)} same":
             said.append(f"{kernel}: {moved}; nothing to write")
             continue
-        written.append(_new(kernel, reason, moved, answers))
+        moves = list(drift_lines(judged)) if old else []
+        written.append(_new(kernel, reason, moved, moves, answers))
         said.append(f"{kernel}: {moved}; wrote {locks.path_of(kernel, folder).name}")
     for lock in written:
         locks.write(lock, folder)
@@ -78,7 +79,7 @@ def _old(kernel: str, folder: Path) -> Lock | None:
         return None
 
 
-def _new(kernel: str, reason: str, moved: str, found: list[Found]) -> Lock:
+def _new(kernel: str, reason: str, moved: str, moves: list[str], found: list[Found]) -> Lock:
     costs: dict[str, dict[str, object]] = {}
     for one in sorted(found, key=lambda one: one.build):
         costs.setdefault(one.build, {})[one.architecture] = one.costs
@@ -88,6 +89,7 @@ def _new(kernel: str, reason: str, moved: str, found: list[Found]) -> Lock:
             "reason": reason,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "moved": moved,
+            "moves": moves,
             "toolchain": found[0].toolchain,
             "builds": {one.build: one.settings for one in sorted(found, key=lambda it: it.build)},
             "costs": costs,

@@ -41,7 +41,8 @@ class Settings(_Part):
 class Lock(_Part):
     """The blessed code of a kernel's builds, and what it was compiled with.
 
-    `moved` is what the blessing changed: the verdicts on its code against the lock before it.
+    `moved` is what the blessing changed, the verdicts on its code against the lock before it;
+    `moves` has a line for each build and architecture that changed, old and new.
     """
 
     version: Literal[1] = 1
@@ -49,6 +50,7 @@ class Lock(_Part):
     reason: Line
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     moved: Line
+    moves: list[Line]
     toolchain: dict[Word, Word]
     builds: dict[Word, Settings]
     costs: dict[Word, dict[Architecture, Costs]]
@@ -62,7 +64,7 @@ def path_of(kernel: str, folder: Path = FOLDER) -> Path:
 def text(lock: Lock) -> str:
     """The file's text: a line each for what is compared by itself, and a seal over all of it."""
     data = lock.model_dump(mode="json")
-    lines = [f" {_line(name)}: {_line(data[name])}," for name in list(data)[:6]]
+    lines = [f" {_line(name)}: {_line(data[name])}," for name in list(data)[:7]]
     lines.append(f' "builds": {{\n{_block(data["builds"])}\n }},')
     flat = {
         f"{build} {architecture}": costs

@@ -88,6 +88,7 @@ def _judged(
             "reason": "the original",
             "date": "2026-11-23",
             "moved": "1 new",
+            "moves": [],
             "toolchain": original.toolchain,
             "builds": {original.build: original.settings},
             "costs": {original.build: {architecture: original.costs}},

@@ -46,6 +46,7 @@ def lock_of(**other: Any) -> Lock:
             "reason": "the first",
             "date": "2026-11-23",
             "moved": "2 new",
+            "moves": [],
             "toolchain": TOOLS,
             "builds": {BUILD: SETTINGS},
             "costs": {BUILD: {"sm_90": COSTS, "gfx942": COSTS}},

@@ -1,5 +1,6 @@
 """The command and the blessing, in a copy of the tree whose locked kernel is the planted one."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -101,6 +102,19 @@ def test_a_change_blocks_and_is_shown(tree: Tree) -> None:
     assert "nox -s codegen -- --build fp32-N256 --arch sm_90 --diff\n" in done.stdout
     assert 'nox -s bless -- codegen --reason "why the code may change"\n' in done.stdout
     assert "they see neither predicated traffic, nor how often" in done.stdout
+
+
+def test_a_blessing_keeps_old_and_new(tree: Tree) -> None:
+    """For each build and architecture that changed; the reason and the count beside them."""
+    tree.replace(KERNEL, "values * 0.7", "values * 0.7 + values")
+    done = tree.python("blessing")
+    assert (done.returncode, done.stdout) == (0, "planted: 2 changed; wrote planted.json\n")
+    lock = json.loads((tree.root / "pipeline/baselines/codegen/planted.json").read_text())
+    assert (lock["reason"], lock["moved"]) == ("why not", "2 changed")
+    names = [line.partition(":")[0] for line in lock["moves"]]
+    assert names == ["changed fp32-N256 sm_90", "changed fp32-N256 gfx942"]
+    assert all(re.search(r"instructions_per_row \S+ -> \S+", line) for line in lock["moves"])
+    assert tree.python("pipeline.codegen").returncode == 0
 
 
 def test_a_diff_without_the_blessed_code_is_told(tree: Tree) -> None:
