@@ -23,7 +23,8 @@ The walk of one cell, a file each, in this order::
     -> report (one verdict a case, exit code)
 
 Baselines, what results are judged by, are in `baselines/`: `golden` reads the digests of every
-case, `codegen.lock` the generated code; `bless` alone replaces them, `reproduce` runs a record again.
+case, `codegen.lock` the generated code; `bless` alone replaces them. `reproduce` runs a record
+again.
 
 Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, compare,
 guard, codegen.compile: only such modules import torch or triton); judging (verdict, results,
