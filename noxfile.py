@@ -110,6 +110,7 @@ def lint(session: nox.Session) -> None:
 
 
 def _one_row(session: nox.Session, *, check: str, row: str) -> None:
+    _rows_here(session, "--row", row)
     _cells(session, check, [row])
 
 
@@ -137,9 +138,11 @@ def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
         sys.exit(code)
 
 
-def _rows_here(session: nox.Session) -> list[str]:
-    """The rows that this machine is, or that the command line names."""
-    return _output(session, sys.executable, "-m", "pipeline.hardware", *session.posargs).split()
+def _rows_here(session: nox.Session, *named: str) -> list[str]:
+    """The rows that this machine is, or that are named; refused before gigabytes are installed."""
+    present = [] if _is_no_venv(session) else ["--present"]
+    arguments = [*present, *named, *session.posargs]
+    return _output(session, sys.executable, "-m", "pipeline.hardware", *arguments).split()
 
 
 def _python(session: nox.Session, toolchain: str) -> str:

@@ -115,15 +115,32 @@ def _unknown(plan: Matrix, found: Sequence[Accelerator]) -> str:
     )
 
 
+def _require_present(plan: Matrix, names: Sequence[str]) -> None:
+    """NotTheRowError for a CUDA row whose GPU no driver reports; other drivers may not tell."""
+    found = accelerators()
+    for name in names:
+        row = plan.rows[name]
+        if row.backend == "cuda" and not any(gpu.is_row(row) for gpu in found):
+            message = (
+                f"row {name}: found {', '.join(map(str, found)) or 'no GPU'}, expected "
+                f"{row.device}; run it on that machine, or mend the row's device in matrix.yaml"
+            )
+            raise NotTheRowError(message)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the rows here, or those that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", description=__doc__)
     cases.Selection.add_options(parser.add_argument)
+    text = "refuse a named NVIDIA row without its GPU, before anything is installed for it"
+    parser.add_argument("--present", action="store_true", help=text)
     options, _ = parser.parse_known_args(arguments)
     plan = matrix.load()
     selection = cases.Selection.of(options)
     cases.plan(plan, selection)
     here = selection.rows(plan) or rows_here(plan, accelerators())
+    if options.present:
+        _require_present(plan, here)
     for name, row in plan.rows.items():
         if name not in here:
             print(f"{name:8} not here: needs {row.device}", file=sys.stderr)

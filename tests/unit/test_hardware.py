@@ -173,3 +173,19 @@ def test_the_command_on_no_row(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(said)
+
+
+@pytest.mark.parametrize("gpus", [[], [Accelerator(backend="cuda", name="NVIDIA A100")]])
+def test_a_named_row_without_its_gpu_is_refused_early(
+    monkeypatch: pytest.MonkeyPatch, gpus: list[Accelerator]
+) -> None:
+    """Before its toolchain is installed; other rows are left to torch, which knows them."""
+    monkeypatch.setattr(hardware, "accelerators", lambda: tuple(gpus))
+    with pytest.raises(NotTheRowError) as caught:
+        hardware.main(["--present", "--row", "h200"])
+    found = "NVIDIA A100 (cuda)" if gpus else "no GPU"
+    assert str(caught.value) == (
+        f"row h200: found {found}, expected NVIDIA H200; run it on that machine, "
+        "or mend the row's device in matrix.yaml"
+    )
+    assert hardware.main(["--present", "--row", "cpu", "--row", "b60"]) == 0
