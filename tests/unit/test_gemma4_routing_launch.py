@@ -5,11 +5,15 @@ from unittest.mock import patch
 
 import pytest
 import torch
+import triton
 
 from kernels.gemma4_routing import SPEC, gemma4_routing
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 from kernels.gemma4_routing.launch import launch_of
 
+DEVICE = torch.device(
+    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
+)
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -24,10 +28,10 @@ def test_the_launcher_launches_what_the_table_says(
     def noted(*_: Any, **settings: Any) -> None:
         seen.update(settings)
 
-    logits = torch.zeros(num_tokens, num_experts, dtype=DTYPES[dtype])
+    logits = torch.zeros(num_tokens, num_experts, dtype=DTYPES[dtype], device=DEVICE)
     with patch.object(_gemma4_routing_kernel, "run", noted):
-        gemma4_routing(logits, topk, torch.ones(num_experts))
-    launch = launch_of(DTYPES[dtype], num_experts, topk, num_tokens, "cpu")
+        gemma4_routing(logits, topk, torch.ones(num_experts, device=DEVICE))
+    launch = launch_of(DTYPES[dtype], num_experts, topk, num_tokens, DEVICE.type)
     assert {name: seen[name] for name in launch.constants} == launch.constants
     assert (seen["num_warps"], seen["enable_fp_fusion"]) == (launch.num_warps, False)
     assert seen["grid"] == (-(-num_tokens // launch.rows),)
