@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, device, dtype
 
@@ -39,13 +39,14 @@ class InputRows:
 class Build:
     """One launch of a kernel, as the compiler sees it: what is compiled, and for which inputs.
 
-    `shape` and `dtype` name it, and `launch` at them must compile just this. `pointers` gives the
-    element type of each pointer, `integers` the value of each integer: Triton compiles for what
-    can be divided by 16, and makes a constant of 1.
+    `shape`, `dtype` and `backend` name it, and `launch` at them must compile just this. `pointers`
+    gives the element type of each pointer, `integers` the value of each integer: Triton compiles
+    for what can be divided by 16, and makes a constant of 1, unless the function forbids it.
     """
 
     dtype: str
     shape: Mapping[str, int]
+    backend: Literal["cuda", "hip"]
     function: Any
     pointers: Mapping[str, str]
     integers: Mapping[str, int]
@@ -56,8 +57,9 @@ class Build:
 
     @property
     def name(self) -> str:
-        """``bf16-E128-K8-T2048``, as in the ids of cases."""
-        return "-".join([self.dtype, *(f"{axis}{size}" for axis, size in self.shape.items())])
+        """``bf16-E128-K8-T2048-cuda``, as in the ids of cases."""
+        sizes = (f"{axis}{size}" for axis, size in self.shape.items())
+        return "-".join([self.dtype, *sizes, self.backend])
 
 
 @dataclass(frozen=True, kw_only=True)

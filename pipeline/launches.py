@@ -6,14 +6,27 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import triton
+
 
 @contextmanager
 def counted(jitted: Sequence[Any]) -> Iterator[Counter[str]]:
     """Counts the launches of jitted functions by name, compiled or interpreted."""
     counts: Counter[str] = Counter()
+    names = {function.__name__ for function in jitted}
+
+    def launched(metadata: Any) -> None:
+        if (name := metadata.get()["name"]) in names:
+            counts[name] += 1
+
     with ExitStack() as stack:
-        for function in jitted:
-            stack.enter_context(patch.object(function, "run", _counting(function, counts)))
+        if triton.knobs.runtime.interpret:
+            for function in jitted:
+                stack.enter_context(patch.object(function, "run", _counting(function, counts)))
+        else:
+            # Triton's own hook: a compiled kernel can be launched past its function.
+            triton.knobs.runtime.launch_enter_hook.add(launched)
+            stack.callback(triton.knobs.runtime.launch_enter_hook.remove, launched)
         yield counts
 
 

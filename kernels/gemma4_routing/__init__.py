@@ -29,9 +29,12 @@ import torch
 from torch import Tensor
 
 from kernels import KernelSpec, Output
+from kernels.gemma4_routing.builds import BUILDS
+from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
-from kernels.gemma4_routing.launch import BUILDS, gemma4_routing
+from kernels.gemma4_routing.op import gemma4_routing
 from kernels.gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
@@ -71,6 +74,10 @@ SPEC = KernelSpec(
         Output(name="topk_weights", axes=("T", "K"), dtype=torch.float32),
         Output(name="topk_ids", axes=("T", "K"), dtype=torch.int32),
     ),
-    jitted=(_gemma4_routing_kernel,),
+    jitted=(
+        _gemma4_routing_kernel,
+        _gemma4_routing_lanes_kernel,
+        _gemma4_routing_tile_kernel,
+    ),
     builds=BUILDS,
 )

@@ -4,10 +4,12 @@ import torch
 import triton
 from torch import Tensor
 
+# As when Triton decorated the kernels: later changes of the variable do nothing.
+IS_INTERPRETED = triton.knobs.runtime.interpret
 MAX_EXPERTS = 1024
 MAX_TOPK = 32
 LOGIT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-DEVICE_TYPES = ("cuda", "xpu")  # torch's word for AMD GPUs is cuda, too
+DEVICE_TYPES = ("cpu", "cuda", "xpu", "meta")  # torch's word for AMD GPUs is cuda, too
 
 
 def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
@@ -23,7 +25,7 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
         message = f"gating_output: found shape {shape}, expected [T, E], 1 <= E <= {MAX_EXPERTS}"
         raise ValueError(message)
     device = gating_output.device
-    if triton.knobs.runtime.interpret:
+    if IS_INTERPRETED:
         if device.type != "cpu":
             message = (
                 f"gating_output: found device {device}, expected cpu, where TRITON_INTERPRET=1 "
@@ -31,13 +33,10 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
             )
             raise ValueError(message)
     elif device.type not in DEVICE_TYPES:
-        message = (
-            f"gating_output: found device {device}, expected a GPU's; on the CPU set "
-            "TRITON_INTERPRET=1 before triton is imported, or call gemma4_routing_reference"
-        )
+        message = f"gating_output: found device {device}, expected one of {', '.join(DEVICE_TYPES)}"
         raise ValueError(message)
     largest = min(gating_output.shape[1], MAX_TOPK)
-    if not isinstance(topk, int) or isinstance(topk, bool):
+    if not isinstance(topk, int | torch.SymInt) or isinstance(topk, bool):
         message = f"topk: found {type(topk).__name__}, expected an int"
         raise TypeError(message)
     if not 1 <= topk <= largest:

@@ -20,18 +20,12 @@ operation on them is rounded on its own, as `reference.py` defines and explains.
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing import reference
 from kernels.gemma4_routing.arguments import MAX_EXPERTS, MAX_TOPK
+from kernels.gemma4_routing.exponential import exp_difference
 
 _EXPERT_MASK = tl.constexpr(MAX_EXPERTS - 1)
 _MAX_TOPK = tl.constexpr(MAX_TOPK)
 _MAGNITUDE_MASK = tl.constexpr(0x7FFFFFFF)
-_LOG2_E = tl.constexpr(reference.LOG2_E)
-_LN2_HIGH = tl.constexpr(reference.LN2_HIGH)
-_LN2_LOW = tl.constexpr(reference.LN2_LOW)
-_ROUND = tl.constexpr(reference.ROUND)
-_FARTHEST = tl.constexpr(reference.FARTHEST)
-_P7, _P6, _P5, _P4, _P3, _P2, _P1, _P0 = map(tl.constexpr, reference.EXP_POLYNOMIAL)
 
 
 @triton.jit
@@ -44,7 +38,7 @@ def _as_fp32(x):
 
 
 @triton.jit
-def _ordered(bits):
+def ordered(bits):
     """fp32 bits as an int32 that orders as the value does; its own inverse."""
     return bits ^ ((bits >> 31) & _MAGNITUDE_MASK)
 
@@ -53,12 +47,12 @@ def _ordered(bits):
 def _packed_keys(logits, offs_e, mask_e, LOWEST: tl.constexpr, IS_WIDE: tl.constexpr):
     """Unique integer keys in the contract's order; padding gets the lowest of all."""
     logits = tl.where(logits == logits, logits + 0.0, float("nan"))  # one NaN; -0.0 + 0.0 = +0.0
-    ordered = _ordered(logits.to(tl.int32, bitcast=True))
+    order = ordered(logits.to(tl.int32, bitcast=True))
     tie_break = _EXPERT_MASK - offs_e
     if IS_WIDE:
-        keys = (ordered.to(tl.int64) << 32) | tie_break
+        keys = (order.to(tl.int64) << 32) | tie_break
     else:
-        keys = (ordered & ~_EXPERT_MASK) | tie_break
+        keys = (order & ~_EXPERT_MASK) | tie_break
     return tl.where(mask_e, keys, LOWEST)
 
 
@@ -66,35 +60,10 @@ def _packed_keys(logits, offs_e, mask_e, LOWEST: tl.constexpr, IS_WIDE: tl.const
 def _unpacked_logits(keys, IS_WIDE: tl.constexpr):
     """The fp32 logits in packed keys."""
     if IS_WIDE:
-        bits = _ordered((keys >> 32).to(tl.int32))
+        bits = ordered((keys >> 32).to(tl.int32))
     else:
-        bits = _ordered(keys) & ~_EXPERT_MASK
+        bits = ordered(keys) & ~_EXPERT_MASK
     return bits.to(tl.float32, bitcast=True)
-
-
-@triton.jit
-def _exp_difference(values, largest):
-    """``exp(values - largest)`` for values at most the finite largest, -inf included."""
-    far = values - largest
-    back = far - values
-    error = (values - (far - back)) - (largest + back)
-    is_near = far >= _FARTHEST
-    far = tl.where(is_near, far, _FARTHEST)
-    error = tl.where(is_near, error, 0.0)
-    n = (far * _LOG2_E + _ROUND) - _ROUND
-    r = ((far - n * _LN2_HIGH) - n * _LN2_LOW) + error
-    p = _P7 * r + _P6
-    p = p * r + _P5
-    p = p * r + _P4
-    p = p * r + _P3
-    p = p * r + _P2
-    p = p * r + _P1
-    p = p * r + _P0
-    exponent = n.to(tl.int32)
-    half = exponent >> 1  # 2**n in two steps: only the last product can round to a denormal
-    low = ((half + 127) << 23).to(tl.float32, bitcast=True)
-    high = ((exponent - half + 127) << 23).to(tl.float32, bitcast=True)
-    return p * low * high
 
 
 @triton.jit
@@ -147,7 +116,7 @@ def _gemma4_routing_kernel(
     ids = _EXPERT_MASK - (winners.to(tl.int32) & _EXPERT_MASK)
     is_finite = tl.abs(largest) < float("inf")
     values = tl.where(is_finite, _unpacked_logits(winners, IS_WIDE), 0.0)
-    exps = tl.where(offs_k < K, _exp_difference(values, tl.where(is_finite, largest, 0.0)), 0.0)
+    exps = tl.where(offs_k < K, exp_difference(values, tl.where(is_finite, largest, 0.0)), 0.0)
     scale = tl.load(scale_ptr + ids, mask=mask_o)
     weights = tl.math.div_rn(exps, _balanced_sum(exps, BLOCK_T, BLOCK_K)) * scale
     weights = tl.where(is_finite, weights, float("nan"))

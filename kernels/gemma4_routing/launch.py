@@ -1,67 +1,113 @@
-"""The launcher of the routing kernel: its launch table, and the builds that are locked.
+"""How the routing kernels are launched: the table of settings, and the launch itself.
 
-`launch_of` alone decides how a launch is cut, for the launcher and for `BUILDS` alike, so that
+`launch_of` alone decides how a launch is cut, for the launcher and for `builds.py` alike, so that
 what is compiled and locked without a GPU is what a GPU is given.
 """
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 import triton
 from torch import Tensor
 
-from kernels import Build
-from kernels.gemma4_routing.arguments import check_arguments, check_out
+from kernels.gemma4_routing.cuda.keys import EXPERTS
+from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 
 # A product and a sum are rounded each, whatever Triton's default for fusing them.
-_OPTIONS = {"enable_fp_fusion": False}
+OPTIONS = {"enable_fp_fusion": False}
+_MANY = float("inf")
+_INT32 = 2**31
+_CHOSEN = 8
 
 
-class LaunchSettings(NamedTuple):
-    """How a launch is cut: values and rows of a tile at most, warps a program."""
+class Warp(NamedTuple):
+    """A warp kernel and the lanes of a row: 32 / lanes rows a program."""
+
+    function: Any
+    lanes: int
+
+
+class Block(NamedTuple):
+    """How the portable kernel is cut: values and rows of a tile at most, warps a program."""
 
     tile: int
     rows: int
     num_warps: int
 
 
-# By device type and largest number of tokens. Measured at E = 128, K = 8:
-# - cpu, interpreted: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds,
-#   and 4.4 s at 2**17 (2 cores, Triton 3.6.0);
-# - cuda, H200, Triton 3.6.0, graph replay, us for fp32 / bf16: 1 row a program takes 2.1 / 1.6 at
-#   T = 1, 4.1 / 2.9 at 2048, 277 / 160 at 262,144; 4 rows take 6.5 / 3.1 at 2048, 274 / 127 at
-#   262,144; 32 rows on 4 warps 377 / 151 there. hip and xpu are not measured.
-_SETTINGS: dict[str, tuple[tuple[float, LaunchSettings], ...]] = {
-    "cpu": ((float("inf"), LaunchSettings(tile=2**20, rows=8192, num_warps=1)),),
-    "cuda": (
-        (8192, LaunchSettings(tile=1024, rows=1, num_warps=1)),
-        (float("inf"), LaunchSettings(tile=512, rows=4, num_warps=1)),
+# NVIDIA GPUs at E = 128, K = 8: by the bytes of a logit and the largest number of tokens. Measured
+# on an H200 (Triton 3.6.0, graph replay over inputs beyond L2, us; 4 / 2 bytes):
+#   lanes 16: 1.62 / 1.54 at T = 1, 1.89 / 1.82 at 512; 2.25 / 2.13 at 2048
+#   lanes 8:  1.68 / 1.55 at T = 1, 1.95 / 1.81 at 512; 2.05 / 1.90 at 2048, 2.44 / 2.19 at 4096
+#   tile 4:   2.11 / 1.94 at 2048, 2.30 / 2.05 at 4096, 12.1 / 8.7 at 65,536, 39 / 27 at 262,144
+#   tile 2:   2.57 / 2.15 at 4096, 12.9 / 8.5 at 65,536, 39 / 24 at 262,144
+_LANES, _TILE = _gemma4_routing_lanes_kernel, _gemma4_routing_tile_kernel
+_WARPS: dict[int, tuple[tuple[float, Warp], ...]] = {
+    4: ((1023, Warp(_LANES, 16)), (4095, Warp(_LANES, 8)), (_MANY, Warp(_TILE, 4))),
+    2: (
+        (1023, Warp(_LANES, 16)),
+        (4095, Warp(_LANES, 8)),
+        (8191, Warp(_TILE, 4)),
+        (_MANY, Warp(_TILE, 2)),
     ),
-    "xpu": ((float("inf"), LaunchSettings(tile=2048, rows=16, num_warps=4)),),
+}
+
+# The portable kernel, by backend and largest number of tokens.
+# - interpreter: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds, and
+#   4.4 s at 2**17 (2 cores, Triton 3.6.0);
+# - cuda (H200, Triton 3.6.0, E = 128, us, fp32 / bf16): a row a program takes 4.1 / 2.9 at 2048 and
+#   277 / 160 at 262,144, 4 rows 6.5 / 3.1 and 274 / 127, 32 rows on 4 warps 377 / 151 there;
+# - hip and xpu are not measured: a wave of 64 and a group of 16 lanes, with as many values a lane.
+_BLOCKS: dict[str, tuple[tuple[float, Block], ...]] = {
+    "interpreter": ((_MANY, Block(tile=2**20, rows=8192, num_warps=1)),),
+    "cuda": (
+        (8192, Block(tile=1024, rows=1, num_warps=1)),
+        (_MANY, Block(tile=512, rows=4, num_warps=1)),
+    ),
+    "hip": (
+        (8192, Block(tile=1024, rows=1, num_warps=1)),
+        (_MANY, Block(tile=1024, rows=8, num_warps=1)),
+    ),
+    "xpu": ((_MANY, Block(tile=2048, rows=16, num_warps=4)),),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How one launch is cut: rows a program, warps a program, and the kernel's constants."""
+    """One launch: the function, rows and warps a program, and the function's constants."""
 
+    function: Any
     rows: int
     num_warps: int
     constants: dict[str, Any]
 
 
+@cache
+def _warp_launch(itemsize: int, num_tokens: int) -> Launch:
+    function, lanes = next(warp for most, warp in _WARPS[itemsize] if num_tokens <= most)
+    return Launch(function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes})
+
+
 def launch_of(
-    dtype: torch.dtype, num_experts: int, topk: int, num_tokens: int, device_type: str
+    dtype: torch.dtype, shape: tuple[int, int, int], backend: str, *, is_aligned: bool = True
 ) -> Launch:
-    """How logits ``[num_tokens, num_experts]`` of this dtype are cut on this type of device."""
-    table = _SETTINGS[device_type]
-    settings = next(settings for most_tokens, settings in table if num_tokens <= most_tokens)
+    """How logits of this dtype and shape (T, E, K) are cut on this backend.
+
+    `is_aligned`: every row and every argument begins at a multiple of 16 bytes.
+    """
+    num_tokens, num_experts, topk = shape
+    if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, _CHOSEN):
+        # One Launch a line of the table, whatever the tokens.
+        line = next(most for most, _ in _WARPS[dtype.itemsize] if num_tokens <= most)
+        return _warp_launch(dtype.itemsize, line)
+    block = next(block for most, block in _BLOCKS[backend] if num_tokens <= most)
     block_e = triton.next_power_of_2(num_experts)
-    most_rows = min(settings.rows, max(1, settings.tile // block_e))
+    most_rows = min(block.rows, max(1, block.tile // block_e))
     rows = min(most_rows, triton.next_power_of_2(num_tokens))
     constants = {
         "E": num_experts,
@@ -71,96 +117,54 @@ def launch_of(
         "BLOCK_K": triton.next_power_of_2(topk),
         "IS_WIDE": dtype == torch.float32,
     }
-    return Launch(rows=rows, num_warps=settings.num_warps, constants=constants)
-
-
-def gemma4_routing(
-    gating_output: Tensor,
-    topk: int,
-    per_expert_scale: Tensor,
-    *,
-    out: tuple[Tensor, Tensor] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Routing weights ``[T, topk]`` fp32 and expert ids ``[T, topk]`` int32 of each token.
-
-    Takes logits ``[T, E]`` (fp32, fp16 or bf16, any row stride; T >= 0, 1 <= E <= 1024),
-    ``1 <= topk <= min(E, 32)`` and scales ``[E]`` (floating, same device; used as fp32). The
-    weights are softmax over all experts, top k, divided by their sum, times the expert's scale; the
-    package's docstring has the whole contract. `out` takes both outputs, contiguous.
-
-    Raises TypeError or ValueError, naming the argument, before anything is launched.
-    """
-    check_arguments(gating_output, topk, per_expert_scale)
-    num_tokens, num_experts = gating_output.shape
-    if out is None:
-        empty = partial(torch.empty, (num_tokens, topk), device=gating_output.device)
-        out = empty(dtype=torch.float32), empty(dtype=torch.int32)
-    else:
-        check_out(out, (num_tokens, topk), gating_output.device)
-    if num_tokens == 0:
-        return out
-    if num_experts > 1 and gating_output.stride(1) != 1:
-        gating_output = gating_output.contiguous()
-    _launch(gating_output, topk, per_expert_scale.to(torch.float32).contiguous(), out)
-    return out
-
-
-def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    num_tokens, num_experts = gating_output.shape
-    device = gating_output.device
-    launch = launch_of(gating_output.dtype, num_experts, topk, num_tokens, device.type)
-    with _current(device):
-        _gemma4_routing_kernel[(triton.cdiv(num_tokens, launch.rows),)](
-            gating_output,
-            scale,
-            *out,
-            num_tokens,
-            gating_output.stride(0),
-            **launch.constants,
-            num_warps=launch.num_warps,
-            **_OPTIONS,
-        )
-
-
-def _current(device: torch.device) -> AbstractContextManager[object]:
-    """Makes `device` the current one, where its kind knows of a current one."""
-    if device.type == "cpu":
-        return nullcontext()
-    return torch.get_device_module(device).device(device)  # type: ignore[no-any-return]
-
-
-# Both launch settings of cuda at Gemma 4's shape, the first also for one token, of which Triton
-# makes a constant; and the second at the shapes of other models' routers.
-_BUILT = (
-    {"E": 128, "K": 8, "T": 1},
-    {"E": 128, "K": 8, "T": 2048},
-    {"E": 128, "K": 8, "T": 262144},
-    {"E": 64, "K": 6, "T": 262144},
-    {"E": 256, "K": 8, "T": 262144},
-    {"E": 512, "K": 10, "T": 262144},
-)
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-def _build(dtype: str, shape: dict[str, int]) -> Build:
-    """What is compiled for contiguous logits of this shape on a GPU."""
-    launch = launch_of(_DTYPES[dtype], shape["E"], shape["K"], shape["T"], "cuda")
-    return Build(
-        dtype=dtype,
-        shape=shape,
-        function=_gemma4_routing_kernel,
-        pointers={
-            "gating_ptr": dtype,
-            "scale_ptr": "fp32",
-            "weights_ptr": "fp32",
-            "ids_ptr": "i32",
-        },
-        integers={"num_tokens": shape["T"], "stride_gt": shape["E"]},
-        constants=launch.constants,
-        rows=launch.rows,
-        num_warps=launch.num_warps,
-        options=_OPTIONS,
+    return Launch(
+        function=_gemma4_routing_kernel, rows=rows, num_warps=block.num_warps, constants=constants
     )
 
 
-BUILDS = tuple(_build(dtype, shape) for shape in _BUILT for dtype in _DTYPES)
+@cache
+def backend_of(device_type: str) -> str:
+    """The backend that compiles for a type of device here, or interprets."""
+    if device_type == "cpu":
+        return "interpreter"
+    return "hip" if device_type == "cuda" and torch.version.hip else device_type
+
+
+# Compiled warp kernels by function, lanes, dtype and device: nothing else do they depend on.
+_COMPILED: dict[tuple[Any, int, torch.dtype, torch.device], Any] = {}
+
+
+def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
+    """Launches the kernel for checked arguments: T >= 1, last dimension and scale contiguous."""
+    num_tokens, num_experts = gating_output.shape
+    device, dtype, stride = gating_output.device, gating_output.dtype, gating_output.stride(0)
+    addresses = gating_output.data_ptr() | scale.data_ptr() | out[0].data_ptr() | out[1].data_ptr()
+    is_aligned = (addresses | stride * dtype.itemsize) % 16 == 0 and max(
+        num_tokens, stride
+    ) < _INT32
+    shape = num_tokens, num_experts, topk
+    cut = launch_of(dtype, shape, backend_of(device.type), is_aligned=is_aligned)
+    grid = -(-num_tokens // cut.rows), 1, 1
+    arguments = gating_output, scale, *out, num_tokens, stride
+    with _current(device):
+        if cut.function is _gemma4_routing_kernel:
+            settings = {**cut.constants, "num_warps": cut.num_warps, **OPTIONS}
+            _gemma4_routing_kernel[grid](*arguments, **settings)
+            return
+        lanes = cut.constants["LANES"]
+        # Asking for the compiled kernel takes Triton longer than all the rest of this call.
+        key = cut.function, lanes, dtype, device
+        if kernel := _COMPILED.get(key):
+            kernel[grid](*arguments, lanes)
+        else:
+            _COMPILED[key] = cut.function[grid](*arguments, lanes, num_warps=1, **OPTIONS)
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Makes `device` the current one, where its kind knows of a current one and it is another."""
+    if device.type == "cpu":
+        return nullcontext()
+    module = torch.get_device_module(device)
+    if module.current_device() == device.index:
+        return nullcontext()
+    return module.device(device)  # type: ignore[no-any-return]

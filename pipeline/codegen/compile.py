@@ -44,7 +44,12 @@ def work(request: Request) -> Iterator[Found]:
     for kernel in request.kernels:
         spec = importlib.import_module(f"kernels.{kernel}").SPEC
         builds = [build for build in spec.builds if _is_wanted(build, request)]
-        pairs = [(build, one) for build in builds for one in request.architectures]
+        pairs = [
+            (build, one)
+            for build in builds
+            for one in request.architectures
+            if build.backend == backend_of(one)
+        ]
         for build, architecture in pairs[request.share :: request.shares]:
             named = {"kernel": kernel, "build": build.name, "architecture": architecture}
             found = Found(**named, toolchain=tools, settings=settings(build))
@@ -58,6 +63,11 @@ def work(request: Request) -> Iterator[Found]:
 
 def _is_wanted(build: Build, request: Request) -> bool:
     return any(fnmatchcase(build.name, pattern) for pattern in request.builds)
+
+
+def backend_of(architecture: str) -> str:
+    """The backend that compiles for an architecture."""
+    return "hip" if architecture.startswith("gfx") else "cuda"
 
 
 def toolchain() -> dict[str, str]:
@@ -131,7 +141,7 @@ def binary(build: Build, architecture: str) -> Any:
     """What Triton makes of a build, as its launcher gets it."""
     target = (
         GPUTarget("hip", architecture, 64)
-        if architecture.startswith("gfx")
+        if backend_of(architecture) == "hip"
         else GPUTarget("cuda", int(architecture.removeprefix("sm_")), 32)
     )
     options = {"num_warps": build.num_warps, **build.options}
@@ -148,13 +158,14 @@ def code_of(kernel: Any) -> Disassembly:
 def _source(build: Build, backend: Any) -> ASTSource:
     """The function specialised as Triton's launcher would: by value 1, and by multiples of 16."""
     names = build.function.arg_names
-    ones = {name: 1 for name, value in build.integers.items() if value == 1}
+    special = {one.name for one in build.function.params if not one.do_not_specialize}
+    ones = {name: 1 for name, value in build.integers.items() if value == 1 and name in special}
     constants = {**build.constants, **ones}
     types = {name: f"*{_TYPES[dtype]}" for name, dtype in build.pointers.items()}
     types |= {name: "i32" if size < _INT32 else "i64" for name, size in build.integers.items()}
     attributes = dict.fromkeys(build.pointers, _POINTER)
     for name, value in build.integers.items():
-        if value % _ALIGNMENT == 0:
+        if value % _ALIGNMENT == 0 and name in special:
             attributes[name] = _INTEGER
     return ASTSource(
         fn=build.function,

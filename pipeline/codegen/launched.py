@@ -18,7 +18,7 @@ import triton
 from kernels import Build, InputRows, KernelSpec
 from pipeline import matrix
 from pipeline.codegen import lock as locks
-from pipeline.codegen.compile import code_of, compiled, toolchain
+from pipeline.codegen.compile import backend_of, code_of, compiled, toolchain
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
 from pipeline.codegen.lock import Lock
@@ -71,7 +71,7 @@ def compare(kernel: str, lock: Lock, architecture: str) -> Iterator[tuple[bool, 
     """
     spec = importlib.import_module(f"kernels.{kernel}").SPEC
     tools = drift(lock.toolchain, toolchain())
-    for build in spec.builds:
+    for build in (one for one in spec.builds if one.backend == backend_of(architecture)):
         name = f"{kernel} {build.name} {architecture}"
         lines = lock.costs.get(build.name, {}).items()
         locked = next((line for of, line in lines if of == architecture), None)

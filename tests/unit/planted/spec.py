@@ -12,6 +12,7 @@ SETTINGS: dict[str, Any] = {"block": 256, "stride": 256, "num_warps": 1, "fusion
 SPEC = SimpleNamespace(
     builds=(
         Build(
+            backend="cuda",
             dtype="fp32",
             shape={"N": 256},
             function=_planted_kernel,

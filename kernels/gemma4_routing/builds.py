@@ -1,0 +1,53 @@
+"""The builds of the routing kernels that are compiled for every GPU architecture, and locked."""
+
+from typing import Any
+
+import torch
+
+from kernels import Build
+from kernels.gemma4_routing.launch import OPTIONS, launch_of
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+# Every launch setting at Gemma 4's shape, for one token, of which Triton makes a constant, too; and
+# the settings for many tokens at the shapes of other models' routers.
+_OF_BACKEND = {
+    "cuda": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 4096, 262144)),
+    "hip": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 262144)),
+}
+_OF_ALL = (
+    {"E": 64, "K": 6, "T": 262144},
+    {"E": 256, "K": 8, "T": 262144},
+    {"E": 512, "K": 10, "T": 262144},
+)
+
+
+def _build(dtype: str, shape: dict[str, int], backend: str) -> Build:
+    """What is compiled for contiguous, aligned logits of this shape on a GPU."""
+    sizes = shape["T"], shape["E"], shape["K"]
+    launch = launch_of(_DTYPES[dtype], sizes, backend)
+    pointers: dict[str, Any] = {
+        "gating_ptr": dtype,
+        "scale_ptr": "fp32",
+        "weights_ptr": "fp32",
+        "ids_ptr": "i32",
+    }
+    return Build(
+        dtype=dtype,
+        shape=shape,
+        backend=backend,
+        function=launch.function,
+        pointers=pointers,
+        integers={"num_tokens": shape["T"], "stride_gt": shape["E"]},
+        constants=launch.constants,
+        rows=launch.rows,
+        num_warps=launch.num_warps,
+        options=OPTIONS,
+    )
+
+
+BUILDS = tuple(
+    _build(dtype, shape, backend)
+    for backend, shapes in _OF_BACKEND.items()
+    for shape in (*shapes, *_OF_ALL)
+    for dtype in _DTYPES
+)

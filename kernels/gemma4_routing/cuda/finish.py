@@ -1,0 +1,91 @@
+"""From the chosen logits to the stored weights, in the lanes of a warp that share a row.
+
+Lane ``part * ROWS + place`` has part `part` of row `place`: EACH of its eight choices, in order.
+Where keys decided on every row, exp and division take a short way to the same bits: no weight is a
+denormal, and one reciprocal does for the row. Otherwise the undecided rows are selected again,
+exactly, one by one, and all rows take the long way that `kernel.py` takes.
+"""
+
+import triton
+import triton.language as tl
+
+from kernels.gemma4_routing.cuda import ptx
+from kernels.gemma4_routing.cuda.keys import as_fp32
+from kernels.gemma4_routing.exponential import exp_difference, exp_near
+
+_LOWEST = tl.constexpr(-(2**31))
+
+
+@triton.jit
+def _row_sum(exps, ROWS: tl.constexpr):
+    """The sum over a row: neighbours first, then neighbouring pairs, then across its lanes."""
+    if len(exps) == 4:
+        total = (exps[0] + exps[1]) + (exps[2] + exps[3])
+    elif len(exps) == 2:
+        total = exps[0] + exps[1]
+    else:
+        total = exps[0]
+    if len(exps) < 4:
+        total += ptx.from_lane_xor(total, ROWS)
+    if len(exps) < 2:
+        total += ptx.from_lane_xor(total, 2 * ROWS)
+    return total + ptx.from_lane_xor(total, 16)
+
+
+@triton.jit
+def _quotient(x, total, reciprocal):
+    """``x / total``, correctly rounded, from the correctly rounded reciprocal of the total.
+
+    Markstein (IBM Journal of Research and Development 34, 1990): the remainder is exact here, for
+    x is zero or above 2**-90, and the total between 1 and 8.
+    """
+    q = x * reciprocal
+    return tl.fma(tl.fma(-q, total, x), reciprocal, q)
+
+
+@triton.jit
+def short_way(logits, largest, ROWS: tl.constexpr):
+    """The weights before scaling of rows that keys decided on."""
+    exps = [exp_near(logit, largest) for logit in logits]
+    total = _row_sum(exps, ROWS)
+    reciprocal = tl.math.div_rn(1.0, total)
+    return [_quotient(x, total, reciprocal) for x in exps]
+
+
+@triton.jit
+def long_way(logits, largest, ROWS: tl.constexpr):
+    """The weights before scaling of any rows."""
+    is_finite = tl.abs(largest) < float("inf")
+    finite = tl.where(is_finite, largest, 0.0)
+    exps = [exp_difference(tl.where(is_finite, logit, 0.0), finite) for logit in logits]
+    total = _row_sum(exps, ROWS)
+    return [tl.where(is_finite, tl.math.div_rn(x, total), float("nan")) for x in exps]
+
+
+@triton.jit
+def scale_of(expert, scales):
+    """The scale of an expert: lane l holds those of experts 4 l to 4 l + 3."""
+    a, b, c, d = scales
+    lane = expert >> 2
+    is_odd = (expert & 1) != 0
+    low = tl.where(is_odd, ptx.from_lane(b, lane), ptx.from_lane(a, lane))
+    high = tl.where(is_odd, ptx.from_lane(d, lane), ptx.from_lane(c, lane))
+    return as_fp32(tl.where((expert & 2) != 0, high, low))
+
+
+@triton.jit
+def scaled_words(weights, experts, scales):
+    """The bits of weights times the scales of their experts."""
+    if len(weights) == 1:
+        return (_scaled(weights[0], experts[0], scales),)
+    elif len(weights) == 2:
+        return (_scaled(weights[0], experts[0], scales), _scaled(weights[1], experts[1], scales))
+    else:
+        return scaled_words(weights[:2], experts[:2], scales) + scaled_words(
+            weights[2:], experts[2:], scales
+        )
+
+
+@triton.jit
+def _scaled(weight, expert, scales):
+    return (weight * scale_of(expert, scales)).to(tl.int32, bitcast=True)

@@ -1,0 +1,100 @@
+"""The routing kernel for few tokens on NVIDIA GPUs: a warp a program, 8 or 16 lanes a row.
+
+Each lane sorts the keys of its 16 or 8 experts, then the lanes of a row merge their best eights,
+butterfly by butterfly. Nothing waits for a second load but the outputs.
+"""
+
+import triton
+import triton.language as tl
+
+from kernels.gemma4_routing.cuda import ptx
+from kernels.gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
+from kernels.gemma4_routing.cuda.finish import long_way, scaled_words, short_way
+from kernels.gemma4_routing.cuda.keys import (
+    EXPERTS,
+    as_fp32,
+    as_word,
+    expert_keys16,
+    keys32,
+    largest8,
+    order_of,
+    orders8,
+)
+from kernels.gemma4_routing.cuda.network import merge8, sort8
+
+
+@triton.jit
+def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
+    """The best eight experts of each half of a row's lanes; the row's largest order."""
+    ROWS: tl.constexpr = 32 // LANES
+    top = turn
+    if IS_WIDE:
+        orders = orders8(ptx.load_global4(source, 0) + ptx.load_global4(source, 16))
+        top = largest8(orders)
+        if LANES == 8:
+            more = orders8(ptx.load_global4(source, 32) + ptx.load_global4(source, 48))
+            top = tl.maximum(top, largest8(more))
+        for level in tl.static_range(4):
+            if ROWS << level < 32:
+                top = tl.maximum(top, ptx.from_lane_xor(top, ROWS << level))
+        best = sort8(keys32(orders, top, turn, 127, 1))
+        if LANES == 8:
+            best = merge8(best, sort8(keys32(more, top, turn, 119, 1)))
+    else:
+        best = sort8(expert_keys16(ptx.load_global4(source, 0), turn ^ 120, IS_BF16))
+        if LANES == 8:
+            more = expert_keys16(ptx.load_global4(source, 16), turn ^ 112, IS_BF16)
+            best = merge8(best, sort8(more))
+    for level in tl.static_range(3):
+        if ROWS << level < 16:
+            best = merge8(best, of_lane_xor(best, ROWS << level))
+    return best, top
+
+
+@triton.jit
+def _orders_in_memory(pointer, lane):
+    """The orders of four experts a lane, of a row in global memory."""
+    values = [tl.load(pointer + lane * 4 + i).to(tl.float32) for i in (0, 1, 2, 3)]
+    return [order_of(as_word(value)) for value in values]
+
+
+@triton.jit(do_not_specialize=["num_tokens", "stride_gt"])
+def _gemma4_routing_lanes_kernel(
+    gating_ptr,
+    scale_ptr,
+    weights_ptr,
+    ids_ptr,
+    num_tokens,
+    stride_gt,
+    LANES: tl.constexpr,
+):
+    IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
+    IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
+    ROWS: tl.constexpr = 32 // LANES
+    lane = tl.arange(0, 32)
+    part, place = lane // ROWS, lane % ROWS
+    scales = ptx.load_global4(scale_ptr + lane * 4, 0)
+    first = tl.program_id(0).to(tl.int64) * ROWS
+    row = tl.minimum(first + place, num_tokens - 1)
+    source = gating_ptr + row * stride_gt + part * (EXPERTS // LANES)
+    best, top = _best_of_row(source, part * (EXPERTS // LANES), LANES, IS_WIDE, IS_BF16)
+    # The eight choices of a row: the upper half of its lanes has the last four; 16 have each twice.
+    choice = lane // 16 * 4 + part % 4
+    chosen, rest = decoded(best, top, lane, part, place, 1, IS_WIDE, IS_BF16)
+    rest = rows_with(rest, place)
+    largest, logits, experts = chosen
+    if rest != 0:
+        for n in range(ROWS):
+            if ((rest >> n) & 1) != 0:
+                pointer = gating_ptr + tl.minimum(first + n, num_tokens - 1) * stride_gt
+                orders = _orders_in_memory(pointer, lane)
+                chosen = largest, logits, experts
+                largest, logits, experts = select_row(orders, lane, choice, place == n, chosen, 1)
+        weights = long_way(logits, largest, ROWS)
+    else:
+        weights = short_way(logits, largest, ROWS)
+    scaled = scaled_words(weights, experts, scales)
+    offset = (first + place) * 8 + choice
+    mask = first + place < num_tokens
+    tl.store(weights_ptr + offset, as_fp32(scaled[0]), mask=mask)
+    tl.store(ids_ptr + offset, experts[0], mask=mask)

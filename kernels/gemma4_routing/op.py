@@ -1,0 +1,113 @@
+"""`gemma4_routing` as torch's users call it: eagerly, compiled, traced, on any device.
+
+Two custom operators, `torch.ops.kernelproof.gemma4_routing` and `.gemma4_routing_out`, are what
+`torch.compile` and tracers see; an eager call goes past them, for the dispatcher takes longer than
+the launch.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from kernels.gemma4_routing.arguments import IS_INTERPRETED, check_arguments, check_out
+from kernels.gemma4_routing.launch import launch
+from kernels.gemma4_routing.reference import gemma4_routing_reference
+
+
+def gemma4_routing(
+    gating_output: Tensor,
+    topk: int,
+    per_expert_scale: Tensor,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Routing weights ``[T, topk]`` fp32 and expert ids ``[T, topk]`` int32 of each token.
+
+    Takes logits ``[T, E]`` (fp32, fp16 or bf16, any row stride; T >= 0, 1 <= E <= 1024),
+    ``1 <= topk <= min(E, 32)`` and scales ``[E]`` (floating, same device; used as fp32). The
+    weights are softmax over all experts, top k, divided by their sum, times the expert's scale; the
+    package's docstring has the whole contract. `out` takes both outputs, contiguous.
+
+    Launches on the current stream of the logits' device, without synchronizing; on a CPU it is the
+    reference, or the interpreted kernel where TRITON_INTERPRET=1. Not differentiable.
+
+    Raises TypeError or ValueError, naming the argument, before anything is launched.
+    """
+    if torch.compiler.is_compiling() or type(gating_output) is not Tensor:
+        return _traced(gating_output, topk, per_expert_scale, out)
+    return _eager(gating_output, topk, per_expert_scale, out)
+
+
+def _traced(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor, out: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    if out is None:
+        return torch.ops.kernelproof.gemma4_routing(gating_output, topk, per_expert_scale)  # type: ignore[no-any-return]
+    torch.ops.kernelproof.gemma4_routing_out(gating_output, topk, per_expert_scale, *out)
+    return out
+
+
+def _eager(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor, out: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    check_arguments(gating_output, topk, per_expert_scale)
+    num_tokens, num_experts = gating_output.shape
+    if out is None:
+        out = _empty(gating_output, topk)
+    else:
+        check_out(out, (num_tokens, topk), gating_output.device)
+    if num_tokens == 0 or gating_output.is_meta:
+        return out
+    if gating_output.device.type == "cpu" and not IS_INTERPRETED:
+        for one, computed in zip(
+            out, gemma4_routing_reference(gating_output, topk, per_expert_scale), strict=True
+        ):
+            one.copy_(computed)
+        return out
+    if num_experts > 1 and gating_output.stride(1) != 1:
+        gating_output = gating_output.contiguous()
+    launch(gating_output, topk, per_expert_scale.to(torch.float32).contiguous(), out)
+    return out
+
+
+def _empty(gating_output: Tensor, topk: int) -> tuple[Tensor, Tensor]:
+    empty = partial(gating_output.new_empty, (gating_output.shape[0], topk))
+    return empty(dtype=torch.float32), empty(dtype=torch.int32)
+
+
+@torch.library.custom_op("kernelproof::gemma4_routing", mutates_args=())
+def _operator(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+    return _eager(gating_output, topk, per_expert_scale, None)
+
+
+@_operator.register_fake
+def _(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+    check_arguments(gating_output, topk, per_expert_scale)
+    return _empty(gating_output, topk)
+
+
+@torch.library.custom_op(
+    "kernelproof::gemma4_routing_out", mutates_args=("topk_weights", "topk_ids")
+)
+def _operator_out(
+    gating_output: Tensor,
+    topk: int,
+    per_expert_scale: Tensor,
+    topk_weights: Tensor,
+    topk_ids: Tensor,
+) -> None:
+    _eager(gating_output, topk, per_expert_scale, (topk_weights, topk_ids))
+
+
+@_operator_out.register_fake
+def _(
+    gating_output: Tensor,
+    topk: int,
+    per_expert_scale: Tensor,
+    topk_weights: Tensor,
+    topk_ids: Tensor,
+) -> None:
+    check_arguments(gating_output, topk, per_expert_scale)
+    shape = gating_output.shape[0], topk
+    check_out((topk_weights, topk_ids), shape, gating_output.device)
