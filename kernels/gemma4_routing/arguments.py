@@ -26,7 +26,7 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
         raise ValueError(message)
     device = gating_output.device
     if IS_INTERPRETED:
-        if device.type != "cpu":
+        if device.type not in {"cpu", "meta"}:
             message = (
                 f"gating_output: found device {device}, expected cpu, where TRITON_INTERPRET=1 "
                 "interprets; unset it to run on a GPU"
@@ -36,7 +36,7 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
         message = f"gating_output: found device {device}, expected one of {', '.join(DEVICE_TYPES)}"
         raise ValueError(message)
     largest = min(gating_output.shape[1], MAX_TOPK)
-    if not isinstance(topk, int | torch.SymInt) or isinstance(topk, bool):
+    if not isinstance(topk, (int, torch.SymInt)) or isinstance(topk, bool):
         message = f"topk: found {type(topk).__name__}, expected an int"
         raise TypeError(message)
     if not 1 <= topk <= largest:

@@ -4,9 +4,8 @@
 what is compiled and locked without a GPU is what a GPU is given.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +21,7 @@ from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 OPTIONS = {"enable_fp_fusion": False}
 _MANY = float("inf")
 _INT32 = 2**31
+_ALIGNMENT = 16
 _CHOSEN = 8
 
 
@@ -87,12 +87,7 @@ class Launch:
     constants: dict[str, Any]
 
 
-@cache
-def _warp_launch(itemsize: int, num_tokens: int) -> Launch:
-    function, lanes = next(warp for most, warp in _WARPS[itemsize] if num_tokens <= most)
-    return Launch(function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes})
-
-
+@lru_cache(maxsize=4096)
 def launch_of(
     dtype: torch.dtype, shape: tuple[int, int, int], backend: str, *, is_aligned: bool = True
 ) -> Launch:
@@ -102,9 +97,8 @@ def launch_of(
     """
     num_tokens, num_experts, topk = shape
     if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, _CHOSEN):
-        # One Launch a line of the table, whatever the tokens.
-        line = next(most for most, _ in _WARPS[dtype.itemsize] if num_tokens <= most)
-        return _warp_launch(dtype.itemsize, line)
+        function, lanes = next(w for most, w in _WARPS[dtype.itemsize] if num_tokens <= most)
+        return Launch(function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes})
     block = next(block for most, block in _BLOCKS[backend] if num_tokens <= most)
     block_e = triton.next_power_of_2(num_experts)
     most_rows = min(block.rows, max(1, block.tile // block_e))
@@ -130,41 +124,45 @@ def backend_of(device_type: str) -> str:
     return "hip" if device_type == "cuda" and torch.version.hip else device_type
 
 
-# Compiled warp kernels by function, lanes, dtype and device: nothing else do they depend on.
-_COMPILED: dict[tuple[Any, int, torch.dtype, torch.device], Any] = {}
+@cache
+def _module_of(device_type: str) -> Any:
+    return torch.get_device_module(device_type)
 
 
 def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
     """Launches the kernel for checked arguments: T >= 1, last dimension and scale contiguous."""
+    device = gating_output.device
+    if device.type == "cpu" or (module := _module_of(device.type)).current_device() == device.index:
+        _launch(gating_output, topk, scale, out)
+    else:
+        with module.device(device):
+            _launch(gating_output, topk, scale, out)
+
+
+# Compiled warp kernels by function, lanes, dtype and device: they depend on nothing else.
+_COMPILED: dict[tuple[Any, int, torch.dtype, int | None], Any] = {}
+
+
+def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
     num_tokens, num_experts = gating_output.shape
     device, dtype, stride = gating_output.device, gating_output.dtype, gating_output.stride(0)
-    addresses = gating_output.data_ptr() | scale.data_ptr() | out[0].data_ptr() | out[1].data_ptr()
-    is_aligned = (addresses | stride * dtype.itemsize) % 16 == 0 and max(
-        num_tokens, stride
-    ) < _INT32
+    weights, ids = out
+    addresses = gating_output.data_ptr() | scale.data_ptr() | weights.data_ptr() | ids.data_ptr()
+    is_aligned = (addresses | stride * dtype.itemsize) % _ALIGNMENT == 0
+    is_aligned = is_aligned and num_tokens < _INT32 and stride < _INT32
     shape = num_tokens, num_experts, topk
     cut = launch_of(dtype, shape, backend_of(device.type), is_aligned=is_aligned)
-    grid = -(-num_tokens // cut.rows), 1, 1
-    arguments = gating_output, scale, *out, num_tokens, stride
-    with _current(device):
-        if cut.function is _gemma4_routing_kernel:
-            settings = {**cut.constants, "num_warps": cut.num_warps, **OPTIONS}
-            _gemma4_routing_kernel[grid](*arguments, **settings)
-            return
-        lanes = cut.constants["LANES"]
-        # Asking for the compiled kernel takes Triton longer than all the rest of this call.
-        key = cut.function, lanes, dtype, device
-        if kernel := _COMPILED.get(key):
-            kernel[grid](*arguments, lanes)
-        else:
-            _COMPILED[key] = cut.function[grid](*arguments, lanes, num_warps=1, **OPTIONS)
-
-
-def _current(device: torch.device) -> AbstractContextManager[object]:
-    """Makes `device` the current one, where its kind knows of a current one and it is another."""
-    if device.type == "cpu":
-        return nullcontext()
-    module = torch.get_device_module(device)
-    if module.current_device() == device.index:
-        return nullcontext()
-    return module.device(device)  # type: ignore[no-any-return]
+    grid = (num_tokens + cut.rows - 1) // cut.rows, 1, 1
+    arguments = gating_output, scale, weights, ids, num_tokens, stride
+    if cut.function is _gemma4_routing_kernel:
+        settings = {**cut.constants, "num_warps": cut.num_warps, **OPTIONS}
+        _gemma4_routing_kernel[grid](*arguments, **settings)
+        return
+    # To have Triton find the compiled kernel takes longer than all the rest of this call.
+    lanes = cut.constants["LANES"]
+    key = cut.function, lanes, dtype, device.index
+    kernel = _COMPILED.get(key)
+    if kernel is None:
+        _COMPILED[key] = cut.function[grid](*arguments, lanes, num_warps=cut.num_warps, **OPTIONS)
+    else:
+        kernel[grid](*arguments, lanes)

@@ -5,8 +5,6 @@ Two custom operators, `torch.ops.kernelproof.gemma4_routing` and `.gemma4_routin
 the launch.
 """
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -67,13 +65,16 @@ def _eager(
         return out
     if num_experts > 1 and gating_output.stride(1) != 1:
         gating_output = gating_output.contiguous()
-    launch(gating_output, topk, per_expert_scale.to(torch.float32).contiguous(), out)
+    if per_expert_scale.dtype is not torch.float32 or not per_expert_scale.is_contiguous():
+        per_expert_scale = per_expert_scale.to(torch.float32).contiguous()
+    launch(gating_output, topk, per_expert_scale, out)
     return out
 
 
 def _empty(gating_output: Tensor, topk: int) -> tuple[Tensor, Tensor]:
-    empty = partial(gating_output.new_empty, (gating_output.shape[0], topk))
-    return empty(dtype=torch.float32), empty(dtype=torch.int32)
+    shape, device = (gating_output.shape[0], topk), gating_output.device
+    weights = torch.empty(shape, dtype=torch.float32, device=device)
+    return weights, torch.empty(shape, dtype=torch.int32, device=device)
 
 
 @torch.library.custom_op("kernelproof::gemma4_routing", mutates_args=())

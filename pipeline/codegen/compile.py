@@ -25,7 +25,7 @@ from triton.compiler import ASTSource, make_backend
 
 from kernels import Build
 from pipeline.codegen import disassembly
-from pipeline.codegen.costs import Costs, counted
+from pipeline.codegen.costs import UNITS, Costs, counted
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.lock import Settings
 from pipeline.codegen.request import Found, Request
@@ -33,6 +33,7 @@ from pipeline.codegen.request import Found, Request
 _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}
 _INT32 = 2**31
 _ALIGNMENT = 16
+_SM_90 = 90
 # A multiple of 16 bytes or of 16, and a pointer to less than 2 GiB (of which only AMD's backend
 # makes anything): what Triton's launcher finds of tensors of these shapes.
 _POINTER, _INTEGER = "DS", "D"
@@ -132,9 +133,16 @@ def compiled(build: Build, architecture: str) -> tuple[Disassembly, Costs]:
         architecture=architecture,
         rows=build.rows,
         num_warps=kernel.metadata.num_warps,
-        shared=kernel.metadata.shared,
+        shared=kernel.metadata.shared + _of_the_code(code, architecture),
     )
     return code, costs
+
+
+def _of_the_code(code: Disassembly, architecture: str) -> int:
+    """Shared memory that inline assembly declares, without what the driver keeps from sm_90 on."""
+    is_counted = architecture.startswith("sm_") and int(architecture.removeprefix("sm_")) >= _SM_90
+    kept = UNITS[architecture].reserved if is_counted else 0
+    return max(0, code.shared - kept)
 
 
 def binary(build: Build, architecture: str) -> Any:

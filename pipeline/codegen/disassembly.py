@@ -28,7 +28,7 @@ class Disassembly:
     """Normalised lines, labels among them (``L3:``), and what the compiler says of the code.
 
     `spills` is what the compiler counts of them, None where it does not: then loads and stores of
-    local memory tell.
+    local memory tell. `shared` is what the code itself takes of shared memory, in bytes.
     """
 
     lines: tuple[str, ...]
@@ -36,6 +36,7 @@ class Disassembly:
     stack: int
     bytes: int
     spills: int | None = None
+    shared: int = 0
 
     @property
     def sha256(self) -> str:
@@ -81,9 +82,14 @@ def of_sass(text: str) -> Disassembly:
         if jump := jumps.get(address):
             words = jump[1] + labels[int(jump[2], 16)]  # noqa: PLW2901
         lines.append(" ".join(words.split()))
-    registers, stack, _, local = map(int, usage.groups())
-    size = _SASS_BYTES * len(code)
-    return Disassembly(lines=tuple(lines), registers=registers, stack=stack + local, bytes=size)
+    registers, stack, shared, local = map(int, usage.groups())
+    return Disassembly(
+        lines=tuple(lines),
+        registers=registers,
+        stack=stack + local,
+        bytes=_SASS_BYTES * len(code),
+        shared=shared,
+    )
 
 
 def of_amdgcn(text: str) -> Disassembly:
