@@ -166,3 +166,29 @@ def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, 
         _COMPILED[key] = cut.function[grid](*arguments, lanes, num_warps=cut.num_warps, **OPTIONS)
     else:
         kernel[grid](*arguments, lanes)
+
+
+def bare_launch(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What Triton's users write: two empty outputs and the jitted function; nothing is checked.
+
+    For aligned, contiguous inputs with fp32 scales; what the host's time is compared with.
+    """
+    num_tokens, num_experts = gating_output.shape
+    shape, device = (num_tokens, topk), gating_output.device
+    weights = torch.empty(shape, dtype=torch.float32, device=device)
+    ids = torch.empty(shape, dtype=torch.int32, device=device)
+    cut = launch_of(gating_output.dtype, (num_tokens, num_experts, topk), backend_of(device.type))
+    cut.function[(triton.cdiv(num_tokens, cut.rows),)](
+        gating_output,
+        per_expert_scale,
+        weights,
+        ids,
+        num_tokens,
+        gating_output.stride(0),
+        **cut.constants,
+        num_warps=cut.num_warps,
+        **OPTIONS,
+    )
+    return weights, ids
