@@ -29,9 +29,11 @@ import torch
 from torch import Tensor
 
 from kernels import KernelSpec, Output
+from kernels.gemma4_routing.floor import FLOORS, least_bytes
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 from kernels.gemma4_routing.launch import BUILDS, gemma4_routing
+from kernels.gemma4_routing.peers import PEERS
 from kernels.gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
@@ -73,4 +75,7 @@ SPEC = KernelSpec(
     ),
     jitted=(_gemma4_routing_kernel,),
     builds=BUILDS,
+    least_bytes=least_bytes,
+    floors=FLOORS,
+    peers=PEERS,
 )
