@@ -64,6 +64,15 @@ def perf_regress(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Time kernels beside their floors and peers, on the GPU row that this machine is."""
+    for row in _rows_here(session, "--bench"):
+        command = ["-m", "pipeline.bench", "--row", row, *session.posargs]
+        python = _python(session, ROWS[row].toolchain)
+        _run(session, python, *command, env=ROWS[row].environment)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Judge results/ against the plan: terminal, JSON, JUnit XML, Markdown."""
     _run(session, sys.executable, "-m", "pipeline.report", *session.posargs)

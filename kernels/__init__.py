@@ -1,7 +1,7 @@
 """The kernels, a folder each: `kernel.py`, `reference.py`, `inputs.py`, and a `SPEC`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor, device, dtype
@@ -76,6 +76,20 @@ class KernelSpec:
     `per_token`   the inputs whose first dimension is T
     `jitted`      the Triton functions that `launch` must reach
     `builds`      what is compiled for every GPU architecture, and locked
+
+    Row r of a case has the distribution ``distributions[r % len(distributions)]``; the first is
+    the ordinary one, and rows of it alone are timed. For timing there may be, too:
+
+    `least_bytes` what a launch at a shape and dtype moves at least: every input read once, every
+                  output written once
+    `floors`      launches of a kernel that does no more than that, one for each way to cut it,
+                  named by their ``str``; the fastest at a shape is the floor
+    `peers`       by name, what gives another implementation's launch, or None where that is not
+                  installed; it is asked anew for each shape
+    `bare`        the launch of the jitted function alone, into two fresh outputs
+
+    Floors and peers are called as `launch` is, and a peer need not write into ``out=``; one that
+    raises NotImplementedError does not support the shape.
     """
 
     launch: Callable[..., Outputs]
@@ -89,3 +103,7 @@ class KernelSpec:
     outputs: tuple[Output, ...]
     jitted: tuple[Any, ...]
     builds: tuple[Build, ...] = ()
+    least_bytes: Callable[[Mapping[str, int], dtype], int] | None = None
+    floors: tuple[Callable[..., Outputs], ...] = ()
+    peers: Mapping[str, Callable[[], Callable[..., Outputs] | None]] = field(default_factory=dict)
+    bare: Callable[..., Outputs] | None = None

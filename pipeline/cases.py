@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pipeline.errors import UsageError, did_you_mean
-from pipeline.schema import Check, Matrix, Skip
+from pipeline.schema import Check, Kernel, Matrix, Shape, Skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +90,19 @@ class Selection:
 
 def cases_of(matrix: Matrix) -> tuple[Case, ...]:
     """Every case of the matrix, row by row, small shapes as they stand in the file."""
-    return tuple(_cases(matrix))
+    return tuple(_cases(matrix, lambda kernel: kernel.shapes))
 
 
-def _cases(matrix: Matrix) -> Iterator[Case]:
+def benched(matrix: Matrix) -> tuple[Case, ...]:
+    """Every case that bench times, in the same order."""
+    return tuple(_cases(matrix, lambda kernel: kernel.bench or []))
+
+
+def _cases(matrix: Matrix, shapes_of: Callable[[Kernel], Sequence[Shape]]) -> Iterator[Case]:
     for (row_name, row), (name, kernel) in itertools.product(
         matrix.rows.items(), matrix.kernels.items()
     ):
-        for dtype, shape in itertools.product(kernel.dtypes, kernel.shapes):
+        for dtype, shape in itertools.product(kernel.dtypes, shapes_of(kernel)):
             if shape.dtypes and dtype not in shape.dtypes:
                 continue
             if shape.min_memory_gb and row.memory_gb < shape.min_memory_gb:
@@ -105,6 +111,17 @@ def _cases(matrix: Matrix) -> Iterator[Case]:
             for sizes in itertools.product(*(sizes for _, sizes in axes)):
                 named = tuple(zip((axis for axis, _ in axes), sizes, strict=True))
                 yield Case(kernel=name, row=row_name, dtype=dtype, shape=named)
+
+
+def repeated(cases: Sequence[Case]) -> Iterator[Case]:
+    """The first case of each shape that is planned twice, whatever the rows and dtypes."""
+    seen: set[str] = set()
+    told = set()
+    for case in cases:
+        if case.id in seen and (case.kernel, case.shape) not in told:
+            told.add((case.kernel, case.shape))
+            yield case
+        seen.add(case.id)
 
 
 def plan(
@@ -123,6 +140,19 @@ def plan(
         for check in checks
         for case in chosen
     )
+
+
+def select_benched(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
+    """The cases that bench times within `selection`, whose cases may be patterns."""
+    cases = benched(matrix)
+    if not cases:
+        message = "matrix.yaml: found no bench: in any kernel, expected shapes to time; add some"
+        raise UsageError(message)
+    matched = {
+        name: [one.id for one in cases if fnmatchcase(one.id, name)] for name in selection.case
+    }
+    named = [one for name, ids in matched.items() for one in ids or [name]]
+    return select(cases, replace(selection, case=named))
 
 
 def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:

@@ -128,17 +128,36 @@ def _require_present(plan: Matrix, names: Sequence[str]) -> None:
             raise NotTheRowError(message)
 
 
+def require_gpu(plan: Matrix, names: Sequence[str]) -> None:
+    """NotTheRowError for a row that is interpreted: its times say nothing of a kernel."""
+    gpus = [name for name, row in plan.rows.items() if row.backend != "interpreter"]
+    for name in names:
+        if name not in gpus:
+            message = f"bench needs a GPU: found row {name}, which is interpreted, "
+            message += (
+                f"expected one of {', '.join(gpus) or 'no row yet'}; run it on such a machine"
+            )
+            raise NotTheRowError(message)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the rows here, or those that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", description=__doc__)
     cases.Selection.add_options(parser.add_argument)
     text = "refuse a named NVIDIA row without its GPU, before anything is installed for it"
     parser.add_argument("--present", action="store_true", help=text)
+    text = "rows to time kernels on: GPUs, narrowed by the cases of bench"
+    parser.add_argument("--bench", action="store_true", help=text)
     options, _ = parser.parse_known_args(arguments)
     plan = matrix.load()
     selection = cases.Selection.of(options)
-    cases.plan(plan, selection)
+    if options.bench:
+        cases.select_benched(plan, selection)
+    else:
+        cases.plan(plan, selection)
     here = selection.rows(plan) or rows_here(plan, accelerators())
+    if options.bench:
+        require_gpu(plan, here)
     if options.present:
         _require_present(plan, here)
     for name, row in plan.rows.items():

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline import document
-from pipeline.cases import Case, cases_of
+from pipeline.cases import benched, cases_of, repeated
 from pipeline.errors import MatrixError, did_you_mean
 from pipeline.schema import DTYPES, MODELS, Matrix
 
@@ -49,6 +49,8 @@ class _Reading:
         self._blame_toolchains()
         self._blame_dtypes()
         self._blame_expired_skips()
+        if matrix and not self.doc.faults:
+            self._blame_shapes(matrix)
         if matrix and not self.doc.faults:
             self._blame_cases(matrix)
         if self.doc.faults or matrix is None:
@@ -135,10 +137,10 @@ class _Reading:
                 promise = ("kernels", name, "dtypes", dtype)
                 at = self.doc.keys[promise]
                 self.doc.blame(promise, at=at, found=f"dtype {dtype!r}", expected=expected)
-            for i, shape in _listed(_mapping(kernel).get("shapes"), keep=dict):
+            for part, i, shape in _shapes(_mapping(kernel)):
                 for j, dtype in _listed(shape.get("dtypes")):
                     if dtype in DTYPES and dtype not in promises:
-                        path = ("kernels", name, "shapes", i, "dtypes", j)
+                        path = ("kernels", name, part, i, "dtypes", j)
                         expected = f"one that {name} promises: {', '.join(promises)}"
                         self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
         for i, dtype in listed.items():
@@ -155,42 +157,36 @@ class _Reading:
                 mend = "run the cases again, or renew the date with a reason"
                 self.doc.blame(("skips", i, "until"), found=found, expected=expected, mend=mend)
 
-    def _blame_cases(self, matrix: Matrix) -> None:
-        """Shapes without tokens or of other axes, cases planned twice, skips of no case."""
+    def _blame_shapes(self, matrix: Matrix) -> None:
+        """Shapes without tokens or of other axes, and too many of them."""
         for name, kernel in matrix.kernels.items():
-            count = sum(prod(map(len, shape.axes.values())) for shape in kernel.shapes)
-            if count > _MAX_SHAPES:
-                found, expected = f"{count:,} shapes", f"at most {_MAX_SHAPES:,}"
-                self.doc.blame(("kernels", name, "shapes"), found=found, expected=expected)
             axes = set(kernel.shapes[0].axes) | {"T"}
-            for i, shape in enumerate(kernel.shapes):
-                if set(shape.axes) != axes:
-                    path = ("kernels", name, "shapes", i, "axes")
-                    found, expected = ", ".join(sorted(shape.axes)), ", ".join(sorted(axes))
-                    self.doc.blame(path, found=f"axes {found}", expected=f"axes {expected}")
-        if self.doc.faults:
-            return
-        cases = cases_of(matrix)
-        for case in _repeated(cases):
-            place, found = ("kernels", case.kernel, "shapes"), f"case {case.id} twice"
-            self.doc.blame(place, found=found, expected="each case once")
+            for part, shapes in (("shapes", kernel.shapes), ("bench", kernel.bench or [])):
+                count = sum(prod(map(len, shape.axes.values())) for shape in shapes)
+                if count > _MAX_SHAPES:
+                    found, expected = f"{count:,} shapes", f"at most {_MAX_SHAPES:,}"
+                    self.doc.blame(("kernels", name, part), found=found, expected=expected)
+                for i, shape in enumerate(shapes):
+                    path = ("kernels", name, part, i, "axes")
+                    if set(shape.axes) != axes:
+                        found, expected = ", ".join(sorted(shape.axes)), ", ".join(sorted(axes))
+                        self.doc.blame(path, found=f"axes {found}", expected=f"axes {expected}")
+                    elif part == "bench" and 0 in shape.axes["T"]:
+                        self.doc.blame((*path, "T"), found="0 tokens", expected="some to time")
+
+    def _blame_cases(self, matrix: Matrix) -> None:
+        """Cases planned twice, skips of no case."""
+        planned = cases_of(matrix)
+        for part, cases in (("shapes", planned), ("bench", benched(matrix))):
+            for case in repeated(cases):
+                place, found = ("kernels", case.kernel, part), f"case {case.id} twice"
+                self.doc.blame(place, found=found, expected="each case once")
         for i, skip in enumerate(matrix.skips):
-            if not any(skip.covers(case.id, skip.check) for case in cases):
+            if not any(skip.covers(case.id, skip.check) for case in planned):
                 found, expected = repr(skip.cases), "ids of planned cases"
-                mend = did_you_mean(skip.cases, [case.id for case in cases])
+                mend = did_you_mean(skip.cases, [case.id for case in planned])
                 where = ("skips", i, "cases")
                 self.doc.blame(where, found=found, expected=expected, mend=mend)
-
-
-def _repeated(cases: tuple[Case, ...]) -> Iterator[Case]:
-    """The first case of each shape that is planned twice, whatever the rows and dtypes."""
-    seen: set[str] = set()
-    told = set()
-    for case in cases:
-        if case.id in seen and (case.kernel, case.shape) not in told:
-            told.add((case.kernel, case.shape))
-            yield case
-        seen.add(case.id)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -201,6 +197,12 @@ def _listed(value: Any, keep: type = str) -> list[tuple[int, Any]]:
     """The items of one type in a list, each with its place in it."""
     items = enumerate(value if isinstance(value, list) else [])
     return [(i, item) for i, item in items if isinstance(item, keep)]
+
+
+def _shapes(kernel: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The shapes of a kernel's block, each with where it stands."""
+    for part in ("shapes", "bench"):
+        yield from ((part, i, shape) for i, shape in _listed(kernel.get(part), keep=dict))
 
 
 def _shown(value: Any, text: str) -> str:

@@ -127,6 +127,9 @@ class Kernel(Block):
     codegen: Annotated[list[Budget], Field(min_length=1)] | None = Field(
         default=None, description="Budgets of its generated code, which is locked where this stands"
     )
+    bench: Annotated[list[Shape], Field(min_length=1)] | None = Field(
+        default=None, description="The shapes at which it is timed beside its floors and peers"
+    )
 
     def promise(self, dtype: str) -> Promise:
         """What it holds at `dtype`."""
@@ -166,6 +169,7 @@ MODELS: dict[tuple[str, ...], type[Block]] = {
     ("kernels", "*", "dtypes", "*"): Promise,
     ("kernels", "*", "shapes", "*"): Shape,
     ("kernels", "*", "codegen", "*"): Budget,
+    ("kernels", "*", "bench", "*"): Shape,
     ("skips", "*"): Skip,
 }
 

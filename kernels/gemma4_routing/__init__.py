@@ -32,9 +32,12 @@ from kernels import KernelSpec, Output
 from kernels.gemma4_routing.builds import BUILDS
 from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
+from kernels.gemma4_routing.floor import FLOORS, least_bytes
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
+from kernels.gemma4_routing.launch import bare_launch
 from kernels.gemma4_routing.op import gemma4_routing
+from kernels.gemma4_routing.peers import PEERS
 from kernels.gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
@@ -80,4 +83,8 @@ SPEC = KernelSpec(
         _gemma4_routing_tile_kernel,
     ),
     builds=BUILDS,
+    least_bytes=least_bytes,
+    floors=FLOORS,
+    peers=PEERS,
+    bare=bare_launch,
 )

@@ -40,7 +40,7 @@ def test_schema_refuses_unknown_keys_everywhere() -> None:
     """A mapping of the file takes its own keys, or keys of a pattern, or dtypes, and no others."""
     described = json.loads(schema.text())
     mappings = list(_mappings(described))
-    assert len(mappings) == len(MODELS) + 4
+    assert len(mappings) == len(set(MODELS.values())) + 4
     open_ones = [
         mapping["title"]
         for mapping in mappings

@@ -32,6 +32,6 @@ What a row costs, and what that makes of the time (H200: 132 SMs of 4 schedulers
 
 A row that keys do not decide (`keys.undecided`) is selected again by the whole warp, alone: rows
 with a NaN, an infinity or a weight near the denormals, and fp32 rows whose eighth logit is less
-than a sixteenth of the largest or on the other side of zero. Where every row is such, 262,144 tokens
-take 130 us; ties, however many, are decided by keys.
+than a sixteenth of the largest or on the other side of zero. Where every row is such, 262,144
+tokens take 130 us; ties, however many, are decided by keys.
 """

@@ -1,0 +1,172 @@
+"""What else routes: kernels and formulations that the routing kernel is timed beside.
+
+Each entry of `PEERS` gives a launch that is called as the kernel's is, or None where its package
+is not installed. None of them holds the kernel's contract: on distinct, finite logits they choose
+the same experts, with weights that are close.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from kernels.gemma4_routing import reference
+
+Outputs = tuple[Tensor, ...]
+
+_LOG2_E = tl.constexpr(reference.LOG2_E)
+_MAGNITUDE_MASK = tl.constexpr(0x7FFFFFFF)
+
+
+@triton.jit
+def _ordered(bits):
+    """fp32 bits as an int32 that orders as the value does; its own inverse."""
+    return bits ^ ((bits >> 31) & _MAGNITUDE_MASK)
+
+
+@triton.jit
+def _packed_sort_kernel(
+    gating_ptr,
+    scale_ptr,
+    weights_ptr,
+    ids_ptr,
+    stride_gt,
+    E: tl.constexpr,
+    K: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+):
+    row = tl.program_id(0).to(tl.int64)
+    offs_e = tl.arange(0, BLOCK_E)
+    mask_e = offs_e < E
+    logits = tl.load(gating_ptr + row * stride_gt + offs_e, mask=mask_e, other=float("-inf"))
+    logits = logits.to(tl.float32)
+
+    # Value above, inverted expert below: of equal logits the lower expert sorts first.
+    high = _ordered(logits.to(tl.int32, bitcast=True)).to(tl.int64) << 32
+    keys = tl.where(mask_e, high | (BLOCK_E - 1 - offs_e), -(2**63))
+    keys = tl.sort(keys, descending=True)
+    ids = BLOCK_E - 1 - (keys & (BLOCK_E - 1)).to(tl.int32)
+    values = _ordered((keys >> 32).to(tl.int32)).to(tl.float32, bitcast=True)
+
+    mask_k = offs_e < K  # what is chosen stands first
+    exps = tl.math.exp2((values - tl.max(logits, axis=0)) * _LOG2_E)
+    total = tl.sum(tl.where(mask_k, exps, 0.0), axis=0)
+    weights = exps / total * tl.load(scale_ptr + ids, mask=mask_k).to(tl.float32)
+    tl.store(weights_ptr + row * K + offs_e, weights, mask=mask_k)
+    tl.store(ids_ptr + row * K + offs_e, ids, mask=mask_k)
+
+
+def packed_sort(
+    gating_output: Tensor,
+    topk: int,
+    per_expert_scale: Tensor,
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Weights and ids by one full sort of a row: one program a token, one warp.
+
+    The algorithm of vLLM's kernel (pull request 39083), written anew from its description.
+    """
+    num_tokens, num_experts = gating_output.shape
+    if out is None:
+        weights = gating_output.new_empty((num_tokens, topk), dtype=torch.float32)
+        out = weights, torch.empty_like(weights, dtype=torch.int32)
+    _packed_sort_kernel[(num_tokens,)](
+        gating_output,
+        per_expert_scale,
+        *out,
+        gating_output.stride(0),
+        E=num_experts,
+        K=topk,
+        BLOCK_E=triton.next_power_of_2(num_experts),
+        num_warps=1,
+    )
+    return out
+
+
+def eager(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
+) -> Outputs:
+    """Weights and ids in plain torch, as a model's code has it; `out` is left as it is."""
+    del out
+    probabilities = torch.softmax(gating_output, dim=-1, dtype=torch.float32)
+    weights, ids = torch.topk(probabilities, topk, dim=-1)
+    weights = weights / weights.sum(dim=-1, keepdim=True)
+    return weights * per_expert_scale[ids], ids.to(torch.int32)
+
+
+@lru_cache(maxsize=1)
+def _compiled_for(dtype: torch.dtype, num_experts: int, topk: int) -> Callable[..., Outputs]:
+    """`eager` compiled anew, for one token and for any number of them.
+
+    What was compiled for other shapes is forgotten: beyond a number of them torch would fall back
+    to eager. `fullgraph` makes that, and any break of the graph, an error.
+    """
+    del dtype, num_experts
+    torch._dynamo.reset()  # noqa: SLF001  (as torch's own documentation calls it)
+    return torch.compile(partial(eager, topk=topk), fullgraph=True)
+
+
+def _compiled(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
+) -> Outputs:
+    """`eager` through torch.compile; `out` is left as it is."""
+    del out
+    num_tokens, num_experts = gating_output.shape
+    if num_tokens > 1:
+        torch._dynamo.mark_dynamic(gating_output, 0)  # noqa: SLF001
+    compiled = _compiled_for(gating_output.dtype, num_experts, topk)
+    return compiled(gating_output, per_expert_scale=per_expert_scale)
+
+
+def _vllm() -> Callable[..., Outputs] | None:
+    """The kernel of vLLM, where that is installed (its model of Gemma 4; pull request 39083)."""
+    try:
+        from vllm.model_executor.models.gemma4 import (  # noqa: PLC0415
+            gemma4_fused_routing_kernel_triton,
+        )
+    except ImportError:
+        return None
+
+    def launch(
+        gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
+    ) -> Outputs:
+        del out
+        outputs: Outputs = gemma4_fused_routing_kernel_triton(gating_output, topk, per_expert_scale)
+        return outputs
+
+    return launch
+
+
+def _sglang() -> Callable[..., Outputs] | None:
+    """The kernel of SGLang, where that is installed (pull request 26502), in two places."""
+    try:
+        from sglang.kernels.ops.layernorm.gemma4_fused_ops import (  # noqa: PLC0415
+            gemma4_fused_routing,
+        )
+    except ImportError:
+        try:
+            from sglang.srt.layers.gemma4_fused_ops import gemma4_fused_routing  # noqa: PLC0415
+        except ImportError:
+            return None
+
+    def launch(
+        gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
+    ) -> Outputs:
+        del out
+        outputs: Outputs = gemma4_fused_routing(gating_output, per_expert_scale, topk)
+        return outputs
+
+    return launch
+
+
+PEERS: Mapping[str, Callable[[], Callable[..., Outputs] | None]] = {
+    "packed sort": lambda: packed_sort,
+    "eager": lambda: eager,
+    "torch.compile": lambda: _compiled,
+    "vllm": _vllm,
+    "sglang": _sglang,
+}

@@ -1,0 +1,109 @@
+"""What a run of bench leaves: one model, of which terminal, Markdown and JSON are made."""
+
+import statistics
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import ResultsError
+
+
+class Part(BaseModel):
+    """A mapping of the file: every key known, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Timing(Part):
+    """Device time in microseconds a launch, a sample a round, each over so many launches."""
+
+    samples_us: list[float]
+    launches: int
+    is_graph: bool
+
+    @property
+    def us(self) -> float:
+        """The median."""
+        return statistics.median(self.samples_us)
+
+    @property
+    def spread(self) -> float:
+        """The distance between the quartiles, as a part of the median."""
+        if len(self.samples_us) < 2:  # noqa: PLR2004  (one sample has no spread)
+            return 0.0
+        low, _, high = statistics.quantiles(self.samples_us, n=4, method="inclusive")
+        return (high - low) / self.us
+
+
+class Entry(Part):
+    """What became of one contestant: its times, or why it has none."""
+
+    state: Literal["timed", "not installed", "unsupported", "error"]
+    timing: Timing | None = None
+    host_us: float | None = None
+    error: str = ""
+
+
+class Measured(Part):
+    """One kernel at one dtype and shape; floors and peers by name."""
+
+    case: str
+    kernel: str
+    dtype: str
+    shape: dict[str, int]
+    sets: int
+    least_bytes: int | None
+    ours: Entry
+    floors: dict[str, Entry]
+    peers: dict[str, Entry]
+    bare_host_us: float | None = None
+
+    @property
+    def floor(self) -> Timing | None:
+        """The fastest of the floors."""
+        timings = [entry.timing for entry in self.floors.values() if entry.timing]
+        return min(timings, key=lambda timing: timing.us, default=None)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Everything that was to be timed, by what it is called."""
+        floors = {f"floor ({name})": entry for name, entry in self.floors.items()}
+        return {"kernel": self.ours, **floors, **self.peers}
+
+
+class Bench(Part):
+    """A whole run on one row."""
+
+    version: Literal[1] = 1
+    row: str
+    date: str
+    command: str
+    commit: str
+    dirty: bool
+    machine: dict[str, Any]
+    measured: list[Measured]
+
+    @property
+    def errors(self) -> list[str]:
+        """A line for each contestant that raised."""
+        return [
+            f"error {one.case}: {name}: {entry.error}"
+            for one in self.measured
+            for name, entry in one.entries.items()
+            if entry.state == "error"
+        ]
+
+
+def read(file: Path) -> Bench:
+    """The run in a file; ResultsError where it is none."""
+    try:
+        return Bench.model_validate_json(file.read_bytes())
+    except OSError as error:
+        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file of bench"
+        raise ResultsError(message) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        message = f"{file}: {place}: {first['msg'].lower()}; expected a file that bench wrote"
+        raise ResultsError(message) from None

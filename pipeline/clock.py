@@ -1,0 +1,193 @@
+"""The device clock: how long a launch takes on the device, and how long its call takes on the host.
+
+Launches are recorded into a graph and replayed between two device events, so that the host's time
+is none of it. They rotate over sets of inputs and outputs, more than the second-level cache holds.
+What is to be compared is replayed in turn, in a random order each round: clocks, heat and
+neighbours then meet all alike.
+"""
+
+import gc
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from math import ceil
+from typing import Protocol
+
+import torch
+
+# What one replay should last in microseconds: a hundred times what an event resolves, and no
+# longer than the clocks need to stay as they are.
+AT_LEAST_US, WANTED_US, AT_MOST_US = 200, 1000, 5000
+MOST_SETS = 1024
+_FEWEST = 2
+_CACHES = 2  # the sets together exceed the second-level cache this many times
+_FIRST = 4  # launches of the first, short recording, by which the length of the real one is set
+# A device that does not tell the size of its second-level cache: more than any has.
+_L2_BYTES = 256 * 1024 * 1024
+_HOST_CALLS, _HOST_BATCH = 200, 20
+
+Launch = Callable[[], object]
+
+
+class Recording(Protocol):
+    """Launches that can be replayed; in a graph the host's time is left out."""
+
+    is_graph: bool
+
+    def replay(self) -> float:
+        """Replays them once: microseconds on the device."""
+
+
+class Device(Protocol):
+    """What is asked of a device: `Accelerator` is the real one."""
+
+    l2_bytes: int
+
+    def record(self, launches: Sequence[Launch]) -> Recording:
+        """The launches, warm, as a graph where they can be one."""
+
+    def synchronize(self) -> None:
+        """Waits for everything that was launched."""
+
+    def free(self) -> None:
+        """Gives back the memory of what nothing holds any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """One that takes part in a race: a recording of so many launches."""
+
+    recording: Recording
+    launches: int
+
+
+def set_count(bytes_per_set: int, l2_bytes: int) -> int:
+    """How many sets of inputs and outputs it takes that none is still in the cache."""
+    needed = _CACHES * l2_bytes // max(bytes_per_set, 1) + 1
+    return min(max(needed, _FEWEST), MOST_SETS)
+
+
+def launch_count(us: float, sets: int) -> int:
+    """Launches a replay: enough to be measured and to visit every set, and no more than that."""
+    wanted = max(ceil(WANTED_US / us), sets)
+    return max(min(wanted, int(AT_MOST_US / us)), _FEWEST)
+
+
+def contestant(launches: Sequence[Launch], device: Device) -> Contestant:
+    """A recording of as many launches as its speed asks for; `launches` are one for each set."""
+    first = device.record([*islice(cycle(launches), _FIRST)])
+    first.replay()
+    us = max(first.replay() / _FIRST, 1e-3)
+    count = launch_count(us, len(launches))
+    del first
+    recording = device.record([*islice(cycle(launches), count)])
+    return Contestant(recording=recording, launches=count)
+
+
+def race(
+    contestants: Mapping[str, Contestant], *, rounds: int = 9, seed: int = 0
+) -> dict[str, list[float]]:
+    """For each contestant one sample a round, in microseconds a launch, the rounds interleaved."""
+    order, dice = list(contestants), random.Random(seed)  # noqa: S311  (an order, no secret)
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    for name in order:
+        contestants[name].recording.replay()
+    for _ in range(rounds):
+        dice.shuffle(order)
+        for name in order:
+            one = contestants[name]
+            samples[name].append(one.recording.replay() / one.launches)
+    return samples
+
+
+def host_us(call: Launch, synchronize: Callable[[], object], *, calls: int = _HOST_CALLS) -> float:
+    """The median of what one call takes on the host, in microseconds, the device left to run.
+
+    It is waited for between batches alone, so that no call waits for a place in its queue.
+    """
+    times: list[int] = []
+    for number in range(_HOST_BATCH + calls):
+        if number % _HOST_BATCH == 0:
+            synchronize()
+        start = time.perf_counter_ns()
+        call()
+        times.append(time.perf_counter_ns() - start)
+    synchronize()
+    return statistics.median(times[_HOST_BATCH:]) / 1000  # the first batch warms up
+
+
+class Accelerator:
+    """A GPU as torch drives it: graphs where its kind has them, and loops where not."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._module = torch.get_device_module(device)
+        self._has_graphs = device.type == "cuda"  # torch's word for AMD GPUs, too
+        properties = self._module.get_device_properties(device)
+        self._side = torch.cuda.Stream() if self._has_graphs else None
+        self.l2_bytes = int(getattr(properties, "L2_cache_size", 0) or _L2_BYTES)
+
+    def synchronize(self) -> None:
+        """Waits for everything that was launched."""
+        self._module.synchronize()
+
+    def free(self) -> None:
+        """Gives back the memory of what nothing holds any more."""
+        gc.collect()
+        self._module.empty_cache()
+
+    def record(self, launches: Sequence[Launch]) -> Recording:
+        """A graph of the launches, or a loop where they cannot be captured."""
+        loop = _Timed(self._module, partial(_call, launches), is_graph=False)
+        if (side := self._side) is None:
+            launches[0]()
+            self.synchronize()
+            return loop
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # whatever compiles does it here, before the capture
+            launches[0]()
+            launches[-1]()
+        self.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=side):
+                _call(launches)
+        except RuntimeError:  # one that waits for the device, or allocates in its own way
+            self.synchronize()
+            return loop
+        return _Timed(self._module, _Replayed(graph, launches), is_graph=True)
+
+
+def _call(launches: Sequence[Launch]) -> None:
+    for launch in launches:
+        launch()
+
+
+@dataclass(frozen=True)
+class _Replayed:
+    """A graph, with the launches that hold the tensors it reads and writes."""
+
+    graph: torch.cuda.CUDAGraph
+    launches: Sequence[Launch]
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+
+class _Timed:
+    """Work between two device events, right behind the same work, which hides its own start."""
+
+    def __init__(self, module: object, work: Callable[[], None], *, is_graph: bool) -> None:
+        self._module, self._work, self.is_graph = module, work, is_graph
+
+    def replay(self) -> float:
+        start, end = (self._module.Event(enable_timing=True) for _ in range(2))  # type: ignore[attr-defined]
+        self._work()
+        start.record()
+        self._work()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end)) * 1000
