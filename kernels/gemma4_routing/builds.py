@@ -1,16 +1,18 @@
 """The builds of the routing kernels that are compiled for every GPU architecture, and locked."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from kernels import Build
 from kernels.gemma4_routing.launch import OPTIONS, launch_of
 
+Backend = Literal["cuda", "hip"]
+
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # Every launch setting at Gemma 4's shape, for one token, of which Triton makes a constant, too; and
 # the settings for many tokens at the shapes of other models' routers.
-_OF_BACKEND = {
+_OF_BACKEND: dict[Backend, tuple[dict[str, int], ...]] = {
     "cuda": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 4096, 262144)),
     "hip": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 262144)),
 }
@@ -21,7 +23,7 @@ _OF_ALL = (
 )
 
 
-def _build(dtype: str, shape: dict[str, int], backend: str) -> Build:
+def _build(dtype: str, shape: dict[str, int], backend: Backend) -> Build:
     """What is compiled for contiguous, aligned logits of this shape on a GPU."""
     sizes = shape["T"], shape["E"], shape["K"]
     launch = launch_of(_DTYPES[dtype], sizes, backend)

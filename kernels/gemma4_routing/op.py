@@ -77,21 +77,18 @@ def _empty(gating_output: Tensor, topk: int) -> tuple[Tensor, Tensor]:
     return weights, torch.empty(shape, dtype=torch.int32, device=device)
 
 
-@torch.library.custom_op("kernelproof::gemma4_routing", mutates_args=())
-def _operator(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+def _of_operator(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor
+) -> tuple[Tensor, Tensor]:
     return _eager(gating_output, topk, per_expert_scale, None)
 
 
-@_operator.register_fake
-def _(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+def _of_fake(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
     check_arguments(gating_output, topk, per_expert_scale)
     return _empty(gating_output, topk)
 
 
-@torch.library.custom_op(
-    "kernelproof::gemma4_routing_out", mutates_args=("topk_weights", "topk_ids")
-)
-def _operator_out(
+def _out_of_operator(
     gating_output: Tensor,
     topk: int,
     per_expert_scale: Tensor,
@@ -101,8 +98,7 @@ def _operator_out(
     _eager(gating_output, topk, per_expert_scale, (topk_weights, topk_ids))
 
 
-@_operator_out.register_fake
-def _(
+def _out_of_fake(
     gating_output: Tensor,
     topk: int,
     per_expert_scale: Tensor,
@@ -112,3 +108,13 @@ def _(
     check_arguments(gating_output, topk, per_expert_scale)
     shape = gating_output.shape[0], topk
     check_out((topk_weights, topk_ids), shape, gating_output.device)
+
+
+torch.library.custom_op("kernelproof::gemma4_routing", _of_operator, mutates_args=()).register_fake(
+    _of_fake
+)
+torch.library.custom_op(
+    "kernelproof::gemma4_routing_out",
+    _out_of_operator,
+    mutates_args=("topk_weights", "topk_ids"),
+).register_fake(_out_of_fake)

@@ -107,7 +107,8 @@ def _compiled_for(dtype: torch.dtype, num_experts: int, topk: int) -> Callable[.
     """
     del dtype, num_experts
     torch._dynamo.reset()  # noqa: SLF001  (as torch's own documentation calls it)
-    return torch.compile(partial(eager, topk=topk), fullgraph=True)
+    compiled: Callable[..., Outputs] = torch.compile(partial(eager, topk=topk), fullgraph=True)
+    return compiled
 
 
 def _compiled(
