@@ -1,20 +1,18 @@
-"""The routing kernel: many rows a program, K rounds of a maximum over packed keys.
+"""The portable routing kernel: many rows a program, K rounds of a maximum, interpreted anywhere.
 
-A logit and its expert become one integer, so that the order of the integers is the order of the
-contract: larger logit first, NaN above all, -0.0 equal to +0.0, the lower expert among equals.
+A logit's fp32 bits become an integer, its order: larger logit first, NaN above all, -0.0 equal to
++0.0. An fp16 or bf16 logit as fp32 leaves its low 13 or 16 bits alike, which is room for the
+expert, so that one integer orders as the contract does, and no two are equal::
 
-::
+    31            13 12     10 9            0
+    +---------------+---------+-------------+
+    | order         |         | 1023-expert |
+    +---------------+---------+-------------+
 
-    16-bit logits, one int32                      fp32 logits, one int64
-    31            13 12     10 9            0     63             32 31        10 9            0
-    +---------------+---------+-------------+     +----------------+------------+-------------+
-    | ordered value |    0    | 1023-expert |     | ordered value  |      0     | 1023-expert |
-    +---------------+---------+-------------+     +----------------+------------+-------------+
-
-An fp16 or bf16 value as fp32 leaves its low 13 or 16 bits zero, which is room for the expert.
-Keys are unique: a round takes the maximum and strikes out just that key. The K winners decode to
-logits and ids, so only K values a row need exp, and nothing is gathered but the scales. Each fp32
-operation on them is rounded on its own, as `reference.py` defines and explains.
+A round takes the largest key and strikes it out. fp32 has no such room: a round takes the largest
+order, then the first expert that has it. Only the K chosen logits need exp, and nothing is gathered
+but the scales. Each fp32 operation on them is rounded on its own, as `reference.py` defines and
+explains.
 """
 
 import triton
@@ -26,6 +24,7 @@ from kernels.gemma4_routing.exponential import exp_difference
 _EXPERT_MASK = tl.constexpr(MAX_EXPERTS - 1)
 _MAX_TOPK = tl.constexpr(MAX_TOPK)
 _MAGNITUDE_MASK = tl.constexpr(0x7FFFFFFF)
+_LOWEST = tl.constexpr(-(2**31))  # below the order of every number
 
 
 @triton.jit
@@ -44,26 +43,30 @@ def ordered(bits):
 
 
 @triton.jit
-def _packed_keys(logits, offs_e, mask_e, LOWEST: tl.constexpr, IS_WIDE: tl.constexpr):
-    """Unique integer keys in the contract's order; padding gets the lowest of all."""
-    logits = tl.where(logits == logits, logits + 0.0, float("nan"))  # one NaN; -0.0 + 0.0 = +0.0
-    order = ordered(logits.to(tl.int32, bitcast=True))
-    tie_break = _EXPERT_MASK - offs_e
-    if IS_WIDE:
-        keys = (order.to(tl.int64) << 32) | tie_break
-    else:
-        keys = (order & ~_EXPERT_MASK) | tie_break
-    return tl.where(mask_e, keys, LOWEST)
+def _packed_choices(order, offs_e, offs_k, K: tl.constexpr):
+    """The fp32 bits and experts of the K best of 16-bit logits, by one key each."""
+    keys = (order & ~_EXPERT_MASK) | (_EXPERT_MASK - offs_e)
+    best = tl.max(keys, axis=1, keep_dims=True)  # [BLOCK_T, 1]
+    winners = tl.where(offs_k == 0, best, _LOWEST)  # [BLOCK_T, BLOCK_K]
+    for k in tl.static_range(1, K):
+        keys = tl.where(keys == best, _LOWEST, keys)
+        best = tl.max(keys, axis=1, keep_dims=True)
+        winners = tl.where(offs_k == k, best, winners)
+    return ordered(winners) & ~_EXPERT_MASK, _EXPERT_MASK - (winners & _EXPERT_MASK)
 
 
 @triton.jit
-def _unpacked_logits(keys, IS_WIDE: tl.constexpr):
-    """The fp32 logits in packed keys."""
-    if IS_WIDE:
-        bits = ordered((keys >> 32).to(tl.int32))
-    else:
-        bits = ordered(keys) & ~_EXPERT_MASK
-    return bits.to(tl.float32, bitcast=True)
+def _choices(order, offs_e, offs_k, K: tl.constexpr):
+    """The fp32 bits and experts of the K best of any logits: the largest, and who has it first."""
+    winners = tl.zeros_like(offs_k)
+    experts = tl.zeros_like(offs_k)
+    for k in tl.static_range(K):
+        best = tl.max(order, axis=1, keep_dims=True)  # [BLOCK_T, 1]
+        first = tl.min(tl.where(order == best, offs_e, _EXPERT_MASK), axis=1, keep_dims=True)
+        order = tl.where(offs_e == first, _LOWEST, order)
+        winners = tl.where(offs_k == k, best, winners)  # [BLOCK_T, BLOCK_K]
+        experts = tl.where(offs_k == k, first, experts)
+    return ordered(winners), experts
 
 
 @triton.jit
@@ -92,7 +95,6 @@ def _gemma4_routing_kernel(
     BLOCK_K: tl.constexpr,
     IS_WIDE: tl.constexpr,
 ):
-    LOWEST: tl.constexpr = -(2**63) if IS_WIDE else -(2**31)
     offs_t = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)[:, None]
     offs_e = tl.arange(0, BLOCK_E)[None, :]
     offs_k = tl.arange(0, BLOCK_K)[None, :]
@@ -101,21 +103,20 @@ def _gemma4_routing_kernel(
     mask_o = mask_t & (offs_k < K)
 
     offs_g = offs_t * stride_gt + offs_e  # int64, [BLOCK_T, BLOCK_E]
-    # What is masked out stays undefined: keys replace it, or its row is not stored.
+    # What is masked out stays undefined: the lowest order replaces it, or its row is not stored.
     logits = _as_fp32(tl.load(gating_ptr + offs_g, mask=mask_t & mask_e))
-    keys = _packed_keys(logits, offs_e, mask_e, LOWEST, IS_WIDE)
+    logits = tl.where(logits == logits, logits + 0.0, float("nan"))  # one NaN; -0.0 + 0.0 = +0.0
+    order = tl.where(mask_e, ordered(logits.to(tl.int32, bitcast=True)), _LOWEST)
+    if IS_WIDE:
+        bits, ids = _choices(order, offs_e, offs_k, K)
+    else:
+        bits, ids = _packed_choices(order, offs_e, offs_k, K)
 
-    best = tl.max(keys, axis=1, keep_dims=True)  # [BLOCK_T, 1]
-    largest = _unpacked_logits(best, IS_WIDE)
-    winners = tl.where(offs_k == 0, best, LOWEST)  # [BLOCK_T, BLOCK_K]
-    for k in tl.static_range(1, K):
-        keys = tl.where(keys == best, LOWEST, keys)
-        best = tl.max(keys, axis=1, keep_dims=True)
-        winners = tl.where(offs_k == k, best, winners)
-
-    ids = _EXPERT_MASK - (winners.to(tl.int32) & _EXPERT_MASK)
+    chosen = bits.to(tl.float32, bitcast=True)
+    largest = tl.max(tl.where(offs_k == 0, bits, _LOWEST), axis=1, keep_dims=True)
+    largest = largest.to(tl.float32, bitcast=True)  # [BLOCK_T, 1]
     is_finite = tl.abs(largest) < float("inf")
-    values = tl.where(is_finite, _unpacked_logits(winners, IS_WIDE), 0.0)
+    values = tl.where(is_finite, chosen, 0.0)
     exps = tl.where(offs_k < K, exp_difference(values, tl.where(is_finite, largest, 0.0)), 0.0)
     scale = tl.load(scale_ptr + ids, mask=mask_o)
     weights = tl.math.div_rn(exps, _balanced_sum(exps, BLOCK_T, BLOCK_K)) * scale
