@@ -81,7 +81,7 @@ def _host(of: str, measured: list[Measured]) -> Table:
     lines = [
         (
             _shape(one),
-            _us(one.ours.host_us) or one.ours.state,
+            _host_of(one.ours),
             _us(one.bare_host_us),
             *(_host_of(one.peers.get(name)) for name in names),
         )
@@ -132,7 +132,9 @@ def _beside(entry: Entry | None, ours: Timing | None) -> str:
 
 
 def _host_of(entry: Entry | None) -> str:
-    return "" if entry is None else _us(entry.host_us) or entry.state
+    if entry is None or entry.state == "timed":
+        return _us(entry.host_us) if entry else ""
+    return entry.state
 
 
 def print_tables(bench: Bench, console: Console) -> None:

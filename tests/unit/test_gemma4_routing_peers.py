@@ -40,8 +40,8 @@ for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):
     sizes = {"E": num_experts, "K": topk, "BLOCK_E": block_e}
     cuts = [(one.rows, one.num_warps) for one in floor.FLOORS]
     cuts = [(rows, warps) for rows, warps in cuts if rows * block_e <= warps * 32 * 128]
-    of_floor = {"BLOCK_K": 1 << (topk - 1).bit_length()}
-    floors = [(floor._gemma4_routing_floor_kernel, {}, {**sizes, **of_floor, "BLOCK_T": rows}, warps)
+    of_floor = {**sizes, "BLOCK_K": 1 << (topk - 1).bit_length()}
+    floors = [(floor._gemma4_routing_floor_kernel, {}, {**of_floor, "BLOCK_T": rows}, warps)
               for rows, warps in cuts]
     peer = peers._packed_sort_kernel, {"scale_ptr": "fp32"}, sizes, 1
     for function, more, constants, warps in (*floors, peer):
@@ -195,9 +195,9 @@ def test_an_installed_peer_is_found(
     called: list[tuple[Any, ...]] = []
     for module in [known for known in sys.modules if known.partition(".")[0] == peer]:
         monkeypatch.delitem(sys.modules, module)
-    stand_in = _module(name, **{function: lambda *given: called.append(given) or ()})
-    for one, module in stand_in.items():
-        monkeypatch.setitem(sys.modules, one, module)
+    stand_in = _module(name, **{function: lambda *given: called.append(given)})
+    for path, content in stand_in.items():
+        monkeypatch.setitem(sys.modules, path, content)
     launch = PEERS[peer]()
     assert launch is not None
     launch(gating_output="logits", topk=8, per_expert_scale="scale", out=())
