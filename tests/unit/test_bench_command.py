@@ -3,7 +3,6 @@
 The clock's device is a stand-in, and the kernels are interpreted: the times mean nothing.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -237,16 +236,3 @@ def test_an_earlier_run_is_shown_again(tmp_path: Path) -> None:
     assert done.stdout == TERMINAL
     assert re.search(r"\| +pipeline\.bench\.tables$", done.stderr, re.MULTILINE)
     assert not re.search(r"\| +(torch|triton|numpy)$", done.stderr, re.MULTILINE)
-
-
-def test_the_json_is_of_version_one() -> None:
-    """And has samples, floors and peers by name."""
-    (one, *_) = json.loads(RUN.model_dump_json())["measured"]
-    assert json.loads(RUN.model_dump_json())["version"] == 1
-    assert one["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
-    assert one["peers"]["vllm"] == {
-        "state": "not installed",
-        "timing": None,
-        "host_us": None,
-        "error": "",
-    }

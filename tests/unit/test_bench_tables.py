@@ -1,6 +1,7 @@
 """The tables of a run, exactly: in a terminal, in Markdown, and again from its JSON."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,16 @@ def test_what_is_no_run(tmp_path: Path, text: str | None, told: str) -> None:
         record.read(file)
     assert str(caught.value).startswith(f"{file}: {told}")
     assert caught.value.exit == 3
+
+
+def test_the_json_is_of_version_one() -> None:
+    """And has samples, floors and peers by name."""
+    (one, *_) = json.loads(RUN.model_dump_json())["measured"]
+    assert json.loads(RUN.model_dump_json())["version"] == 1
+    assert one["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
+    assert one["peers"]["vllm"] == {
+        "state": "not installed",
+        "timing": None,
+        "host_us": None,
+        "error": "",
+    }
