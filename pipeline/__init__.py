@@ -27,6 +27,7 @@ case, `codegen.lock` the generated code; `bless` alone replaces them. `reproduce
 again. `bench`, with a walk of its own, times kernels beside their floors and peers.
 
 Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, clock,
-compare, guard, codegen.compile: only such modules import torch or triton); judging (verdict, results,
-source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk of its own.
+compare, guard, codegen.compile: only such modules import torch or triton); judging (verdict,
+results, source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk
+of its own.
 """
