@@ -24,9 +24,10 @@ The walk of one cell, a file each, in this order::
 
 Baselines, what results are judged by, are in `baselines/`: `golden` reads the digests of every
 case, `codegen.lock` the generated code; `bless` alone replaces them. `reproduce` runs a record
-again.
+again. `bench`, with a walk of its own, times kernels beside their floors and peers.
 
-Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, compare,
-guard, codegen.compile: only such modules import torch or triton); judging (verdict, results,
-source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk of its own.
+Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, clock,
+compare, guard, codegen.compile: only such modules import torch or triton); judging (verdict,
+results, source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk
+of its own.
 """

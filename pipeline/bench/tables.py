@@ -11,17 +11,17 @@ from pipeline.bench.record import Bench, Entry, Measured, Timing
 
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _DIGITS = 4
-_LEGEND = (
-    "us of device time a launch, the median; +-% the distance between the quartiles; x a peer's "
-    "time by the kernel's"
+_DEVICE = (
+    "device time: the median, in us a launch; +-% is the distance between the quartiles, "
+    "x a peer's time by ours"
 )
-_HOST = "us of host time a call, the median; bare is the launch of the jitted function alone"
-_STAR = "* not captured in a graph: time on the host may show"
+_HOST = "host time: the median, in us a call; bare is the launch of the jitted function alone"
+_STAR = "* is no graph but a loop of launches: the host's time may show"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Lines of equal length under `columns`; `notes` stand below."""
+    """Lines of equal length under `columns`; `notes` say what stands there."""
 
     title: str
     columns: tuple[str, ...]
@@ -67,7 +67,7 @@ def _device(of: str, measured: list[Measured]) -> Table:
                 *(_beside(one.peers.get(name), ours) for name in shown),
             )
         )
-    notes = [_LEGEND]
+    notes = [_DEVICE]
     if any("*" in cell for line in lines for cell in line):
         notes.append(_STAR)
     if absent:
@@ -81,7 +81,7 @@ def _host(of: str, measured: list[Measured]) -> Table:
     lines = [
         (
             _shape(one),
-            _us(one.ours.host_us) or one.ours.state,
+            _host_of(one.ours),
             _us(one.bare_host_us),
             *(_host_of(one.peers.get(name)) for name in names),
         )
@@ -132,7 +132,9 @@ def _beside(entry: Entry | None, ours: Timing | None) -> str:
 
 
 def _host_of(entry: Entry | None) -> str:
-    return "" if entry is None else _us(entry.host_us) or entry.state
+    if entry is None or entry.state == "timed":
+        return _us(entry.host_us) if entry else ""
+    return entry.state
 
 
 def print_tables(bench: Bench, console: Console) -> None:
@@ -143,13 +145,23 @@ def print_tables(bench: Bench, console: Console) -> None:
         console.print(f"\n{table.title}", style="bold", **_PLAIN)
         for line in (table.columns, *table.lines):
             console.print(_aligned(line, widths), **_PLAIN)
-        for note in table.notes:
-            console.print(note, style="dim", **_PLAIN)
+    console.print()
+    for note in _notes(bench):
+        console.print(note, style="dim", **_PLAIN)
+
+
+def _notes(bench: Bench) -> list[str]:
+    """The notes of all tables, each once."""
+    return list(dict.fromkeys(note for table in tables(bench) for note in table.notes))
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
     first, *others = zip(line, widths, strict=True)
     return "  ".join([first[0].ljust(first[1]), *(cell.rjust(wide) for cell, wide in others)])
+
+
+def _literal(text: str) -> str:
+    return text.replace("*", "\\*")
 
 
 def markdown(bench: Bench) -> str:
@@ -158,6 +170,6 @@ def markdown(bench: Bench) -> str:
     for table in tables(bench):
         head = f"| {' | '.join(table.columns)} |\n| --- {'| ---: ' * (len(table.columns) - 1)}|"
         lines = "\n".join(f"| {' | '.join(line)} |" for line in table.lines)
-        notes = "  \n".join(note.replace("*", "\\*") for note in table.notes)
-        parts += [f"### {table.title}", f"{head}\n{lines.replace('*', chr(92) + '*')}", notes]
+        parts += [f"### {table.title}", f"{head}\n{_literal(lines)}"]
+    parts += [f"- {_literal(note)}" for note in _notes(bench)]
     return "\n\n".join(parts) + "\n"

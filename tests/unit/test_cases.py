@@ -5,7 +5,8 @@ import datetime
 
 import pytest
 
-from pipeline.cases import Case, Selection, cases_of, plan, select
+from pipeline import matrix
+from pipeline.cases import Case, Selection, cases_of, plan, select, select_benched
 from pipeline.errors import Exit, UsageError
 from pipeline.schema import Check, Matrix, Skip
 
@@ -188,3 +189,28 @@ def test_plan_names_the_device_of_each_case() -> None:
     """The one that its row must have, so that a record of another is refused."""
     devices = {(one.case.row, one.device) for one in plan(MATRIX)}
     assert devices == {("small", "a device of 79 GB"), ("large", "a device of 80 GB")}
+
+
+REAL = matrix.load()
+
+
+def test_what_bench_times_is_its_own() -> None:
+    """Shapes of `bench`, not of parity; patterns of cases, and names that are none are refused."""
+    rows = Selection(row=("h200",))
+    assert {one.dtype for one in select_benched(REAL, rows)} == {"fp32", "fp16", "bf16"}
+    chosen = select_benched(REAL, Selection(row=("h200",), case=("*-bf16-*-T4096", "*-K4-T1")))
+    assert [one.id for one in chosen] == [
+        "gemma4_routing-h200-fp32-E60-K4-T1",
+        "gemma4_routing-h200-fp16-E60-K4-T1",
+        "gemma4_routing-h200-bf16-E128-K8-T4096",
+        "gemma4_routing-h200-bf16-E60-K4-T1",
+    ]
+    with pytest.raises(UsageError, match=r"^--case: found '\*-T7', expected a case of "):
+        select_benched(REAL, Selection(case=("*-T7",)))
+
+
+def test_without_shapes_there_is_nothing_to_time() -> None:
+    """And that is said."""
+    kernels = {name: one.model_copy(update={"bench": None}) for name, one in REAL.kernels.items()}
+    with pytest.raises(UsageError, match="found no bench: in any kernel, expected shapes to time"):
+        select_benched(REAL.model_copy(update={"kernels": kernels}), Selection())

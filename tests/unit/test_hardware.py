@@ -175,6 +175,36 @@ def test_the_command_on_no_row(
     assert printed.err.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("found", "arguments", "code", "said"),
+    [
+        ((H200,), [], 0, "h200\n"),
+        ((H200,), ["--case", "*-T4096", "--peer", "eager", "--rounds", "3"], 0, "h200\n"),
+        ((), ["--row", "h200"], 0, "h200\n"),
+        ((), [], 4, "bench needs a GPU: found row cpu, which is interpreted, expected one of a100"),
+        ((H200,), ["--row", "cpu"], 4, "bench needs a GPU: found row cpu"),
+        ((H200,), ["--case", "*-T7"], 2, "--case: found '*-T7', expected a case of matrix.yaml"),
+    ],
+    ids=["machine", "others' options", "named", "no GPU", "interpreted", "no case"],
+)
+def test_rows_to_time_on(
+    machine_with: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    found: tuple[Accelerator, ...],
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    """GPUs, narrowed by what bench times; nothing is installed for a row that is none."""
+    machine_with(*found)
+    assert run_command(lambda: hardware.main(["--bench", *arguments])) == code
+    printed = capsys.readouterr()
+    if code:
+        assert (printed.out, printed.err[: len(said)]) == ("", said)
+    else:
+        assert printed.out == said
+
+
 @pytest.mark.parametrize("gpus", [[], [Accelerator(backend="cuda", name="NVIDIA A100")]])
 def test_a_named_row_without_its_gpu_is_refused_early(
     monkeypatch: pytest.MonkeyPatch, gpus: list[Accelerator]

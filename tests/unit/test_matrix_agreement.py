@@ -97,6 +97,46 @@ DISAGREEMENTS = {
         "25:5: kernels.toy.shapes: found 10,003 shapes, expected at most 10,000",
     ),
 }
+BENCHED = "    bench: [{axes: {E: 8, K: 2, T: 7}}]\n\nskips:"
+DISAGREEMENTS |= {
+    f"bench of {what}": ("\nskips:", BENCHED.replace(old, new), told)
+    for what, old, new, told in (
+        (
+            "other axes",
+            "K: 2",
+            "M: 2",
+            "30:14: kernels.toy.bench[0].axes: found axes E, M, T, expected axes E, K, T",
+        ),
+        (
+            "no tokens",
+            "T: 7",
+            "T: [0, 7]",
+            "30:33: kernels.toy.bench[0].axes.T: found 0 tokens, expected some to time",
+        ),
+        (
+            "a dtype not promised",
+            "}}]",
+            "}, dtypes: [fp16]}]",
+            "30:49: kernels.toy.bench[0].dtypes[0]: found dtype 'fp16', "
+            "expected one that toy promises: fp32, bf16",
+        ),
+        (
+            "a case twice",
+            "T: 7",
+            "T: [7, 7]",
+            "30:5: kernels.toy.bench: found case toy-cpu-fp32-E8-K2-T7 twice, "
+            "expected each case once",
+        ),
+        (
+            "an unknown key",
+            "axes",
+            "axis",
+            "30:13: kernels.toy.bench[0].axes: found nothing, expected a value for 'axes'\n"
+            "30:14: kernels.toy.bench[0].axis: found unknown key 'axis', expected one of axes, "
+            "dtypes, min_memory_gb; did you mean 'axes'?",
+        ),
+    )
+}
 SKIPS = {
     "expired": (
         {"until": "2026-11-22"},

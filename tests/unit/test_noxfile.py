@@ -49,7 +49,7 @@ def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
     rows = matrix.load().rows
     for check, row in itertools.product(Check, rows):
         assert sessions[f"{check}({row})"] == f"The same on {rows[row].device}."
-    assert {*map(str, Check), "report", "tests", "lint"} <= sessions.keys()
+    assert {*map(str, Check), "bench", "report", "tests", "lint"} <= sessions.keys()
     assert all(text.endswith(".") for text in sessions.values())
 
 
@@ -132,8 +132,9 @@ def test_parity_of_one_case(tree: Tree, tmp_path: Path) -> None:
         ("parity", ["--case", f"{CASE}0"], 2, f"--case: found '{CASE}0'"),
         ("parity(h200)", ["--dtype", "fp32"], 4, "row h200: found no cuda device"),
         ("parity(cpu)", ["--case", CASE, "--resume"], 1, "BLOCKED: 1 fail at "),
+        ("bench", ["--case", "*-T2048"], 4, "bench needs a GPU: found row cpu"),
     ],
-    ids=["a bad report", "no row", "no case", "another machine", "a bad parity"],
+    ids=["a bad report", "no row", "no case", "another machine", "a bad parity", "no GPU"],
 )
 def test_the_exit_code_comes_through(
     tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int, said: str

@@ -1,0 +1,228 @@
+"""The tables of a run, exactly: in a terminal, in Markdown, and again from its JSON."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.bench import record, tables
+from pipeline.bench.record import Bench, Entry, Measured, Timing
+from pipeline.errors import ResultsError
+
+ABSENT = Entry(state="not installed")
+
+
+def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> Entry:
+    """Samples whose median is `us`, and whose quartiles are 2 % of it apart."""
+    samples = [us * part for part in (0.5, 0.99, 1.0, 1.01, 1.5)]
+    timing = Timing(samples_us=samples, launches=100, is_graph=is_graph)
+    return Entry(state="timed", timing=timing, host_us=host_us)
+
+
+def measured(
+    dtype: str, shape: dict[str, int], ours: Entry, peers: dict[str, Entry], bare: float | None
+) -> Measured:
+    """One shape at which the second floor is the fastest and the third is not for it."""
+    sizes = "-".join(f"{axis}{size}" for axis, size in shape.items())
+    floors = {"1 row, 1 warp": timed(30.0), "4 rows, 1 warp": timed(20.0)}
+    return Measured(
+        case=f"gemma4_routing-h200-{dtype}-{sizes}",
+        kernel="gemma4_routing",
+        dtype=dtype,
+        shape=shape,
+        sets=2,
+        least_bytes=80_000_000,
+        ours=ours,
+        floors={**floors, "8 rows, 1 warp": Entry(state="unsupported")},
+        peers=peers,
+        bare_host_us=bare,
+    )
+
+
+RUN = Bench(
+    row="h200",
+    date="2026-11-24",
+    command="python -m pipeline.bench --row h200",
+    commit="0123456789abcdef",
+    dirty=False,
+    machine={
+        "packages": {"torch": "2.11.0+cu130", "triton": "3.6.0"},
+        "device": {"name": "NVIDIA H200", "driver": "580.159.04"},
+    },
+    measured=[
+        measured(
+            "fp32",
+            {"E": 128, "K": 8, "T": 1},
+            timed(1.5, 21.25),
+            {"packed sort": timed(1.875, 20.5), "eager": timed(30.0, 98.125), "vllm": ABSENT},
+            7.0,
+        ),
+        measured(
+            "fp32",
+            {"E": 128, "K": 8, "T": 4194304},
+            timed(400.0, 21.5),
+            {
+                "packed sort": Entry(state="unsupported"),
+                "eager": timed(52_731.0, 98.0, is_graph=False),
+                "vllm": ABSENT,
+            },
+            7.25,
+        ),
+        measured(
+            "bf16",
+            {"E": 128, "K": 8, "T": 1},
+            Entry(state="error", error="ValueError: no"),
+            {"packed sort": timed(1.875), "eager": Entry(state="error", error="OSError: x")},
+            None,
+        ),
+    ],
+)
+HEADING = (
+    "bench h200: NVIDIA H200, driver 580.159.04, torch 2.11.0+cu130, triton 3.6.0, 2026-11-24, "
+    "0123456789ab, `python -m pipeline.bench --row h200`"
+)
+TERMINAL = f"""\
+{HEADING}
+
+gemma4_routing fp32, device time
+shape             kernel  +-%   GB/s  floor  /floor  packed sort        eager
+E128 K8 T1         1.500  2.0  53333  20.00    0.07  1.875 x1.25  30.00 x20.0
+E128 K8 T4194304   400.0  2.0    200  20.00   20.00  unsupported  52731* x132
+
+gemma4_routing bf16, device time
+shape       kernel  +-%  GB/s  floor  /floor  packed sort  eager
+E128 K8 T1   error             20.00                1.875  error
+
+gemma4_routing fp32, host time
+shape             kernel   bare  packed sort  eager
+E128 K8 T1         21.25  7.000        20.50  98.12
+E128 K8 T4194304   21.50  7.250  unsupported  98.00
+
+gemma4_routing bf16, host time
+shape       kernel  bare  packed sort  eager
+E128 K8 T1   error                     error
+
+device time: the median, in us a launch; +-% is the distance between the quartiles, \
+x a peer's time by ours
+* is no graph but a loop of launches: the host's time may show
+not installed: vllm
+host time: the median, in us a call; bare is the launch of the jitted function alone
+"""
+MARKDOWN = f"""\
+## {HEADING}
+
+### gemma4_routing fp32, device time
+
+| shape | kernel | +-% | GB/s | floor | /floor | packed sort | eager |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| E128 K8 T1 | 1.500 | 2.0 | 53333 | 20.00 | 0.07 | 1.875 x1.25 | 30.00 x20.0 |
+| E128 K8 T4194304 | 400.0 | 2.0 | 200 | 20.00 | 20.00 | unsupported | 52731\\* x132 |
+
+### gemma4_routing bf16, device time
+"""
+
+
+def printed(bench: Bench) -> str:
+    """What a terminal without colours shows."""
+    stream = io.StringIO()
+    tables.print_tables(bench, Console(file=stream, width=120))
+    return stream.getvalue()
+
+
+def test_the_terminal() -> None:
+    """Device times, then host times, a table a dtype; what stands there once at the end."""
+    assert printed(RUN) == TERMINAL
+
+
+def test_the_markdown() -> None:
+    """The same tables under headings, asterisks as they are."""
+    text = tables.markdown(RUN)
+    assert text.startswith(MARKDOWN)
+    assert text.count("| ---: |\n") == 4
+    assert text.endswith(
+        "\n\n- \\* is no graph but a loop of launches: the host's time may show\n\n"
+        "- not installed: vllm\n\n"
+        "- host time: the median, in us a call; bare is the launch of the jitted function alone\n"
+    )
+
+
+def test_every_peer_fits_into_120_columns() -> None:
+    """Five of them, at the largest numbers that a run may give."""
+    names = ("packed sort", "eager", "torch.compile", "vllm", "sglang")
+    shape = {"E": 1000, "K": 32, "T": 262144}
+    peers = {name: timed(12_345.6, 1234.5) for name in names}
+    wide = {**peers, "eager": timed(52_731.0, 98.0, is_graph=False)}
+    some = {**peers, "vllm": Entry(state="unsupported")}
+    lines = [measured("fp32", shape, timed(1234.5, 1234.5), one, 12.5) for one in (wide, some)]
+    told = printed(RUN.model_copy(update={"measured": lines}))
+    assert max(map(len, told.splitlines()[2:])) <= 120
+
+
+@pytest.mark.parametrize(
+    ("us", "shown"),
+    [(0.8567, "0.857"), (1.7841, "1.784"), (21.0, "21.00"), (343.12, "343.1"), (52731.4, "52731")],
+)
+def test_four_digits(us: float, shown: str) -> None:
+    """And all of a whole number."""
+    assert tables.number(us) == shown
+
+
+def test_the_floor_is_the_fastest() -> None:
+    """Of those that ran; none where none did."""
+    first = RUN.measured[0]
+    assert first.floor == first.floors["4 rows, 1 warp"].timing
+    assert first.model_copy(update={"floors": {"x": Entry(state="unsupported")}}).floor is None
+
+
+def test_the_spread_of_a_single_sample_is_none() -> None:
+    """As with ``--rounds 1``."""
+    assert Timing(samples_us=[3.0], launches=2, is_graph=True).spread == 0
+
+
+def test_errors_are_told_one_a_line() -> None:
+    """The kernel's own and the peers'."""
+    assert RUN.errors == [
+        "error gemma4_routing-h200-bf16-E128-K8-T1: kernel: ValueError: no",
+        "error gemma4_routing-h200-bf16-E128-K8-T1: eager: OSError: x",
+    ]
+
+
+def test_the_json_has_everything(tmp_path: Path) -> None:
+    """Read again, it is the same run."""
+    file = tmp_path / "h200.json"
+    file.write_text(RUN.model_dump_json(indent=1))
+    assert record.read(file) == RUN
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "no such file or directory; expected a file of bench"),
+        ("{", "the file: invalid json"),
+        ('{"row": 7}', "row: input should be a valid string; expected a file that bench wrote"),
+    ],
+)
+def test_what_is_no_run(tmp_path: Path, text: str | None, told: str) -> None:
+    """A message with the file, and the exit code of unreadable results."""
+    file = tmp_path / "x.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ResultsError) as caught:
+        record.read(file)
+    assert str(caught.value).startswith(f"{file}: {told}")
+    assert caught.value.exit == 3
+
+
+def test_the_json_is_of_version_one() -> None:
+    """And has samples, floors and peers by name."""
+    (one, *_) = json.loads(RUN.model_dump_json())["measured"]
+    assert json.loads(RUN.model_dump_json())["version"] == 1
+    assert one["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
+    assert one["peers"]["vllm"] == {
+        "state": "not installed",
+        "timing": None,
+        "host_us": None,
+        "error": "",
+    }

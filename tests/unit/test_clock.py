@@ -1,0 +1,196 @@
+"""The clock: how many sets, how many launches, in which order, and what becomes of the times.
+
+On a GPU, with TRITON_INTERPRET=0, the device's own clock is asked, too.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+import torch
+import triton
+
+from pipeline import clock
+from pipeline.clock import Contestant, contestant, host_us, launch_count, race, set_count
+
+MIB = 2**20
+ON_GPU = not triton.knobs.runtime.interpret
+
+
+@dataclass
+class FakeRecording:
+    """Launches that take `us` each; every replay is noted."""
+
+    name: str
+    launches: int
+    us: float
+    replayed: list[str]
+    is_graph: bool = True
+
+    def replay(self) -> float:
+        """One microsecond more for each replay before it."""
+        self.replayed.append(self.name)
+        return self.us * self.launches + self.replayed.count(self.name) - 1
+
+
+@dataclass
+class FakeDevice:
+    """A device on which every launch takes `us`."""
+
+    us: float
+    l2_bytes: int = MIB
+    recorded: list[Sequence[Callable[[], object]]] = field(default_factory=list)
+
+    def record(self, launches: Sequence[Callable[[], object]]) -> FakeRecording:
+        """Notes what is recorded."""
+        self.recorded.append(launches)
+        return FakeRecording("", len(launches), self.us, [])
+
+    def synchronize(self) -> None:
+        """Has nothing to wait for."""
+
+    def free(self) -> None:
+        """Has nothing to give back."""
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_set", "l2_bytes", "sets"),
+    [
+        (100 * MIB, 60 * MIB, 2),
+        (61 * MIB, 60 * MIB, 2),
+        (60 * MIB, 60 * MIB, 3),
+        (MIB, 60 * MIB, 121),
+        (600, 60 * MIB, 1024),
+        (0, 60 * MIB, 1024),
+    ],
+)
+def test_sets_exceed_the_cache_twice(bytes_per_set: int, l2_bytes: int, sets: int) -> None:
+    """At least two, at most 1024."""
+    assert set_count(bytes_per_set, l2_bytes) == sets
+
+
+@pytest.mark.parametrize(
+    ("us", "sets", "launches"),
+    [
+        (1.5, 2, 667),
+        (1.5, 1024, 1024),
+        (30.0, 2, 34),
+        (30.0, 100, 100),
+        (30.0, 1024, 166),
+        (900.0, 2, 2),
+        (3000.0, 2, 2),
+        (50_000.0, 2, 2),
+    ],
+)
+def test_launches_fill_a_replay(us: float, sets: int, launches: int) -> None:
+    """A millisecond and every set, within 5 ms; two launches where one takes longer."""
+    assert launch_count(us, sets) == launches
+    assert us * launches >= clock.AT_LEAST_US
+    assert us * launches <= max(clock.AT_MOST_US, 2 * us)
+
+
+def test_a_contestant_rotates_over_its_sets() -> None:
+    """A short recording tells its speed; the real one visits the sets in turn."""
+    device = FakeDevice(us=100.0)
+    launches = [lambda i=i: i for i in range(3)]
+    found = contestant(launches, device)
+    first, real = device.recorded
+    assert [launch() for launch in first] == [0, 1, 2, 0]
+    assert [launch() for launch in real] == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    assert found.launches == 10
+
+
+def test_a_race_is_interleaved() -> None:
+    """Everyone once a round, in an order that changes, after a round that warms up."""
+    replayed: list[str] = []
+    names = ("a", "b", "c", "d")
+    contestants = {
+        name: Contestant(recording=FakeRecording(name, 4, 10.0, replayed), launches=4)
+        for name in names
+    }
+    samples = race(contestants, rounds=5, seed=3)
+    rounds = [tuple(replayed[i : i + 4]) for i in range(0, len(replayed), 4)]
+    assert len(rounds) == 6
+    assert all(sorted(one) == list(names) for one in rounds)
+    assert rounds[0] == names
+    assert len(set(rounds[1:])) > 1
+    assert all(samples[name] == [10.25, 10.5, 10.75, 11.0, 11.25] for name in names)
+
+
+def test_a_seed_fixes_the_order() -> None:
+    """And nothing else draws from it."""
+    orders: list[list[str]] = []
+    for seed in (3, 3, 4):
+        replayed: list[str] = []
+        random.seed(len(orders))
+        race(
+            {
+                name: Contestant(recording=FakeRecording(name, 1, 1.0, replayed), launches=1)
+                for name in "abcdef"
+            },
+            seed=seed,
+        )
+        orders.append(replayed)
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_host_time_is_the_median_of_warm_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is waited for between batches, never within a timed call."""
+    now, events = 0, []
+
+    def call() -> None:
+        nonlocal now
+        events.append("call")
+        now += 90_000 if len(events) < 10 else 7_000 if events.count("call") % 2 else 9_000
+
+    def synchronize() -> None:
+        nonlocal now
+        events.append("wait")
+        now += 1_000_000
+
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: now)
+    assert host_us(call, synchronize, calls=41) == 7.0
+    batches = "".join("w" if event == "wait" else "c" for event in events).split("w")
+    assert [len(batch) for batch in batches] == [0, 20, 20, 20, 1, 0]
+
+
+@pytest.mark.skipif(not ON_GPU, reason="asks a GPU; set TRITON_INTERPRET=0 on a machine with one")
+class TestOnTheDevice:
+    """The clock of this machine's GPU."""
+
+    @pytest.fixture
+    def device(self) -> clock.Accelerator:
+        """The accelerator that is there."""
+        found = torch.accelerator.current_accelerator()
+        assert found is not None
+        return clock.Accelerator(torch.device(found.type, 0))
+
+    def test_twice_the_bytes_take_twice_the_time(self, device: clock.Accelerator) -> None:
+        """Within a fifth, at sizes far beyond the cache."""
+        kind = torch.accelerator.current_accelerator()
+        times = []
+        for size in (2**28, 2**29):
+            source = torch.zeros(size, dtype=torch.uint8, device=kind)
+            copies = [torch.empty_like(source) for _ in range(2)]
+            found = contestant([partial(copy.copy_, source) for copy in copies], device)
+            times.append(min(race({"copy": found}, rounds=5)["copy"]))
+        assert 1.6 < times[1] / times[0] < 2.4
+
+    def test_a_graph_leaves_the_host_out(self, device: clock.Accelerator) -> None:
+        """A tiny launch takes less on the device than its call does on the host."""
+        tiny = torch.zeros(16, device=torch.accelerator.current_accelerator())
+        found = contestant([lambda: tiny.add_(1)], device)
+        assert found.recording.is_graph
+        (us, *_) = race({"add": found})["add"]
+        assert 0.1 < us < host_us(lambda: tiny.add_(1), device.synchronize)
+
+    def test_what_cannot_be_captured_runs_in_a_loop(self, device: clock.Accelerator) -> None:
+        """One that waits for the device; what comes after it is captured all the same."""
+        values = torch.ones(16, device=torch.accelerator.current_accelerator())
+        waiting = contestant([lambda: values.sum().item()], device)
+        assert not waiting.recording.is_graph
+        assert race({"waiting": waiting})["waiting"][0] > 1
+        assert contestant([lambda: values.add_(1)], device).recording.is_graph
