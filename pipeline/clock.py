@@ -28,7 +28,7 @@ _CACHES = 2  # the sets together exceed the second-level cache this many times
 _FIRST = 4  # launches of the first, short recording, by which the length of the real one is set
 # A device that does not tell the size of its second-level cache: more than any has.
 _L2_BYTES = 256 * 1024 * 1024
-_HOST_CALLS, _HOST_BATCH = 200, 20
+_HOST_BATCH = 20
 
 Launch = Callable[[], object]
 
@@ -104,20 +104,27 @@ def race(
     return samples
 
 
-def host_us(call: Launch, synchronize: Callable[[], object], *, calls: int = _HOST_CALLS) -> float:
+def host_us(
+    calls: Mapping[str, Launch], counts: Mapping[str, int], synchronize: Callable[[], object]
+) -> dict[str, float]:
     """The median of what one call takes on the host, in microseconds, the device left to run.
 
-    It is waited for between batches alone, so that no call waits for a place in its queue.
+    The device is waited for between batches alone, so that no call waits for a place in its queue;
+    the batches take turns, so that whatever else the host does meets all alike.
     """
-    times: list[int] = []
-    for number in range(_HOST_BATCH + calls):
-        if number % _HOST_BATCH == 0:
+    times: dict[str, list[int]] = {name: [] for name in calls}
+    for number in range(1 + ceil(max(counts.values(), default=0) / _HOST_BATCH)):
+        for name, call in calls.items():
+            done = max(number - 1, 0) * _HOST_BATCH
+            batch = min(_HOST_BATCH, counts[name] - done)
             synchronize()
-        start = time.perf_counter_ns()
-        call()
-        times.append(time.perf_counter_ns() - start)
+            for _ in range(batch):
+                start = time.perf_counter_ns()
+                call()
+                if number:  # the first batch warms up
+                    times[name].append(time.perf_counter_ns() - start)
     synchronize()
-    return statistics.median(times[_HOST_BATCH:]) / 1000  # the first batch warms up
+    return {name: statistics.median(found) / 1000 for name, found in times.items()}
 
 
 class Accelerator:

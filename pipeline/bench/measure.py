@@ -1,8 +1,9 @@
 """The times of one shape: every contestant recorded, raced, and called from the host."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import median
 
 import torch
 
@@ -13,7 +14,7 @@ from pipeline.cases import Case
 from pipeline.clock import Contestant, Device, contestant, host_us, race, set_count
 from pipeline.schema import DTYPES
 
-_KERNEL = "kernel"
+_KERNEL, _BARE = "kernel", "bare launch"
 _HOST_DEVICE_US = 100_000  # what the calls that time the host may take on the device
 _FEWEST_CALLS, _MOST_CALLS = 10, 200
 
@@ -35,6 +36,7 @@ class Measuring:
     clock: Device
     ready: dict[str, tuple[Launch, Contestant]] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    bare_host_us: float | None = None
 
     def enter(self, name: str, given: Callable[[], Launch | None]) -> None:
         """Records a contestant, or why it cannot take part."""
@@ -57,28 +59,31 @@ class Measuring:
     def run(self, rounds: int, timed_on_host: Collection[str]) -> None:
         """Races what is ready; the host's time of calls that are not captured."""
         samples = race({name: one for name, (_, one) in self.ready.items()}, rounds=rounds)
-        for name, (launch, one) in self.ready.items():
+        us = {name: median(found) for name, found in samples.items() if name in timed_on_host}
+        host = self._host_us(us)
+        for name, (_, one) in self.ready.items():
             timing = Timing(
                 samples_us=[round(us, 4) for us in samples[name]],
                 launches=one.launches,
                 is_graph=one.recording.is_graph,
             )
-            us = self._host_us(launch, timing.us) if name in timed_on_host else None
-            self.entries[name] = Entry(state="timed", timing=timing, host_us=us)
+            self.entries[name] = Entry(state="timed", timing=timing, host_us=host.get(name))
+        self.bare_host_us = host.get(_BARE)
 
-    def _host_us(self, launch: Launch, device_us: float) -> float:
-        """Of one call that makes its own outputs, as callers have it."""
-        calls = int(_HOST_DEVICE_US / max(device_us, 1))
-        calls = min(max(calls, _FEWEST_CALLS), _MOST_CALLS)
-        call = partial(launch, **self.sets[0].inputs)
-        return round(host_us(call, self.clock.synchronize, calls=calls), 3)
-
-    def bare_host_us(self) -> float | None:
-        """Of the bare launch, where the kernel has one and itself ran."""
-        timing = self.entries[_KERNEL].timing
-        if self.spec.bare is None or timing is None:
-            return None
-        return self._host_us(self.spec.bare, timing.us)
+    def _host_us(self, device_us: Mapping[str, float]) -> dict[str, float]:
+        """By name, of one call that makes its own outputs, as callers have it; of the bare one."""
+        launches = {name: launch for name, (launch, _) in self.ready.items() if name in device_us}
+        if self.spec.bare and _KERNEL in device_us:
+            launches[_BARE] = self.spec.bare
+            device_us = {**device_us, _BARE: device_us[_KERNEL]}
+        inputs = self.sets[0].inputs
+        calls = {name: partial(launch, **inputs) for name, launch in launches.items()}
+        counts = {
+            name: min(max(int(_HOST_DEVICE_US / max(us, 1)), _FEWEST_CALLS), _MOST_CALLS)
+            for name, us in device_us.items()
+        }
+        found = host_us(calls, counts, self.clock.synchronize)
+        return {name: round(us, 3) for name, us in found.items()}
 
 
 def measure(
@@ -100,8 +105,7 @@ def measure(
         for name, peer in others.items():
             measuring.enter(name, peer)
         measuring.run(rounds, {_KERNEL, *others})
-        bare = measuring.bare_host_us()
-    entries = measuring.entries
+    entries, bare = measuring.entries, measuring.bare_host_us
     del measuring, first, sets
     clock.free()
     return Measured(

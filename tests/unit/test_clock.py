@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 
 import pytest
 import torch
@@ -152,9 +153,18 @@ def test_host_time_is_the_median_of_warm_calls(monkeypatch: pytest.MonkeyPatch) 
         now += 1_000_000
 
     monkeypatch.setattr(time, "perf_counter_ns", lambda: now)
-    assert host_us(call, synchronize, calls=41) == 7.0
+    assert host_us({"one": call}, {"one": 41}, synchronize) == {"one": 7.0}
     batches = "".join("w" if event == "wait" else "c" for event in events).split("w")
     assert [len(batch) for batch in batches] == [0, 20, 20, 20, 1, 0]
+
+
+def test_host_times_take_turns() -> None:
+    """A batch of each, then the next of those that have calls left."""
+    calls: list[str] = []
+    names = {name: partial(calls.append, name) for name in ("a", "b")}
+    host_us(names, {"a": 45, "b": 10}, lambda: None)
+    batches = [(name, len([*same])) for name, same in groupby(calls)]
+    assert batches == [("a", 20), ("b", 10), ("a", 20), ("b", 10), ("a", 25)]
 
 
 @pytest.mark.skipif(not ON_GPU, reason="asks a GPU; set TRITON_INTERPRET=0 on a machine with one")
@@ -185,7 +195,8 @@ class TestOnTheDevice:
         found = contestant([lambda: tiny.add_(1)], device)
         assert found.recording.is_graph
         (us, *_) = race({"add": found})["add"]
-        assert 0.1 < us < host_us(lambda: tiny.add_(1), device.synchronize)
+        host = host_us({"add": lambda: tiny.add_(1)}, {"add": 100}, device.synchronize)
+        assert 0.1 < us < host["add"]
 
     def test_what_cannot_be_captured_runs_in_a_loop(self, device: clock.Accelerator) -> None:
         """One that waits for the device; what comes after it is captured all the same."""
