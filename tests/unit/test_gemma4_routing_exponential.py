@@ -19,7 +19,7 @@ DEVICE = torch.device(
 BLOCK = 2**14
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _exp_kernel(value_ptr, largest_ptr, near_ptr, any_ptr, N: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, N803
     offs = tl.program_id(0) * N + tl.arange(0, N)
     value, largest = tl.load(value_ptr + offs), tl.load(largest_ptr + offs)
@@ -48,9 +48,9 @@ def near_pairs() -> tuple[Tensor, Tensor]:
     values = torch.where(torch.arange(len(largest)) % 17 == 0, largest, values)
     is_near = (values - largest >= -60) & (values <= largest)
     padding = -int(is_near.sum()) % BLOCK
-    return tuple(
-        torch.nn.functional.pad(one[is_near], (0, padding)).to(DEVICE) for one in (values, largest)
-    )
+    pad = torch.nn.functional.pad
+    values, largest = (pad(one[is_near], (0, padding)) for one in (values, largest))
+    return values.to(DEVICE), largest.to(DEVICE)
 
 
 def test_exp_near_is_exp_difference() -> None:

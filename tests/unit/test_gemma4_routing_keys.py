@@ -12,6 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.gemma4_routing.cuda import keys as of_keys
+from kernels.gemma4_routing.kernel import ordered
 from pipeline.compare import bits_of
 
 DEVICE = torch.device(
@@ -21,7 +22,7 @@ ROWS, REACH = 1024, 2**25 - 2
 SIGN, INFINITY = -(2**31), 0x7F800000
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _keys_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913
     words_ptr,  # noqa: ANN001
     orders_ptr,  # noqa: ANN001
@@ -49,7 +50,7 @@ def _keys_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913
     top = of_keys.largest8(orders)
     tl.store(top_ptr + offs, top)
     keys = of_keys.keys32(orders, top, offs * 0, 127, 1)
-    largest = of_keys.as_fp32(of_keys.ordered(top))
+    largest = of_keys.as_fp32(ordered(top))
     for i in tl.static_range(8):
         logit, expert = of_keys.logit_and_expert(keys[i], top, IS_WIDE, IS_BF16)
         tl.store(orders_ptr + i * N + offs, orders[i])

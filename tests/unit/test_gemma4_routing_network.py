@@ -24,12 +24,12 @@ DTYPES = (torch.int32, torch.float32)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _column(pointer, offs, place: tl.constexpr, COUNT: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, N803
     return tl.load(pointer + place * COUNT + offs)
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _eight(pointer, offs, COUNT: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, N803
     return (
         _column(pointer, offs, 0, COUNT),
@@ -43,7 +43,7 @@ def _eight(pointer, offs, COUNT: tl.constexpr):  # type: ignore[no-untyped-def] 
     )
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _network_kernel(a_ptr, b_ptr, out_ptr, NAME: tl.constexpr, COUNT: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, N803
     offs = tl.arange(0, COUNT)
     a = _eight(a_ptr, offs, COUNT)

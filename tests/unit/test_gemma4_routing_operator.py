@@ -158,7 +158,7 @@ def test_fake_tensors(count: int, dtype: torch.dtype) -> None:
     assert (ids.shape, ids.dtype, ids.device.type) == ((count, 8), torch.int32, DEVICE.type)
 
 
-class Tagged(Tensor):
+class Tagged(Tensor):  # type: ignore[misc]
     """A subclass that changes nothing."""
 
 

@@ -20,7 +20,7 @@ DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
 )
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-PORTABLE, LANES, TILE = (function.__name__ for function in SPEC.jitted)
+PORTABLE, LANES, TILE = (str(function.__name__) for function in SPEC.jitted)
 HAS_WARPS = backend_of(DEVICE.type) == "cuda"
 # The portable kernel is interpreted with any T in one tile: few edges are asked there.
 TOKENS = {
