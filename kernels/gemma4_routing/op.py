@@ -40,8 +40,11 @@ def gemma4_routing(
 def _traced(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor, out: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
+    # The dispatcher has words of its own for what its schema does not take, and takes a bool.
+    check_arguments(gating_output, topk, per_expert_scale)
     if out is None:
         return torch.ops.kernelproof.gemma4_routing(gating_output, topk, per_expert_scale)  # type: ignore[no-any-return]
+    check_out(out, (gating_output.shape[0], topk), gating_output.device)
     torch.ops.kernelproof.gemma4_routing_out(gating_output, topk, per_expert_scale, *out)
     return out
 
@@ -58,10 +61,10 @@ def _eager(
     if num_tokens == 0 or gating_output.is_meta:
         return out
     if gating_output.device.type == "cpu" and not IS_INTERPRETED:
-        for one, computed in zip(
-            out, gemma4_routing_reference(gating_output, topk, per_expert_scale), strict=True
-        ):
-            one.copy_(computed)
+        with torch.no_grad():  # as on a GPU, where no kernel has a gradient
+            computed = gemma4_routing_reference(gating_output, topk, per_expert_scale)
+            for one, other in zip(out, computed, strict=True):
+                one.copy_(other)
         return out
     if num_experts > 1 and gating_output.stride(1) != 1:
         gating_output = gating_output.contiguous()

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import torch
 import triton
+from triton.compiler import CompiledKernel
 
 from kernels import Build, InputRows, KernelSpec
 from pipeline import matrix
@@ -51,13 +52,21 @@ def launched(spec: KernelSpec, build: Build) -> Disassembly:
         count=build.shape["T"],
     )
     inputs = spec.make_inputs(rows)
-    run, kernels = build.function.run, []
+    run, item, kernels = build.function.run, CompiledKernel.__getitem__, []
 
     def noted(*arguments: Any, **settings: Any) -> Any:
         kernels.append(run(*arguments, **settings))
         return kernels[-1]
 
-    with patch.object(build.function, "run", noted):
+    def noted_item(kernel: Any, grid: Any) -> Any:
+        kernels.append(kernel)
+        return item(kernel, grid)
+
+    # A launcher may keep what `run` gave, and launch that, past the function.
+    with (
+        patch.object(build.function, "run", noted),
+        patch.object(CompiledKernel, "__getitem__", noted_item),
+    ):
         spec.launch(**inputs)
     torch.cuda.synchronize(device)
     (kernel,) = kernels

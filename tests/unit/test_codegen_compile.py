@@ -18,7 +18,8 @@ from pipeline.schema import Budget
 from tests.unit.extending.tree import Tree, copy
 
 PLANTED = Path(__file__).parent / "planted"
-ARCHITECTURES = ["sm_90", "gfx942"]
+BACKENDS = {"sm_90": "cuda", "gfx942": "hip"}
+ARCHITECTURES = [*BACKENDS]
 LOAD = "        values = tl.load(values_ptr + row * stride_v + offs)\n"
 # Edits of kernel.py that change no instruction.
 REFACTORED = {
@@ -105,7 +106,9 @@ def test_a_refactoring_is_same(
 ) -> None:
     """Other names, comments, lines, a helper of its own; and every copy is in another folder."""
     judged = _judged(answers, name, architecture)
-    assert judged == Judged(build="fp32-N256", architecture=architecture, verdict=Verdict.SAME)
+    build = answers["same", architecture].build
+    assert build == f"fp32-N256-{BACKENDS[architecture]}"
+    assert judged == Judged(build=build, architecture=architecture, verdict=Verdict.SAME)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -94,12 +94,12 @@ def test_a_change_blocks_and_is_shown(tree: Tree) -> None:
     done = tree.python("pipeline.codegen", "--arch", "sm_90", "--diff")
     assert done.returncode == 1, done.stderr
     assert "planted  sm_90   1 changed\n" in done.stdout
-    assert "\nchanged fp32-N256 sm_90: the kernel, or how it is launched" in done.stdout
+    assert "\nchanged fp32-N256-cuda sm_90: the kernel, or how it is launched" in done.stdout
     assert re.search(r"^    classes\.fma +\d+ -> \d+$", done.stdout, re.MULTILINE)
-    assert "\n--- blessed fp32-N256 sm_90\n+++ now fp32-N256 sm_90\n" in done.stdout
+    assert "\n--- blessed fp32-N256-cuda sm_90\n+++ now fp32-N256-cuda sm_90\n" in done.stdout
     assert re.search(r"^\+F(ADD|FMA|MUL) ", done.stdout, re.MULTILINE)
     assert "BLOCKED: 1 changed\n" in done.stdout
-    assert "nox -s codegen -- --build fp32-N256 --arch sm_90 --diff\n" in done.stdout
+    assert "nox -s codegen -- --build fp32-N256-cuda --arch sm_90 --diff\n" in done.stdout
     assert 'nox -s bless -- codegen --reason "why the code may change"\n' in done.stdout
     assert "they see neither predicated traffic, nor how often" in done.stdout
 
@@ -112,7 +112,7 @@ def test_a_blessing_keeps_old_and_new(tree: Tree) -> None:
     lock = json.loads((tree.root / "pipeline/baselines/codegen/planted.json").read_text())
     assert (lock["reason"], lock["moved"]) == ("why not", "2 changed")
     names = [line.partition(":")[0] for line in lock["moves"]]
-    assert names == ["changed fp32-N256 sm_90", "changed fp32-N256 gfx942"]
+    assert names == ["changed fp32-N256-cuda sm_90", "changed fp32-N256-hip gfx942"]
     assert all(re.search(r"instructions_per_row \S+ -> \S+", line) for line in lock["moves"])
     assert tree.python("pipeline.codegen").returncode == 0
 
@@ -123,7 +123,7 @@ def test_a_diff_without_the_blessed_code_is_told(tree: Tree) -> None:
     tree.replace(KERNEL, "values * 0.7", "values * 0.8")
     done = tree.python("pipeline.codegen", "--arch", "gfx942", "--diff")
     assert done.returncode == 5
-    assert "found no commit to compile the blessed fp32-N256 gfx942 from" in done.stderr
+    assert "found no commit to compile the blessed fp32-N256-hip gfx942 from" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -137,7 +137,7 @@ def test_a_diff_is_made_from_the_commit_of_the_lock(tree: Tree) -> None:
     done = tree.python("pipeline.codegen", "--arch", "gfx942", "--diff")
     shutil.rmtree(tree.root / ".git")
     assert done.returncode == 1, done.stderr
-    assert "\n--- blessed fp32-N256 gfx942\n+++ now fp32-N256 gfx942\n" in done.stdout
+    assert "\n--- blessed fp32-N256-hip gfx942\n+++ now fp32-N256-hip gfx942\n" in done.stdout
     assert re.search(r"^-.*0x3f333333$", done.stdout, re.MULTILINE), "the bits of 0.7"
     assert re.search(r"^\+.*0x3f4ccccd$", done.stdout, re.MULTILINE), "the bits of 0.8"
 
@@ -165,13 +165,13 @@ def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
     tree.replace(KERNEL, "values * 0.7", "values * unknown_name")
     done = tree.python("pipeline.codegen", "--arch", "sm_90")
     assert done.returncode == 1
-    assert "error fp32-N256 sm_90: " in done.stdout
+    assert "error fp32-N256-cuda sm_90: " in done.stdout
     assert "unknown_name" in done.stdout
     assert "Traceback" not in done.stderr
     assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in done.stdout
     refused = tree.python("blessing")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("bless codegen: planted fp32-N256 sm_90: ")
+    assert refused.stderr.startswith("bless codegen: planted fp32-N256-cuda sm_90: ")
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,26 @@ import triton
 
 from kernels.gemma4_routing import SPEC, gemma4_routing
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
-from kernels.gemma4_routing.launch import launch_of
+from kernels.gemma4_routing.launch import _BLOCKS, _WARPS, Launch, backend_of, launch_of
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
 )
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PORTABLE, LANES, TILE = (function.__name__ for function in SPEC.jitted)
+# The last number of tokens of each line of a table, and one that is on its last.
+CUDA_TOKENS = [1, 1023, 1024, 4095, 4096, 8191, 8192, 262144]
+HIP_TOKENS = [1, 2048, 8192, 8193, 262144]
+
+
+def cut(launch: Launch) -> tuple[Any, ...]:
+    """What tells one launch from another, shape aside: its function, rows, warps and constants."""
+    constants = {name: value for name, value in launch.constants.items() if name != "IS_WIDE"}
+    return launch.function.__name__, launch.rows, launch.num_warps, sorted(constants.items())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("num_tokens", "num_experts", "topk"), [(1, 128, 8), (300, 60, 4)])
+@pytest.mark.parametrize(("num_tokens", "num_experts", "topk"), [(1, 128, 7), (300, 60, 4)])
 def test_the_launcher_launches_what_the_table_says(
     dtype: str, num_tokens: int, num_experts: int, topk: int
 ) -> None:
@@ -31,31 +41,102 @@ def test_the_launcher_launches_what_the_table_says(
     logits = torch.zeros(num_tokens, num_experts, dtype=DTYPES[dtype], device=DEVICE)
     with patch.object(_gemma4_routing_kernel, "run", noted):
         gemma4_routing(logits, topk, torch.ones(num_experts, device=DEVICE))
-    launch = launch_of(DTYPES[dtype], num_experts, topk, num_tokens, DEVICE.type)
+    shape = num_tokens, num_experts, topk
+    launch = launch_of(DTYPES[dtype], shape, backend_of(DEVICE.type))
     assert {name: seen[name] for name in launch.constants} == launch.constants
     assert (seen["num_warps"], seen["enable_fp_fusion"]) == (launch.num_warps, False)
-    assert seen["grid"] == (-(-num_tokens // launch.rows),)
+    assert seen["grid"] == (-(-num_tokens // launch.rows), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "num_tokens", "function", "lanes"),
+    [
+        ("fp32", 1, LANES, 16),
+        ("fp32", 1023, LANES, 16),
+        ("fp32", 1024, LANES, 8),
+        ("fp32", 4095, LANES, 8),
+        ("fp32", 4096, TILE, 4),
+        ("fp32", 2**31, TILE, 4),
+        ("bf16", 1, LANES, 16),
+        ("bf16", 1023, LANES, 16),
+        ("fp16", 1024, LANES, 8),
+        ("fp16", 4095, LANES, 8),
+        ("bf16", 4096, TILE, 4),
+        ("bf16", 8191, TILE, 4),
+        ("fp16", 8192, TILE, 2),
+        ("fp16", 2**31, TILE, 2),
+    ],
+)
+def test_the_warp_kernels_of_nvidia_gpus(
+    dtype: str, num_tokens: int, function: str, lanes: int
+) -> None:
+    """Both edges of each line; a row has `lanes` of a program's 32 lanes."""
+    launch = launch_of(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
+    assert cut(launch) == (function, 32 // lanes, 1, [("LANES", lanes)])
+
+
+@pytest.mark.parametrize(
+    ("backend", "num_experts", "topk", "is_aligned"),
+    [
+        ("cuda", 128, 7, True),
+        ("cuda", 127, 8, True),
+        ("cuda", 128, 8, False),
+        ("hip", 128, 8, True),
+        ("xpu", 128, 8, True),
+        ("interpreter", 128, 8, True),
+    ],
+)
+def test_where_the_portable_kernel_is_launched(
+    backend: str, num_experts: int, topk: int, *, is_aligned: bool
+) -> None:
+    """At other shapes, on other backends, and where 16 bytes do not divide everything."""
+    for num_tokens in (1, 4096, 262144):
+        shape = num_tokens, num_experts, topk
+        launch = launch_of(torch.bfloat16, shape, backend, is_aligned=is_aligned)
+        assert launch.function is _gemma4_routing_kernel
+        assert launch.constants["BLOCK_T"] == launch.rows
 
 
 @pytest.mark.parametrize("build", SPEC.builds, ids=lambda build: build.name)
 def test_a_build_is_the_launch_of_its_shape(build: Any) -> None:
     """On a GPU; every argument of the kernel is a pointer, an integer or a constant of it."""
     E, K, T = build.shape["E"], build.shape["K"], build.shape["T"]  # noqa: N806
-    launch = launch_of(DTYPES[build.dtype], E, K, T, "cuda")
+    launch = launch_of(DTYPES[build.dtype], (T, E, K), build.backend)
+    assert build.function is launch.function
     assert build.constants == launch.constants
     assert (build.rows, build.num_warps) == (launch.rows, launch.num_warps)
     assert build.options == {"enable_fp_fusion": False}
     assert build.integers == {"num_tokens": T, "stride_gt": E}
+    assert build.name == f"{build.dtype}-E{E}-K{K}-T{T}-{build.backend}"
     arguments = [*build.pointers, *build.integers, *build.constants]
     assert arguments == list(build.function.arg_names)
 
 
-def test_every_setting_of_a_gpu_is_built() -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("backend", "tokens"), [("cuda", CUDA_TOKENS), ("hip", HIP_TOKENS)])
+def test_every_setting_of_a_gpu_is_built(backend: str, tokens: list[int], dtype: str) -> None:
     """At Gemma 4's shape, at each dtype: no line of the table is launched unlocked."""
-    wanted = {
-        (dtype, launch_of(DTYPES[dtype], 128, 8, num_tokens, "cuda").rows)
-        for dtype in DTYPES
-        for num_tokens in (2048, 8192, 8193, 262144)
+    wanted = {str(cut(launch_of(DTYPES[dtype], (T, 128, 8), backend))) for T in tokens}
+    built = {
+        str(cut(launch_of(DTYPES[dtype], (build.shape["T"], 128, 8), backend)))
+        for build in SPEC.builds
+        if (build.dtype, build.backend, build.shape["E"]) == (dtype, backend, 128)
     }
-    built = {(build.dtype, build.rows) for build in SPEC.builds if build.shape["E"] == 128}
-    assert wanted <= built
+    assert wanted == built
+
+
+def test_the_edges_asked_above_are_those_of_the_tables() -> None:
+    """A new line of a table is asked, too."""
+    cuda = {most for lines in _WARPS.values() for most, _ in lines}
+    assert cuda - {float("inf")} <= set(CUDA_TOKENS)
+    hip = {most for most, _ in _BLOCKS["hip"]}
+    assert hip - {float("inf")} <= set(HIP_TOKENS)
+    assert {most + 1 for most in (cuda | hip) - {float("inf")}} <= {*CUDA_TOKENS, *HIP_TOKENS}
+
+
+def test_a_portable_launch_of_many_tokens_is_built_for_each_gpu() -> None:
+    """Both backends have the kernel of every other shape locked at three of them."""
+    for backend in ("cuda", "hip"):
+        portable = [one for one in SPEC.builds if one.function is _gemma4_routing_kernel]
+        shapes = {one.shape["E"] for one in portable if one.backend == backend}
+        assert shapes >= {64, 256, 512}
