@@ -47,7 +47,8 @@ for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):
     for function, more, constants, warps in (*floors, peer):
         for dtype in ("fp32", "fp16", "bf16") if num_experts == 128 else ("fp32",):
             integers = {"num_tokens": 2048, "stride_gt": num_experts}
-            build = Build(backend="cuda", 
+            build = Build(
+                backend="cuda",
                 dtype=dtype, shape={"T": 2048}, function=function,
                 pointers={"gating_ptr": dtype, **more, **POINTERS},
                 integers={name: it for name, it in integers.items() if name in function.arg_names},
