@@ -74,7 +74,6 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     specs = {name: import_module(f"kernels.{name}").SPEC for name in {one.kernel for one in chosen}}
     peers = _peers(specs, options.peer)
     state = source.current()
-    measured = list(_measured(chosen, specs, device, rounds=options.rounds, peers=peers))
     bench = Bench(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -82,15 +81,20 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
         commit=state.commit,
         dirty=state.dirty,
         machine=machine.fingerprint(plan.rows[row]),
-        measured=measured,
+        measured=[],
     )
-    folder: Path = options.out
-    results.write_whole(folder / f"{row}.json", bench.model_dump_json(indent=1) + "\n")
-    results.write_whole(folder / f"{row}.md", tables.markdown(bench))
+    for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
+        bench = bench.model_copy(update={"measured": [*bench.measured, one]})
+        _write(bench, options.out)  # after each shape: a run that is cut has what it measured
     tables.print_tables(bench, Console(soft_wrap=False))
     for line in bench.errors:
         print(line, file=sys.stderr)
     return Exit.BLOCKED if bench.errors else Exit.GOOD
+
+
+def _write(bench: Bench, folder: Path) -> None:
+    results.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
+    results.write_whole(folder / f"{bench.row}.md", tables.markdown(bench))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:
