@@ -52,7 +52,7 @@ def _packed_choices(order, offs_e, offs_k, K: tl.constexpr):
         keys = tl.where(keys == best, _LOWEST, keys)
         best = tl.max(keys, axis=1, keep_dims=True)
         winners = tl.where(offs_k == k, best, winners)
-    return ordered(winners) & ~_EXPERT_MASK, _EXPERT_MASK - (winners & _EXPERT_MASK)
+    return ordered(winners) & ~_EXPERT_MASK, (winners & _EXPERT_MASK) ^ _EXPERT_MASK
 
 
 @triton.jit
