@@ -41,7 +41,8 @@ class Block(NamedTuple):
 
 
 # NVIDIA GPUs at E = 128, K = 8: by the bytes of a logit and the largest number of tokens. Measured
-# on an H200 (Triton 3.6.0, graph replay over inputs beyond L2, us; 4 / 2 bytes):
+# of drafts of these kernels on an H200 (Triton 3.6.0, graph replay, us for 4 / 2 bytes; inputs
+# within the L2 cache up to 4096 tokens, beyond it from 65,536 on):
 #   lanes 16: 1.62 / 1.54 at T = 1, 1.89 / 1.82 at 512; 2.25 / 2.13 at 2048
 #   lanes 8:  1.68 / 1.55 at T = 1, 1.95 / 1.81 at 512; 2.05 / 1.90 at 2048, 2.44 / 2.19 at 4096
 #   tile 4:   2.11 / 1.94 at 2048, 2.30 / 2.05 at 4096, 12.1 / 8.7 at 65,536, 39 / 27 at 262,144

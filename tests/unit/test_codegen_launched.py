@@ -65,3 +65,37 @@ def test_the_code_of_a_launch_is_taken_from_it() -> None:
     assert (shape, count) == (dict(build.shape), build.shape["T"])
     assert (build.dtype, dtype, device) == ("fp32", "torch.float32", "cuda:0")
     assert found == "codegen: found no GPU, expected one that compiles (unset TRITON_INTERPRET)"
+
+
+WITHOUT_LINES = """\
+from unittest.mock import patch
+
+import triton
+
+from pipeline.codegen import launched
+
+triton.knobs.compilation.disable_line_info = False
+
+
+def compare(*_):
+    yield triton.knobs.compilation.disable_line_info, "asked"
+
+
+with patch.object(launched, "architecture_here", lambda: "sm_90"), \\
+        patch.object(launched, "compare", compare):
+    print(launched.main())
+"""
+
+
+def test_launches_are_compiled_as_locks_are() -> None:
+    """Without line numbers, which change some of the code."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LINES],
+        cwd=ROOT,
+        env={**os.environ, "TRITON_INTERPRET": "0"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == "asked\nGOOD: 1 of 1 launched same\n0\n"

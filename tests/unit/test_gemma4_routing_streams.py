@@ -112,6 +112,8 @@ def no_waiting() -> Iterator[None]:
         torch.cuda.set_sync_debug_mode("default")
 
 
+# torch says so once, of the mode itself.
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype:UserWarning")
 @each_dtype
 @each_topk
 @each_count

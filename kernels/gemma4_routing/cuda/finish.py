@@ -13,8 +13,6 @@ from kernels.gemma4_routing.cuda import ptx
 from kernels.gemma4_routing.cuda.keys import as_fp32
 from kernels.gemma4_routing.exponential import exp_difference, exp_near
 
-_LOWEST = tl.constexpr(-(2**31))
-
 
 @triton.jit
 def _row_sum(exps, ROWS: tl.constexpr):
