@@ -140,33 +140,37 @@ def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, T
             _launch(gating_output, topk, scale, out)
 
 
-# Compiled warp kernels by function, lanes, dtype and device: they depend on nothing else.
-_COMPILED: dict[tuple[Any, int, torch.dtype, int | None], Any] = {}
+# Compiled kernels by all that they depend on: to have Triton find one takes longer than all the rest
+# of a call. Of integers it makes a constant of 1, and uses that 16 divides them.
+_COMPILED: dict[tuple[Any, ...], Any] = {}
+
+
+def _kind(size: int) -> int:
+    """What Triton compiles for of an integer argument."""
+    return (size == 1) | (size % _ALIGNMENT == 0) << 1 | (size >= _INT32) << 2
 
 
 def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
     num_tokens, num_experts = gating_output.shape
     device, dtype, stride = gating_output.device, gating_output.dtype, gating_output.stride(0)
-    weights, ids = out
+    backend, (weights, ids) = backend_of(device.type), out
     addresses = gating_output.data_ptr() | scale.data_ptr() | weights.data_ptr() | ids.data_ptr()
     is_aligned = (addresses | stride * dtype.itemsize) % _ALIGNMENT == 0
     is_aligned = is_aligned and num_tokens < _INT32 and stride < _INT32
-    shape = num_tokens, num_experts, topk
-    cut = launch_of(dtype, shape, backend_of(device.type), is_aligned=is_aligned)
+    cut = launch_of(dtype, (num_tokens, num_experts, topk), backend, is_aligned=is_aligned)
     grid = (num_tokens + cut.rows - 1) // cut.rows, 1, 1
     arguments = gating_output, scale, weights, ids, num_tokens, stride
-    if cut.function is _gemma4_routing_kernel:
-        settings = {**cut.constants, "num_warps": cut.num_warps, **OPTIONS}
-        _gemma4_routing_kernel[grid](*arguments, **settings)
+    if backend != "cuda" or addresses % _ALIGNMENT:
+        cut.function[grid](*arguments, **cut.constants, num_warps=cut.num_warps, **OPTIONS)
         return
-    # To have Triton find the compiled kernel takes longer than all the rest of this call.
-    lanes = cut.constants["LANES"]
-    key = cut.function, lanes, dtype, device.index
-    kernel = _COMPILED.get(key)
-    if kernel is None:
-        _COMPILED[key] = cut.function[grid](*arguments, lanes, num_warps=cut.num_warps, **OPTIONS)
+    kinds = _kind(num_tokens), _kind(stride)
+    key = cut.function, num_experts, topk, cut.rows, cut.num_warps, dtype, device.index, kinds
+    constants = cut.constants.values()  # in the order of the function's arguments
+    if kernel := _COMPILED.get(key):
+        kernel[grid](*arguments, *constants)
     else:
-        kernel[grid](*arguments, lanes)
+        settings = {"num_warps": cut.num_warps, **OPTIONS}
+        _COMPILED[key] = cut.function[grid](*arguments, *constants, **settings)
 
 
 def bare_launch(

@@ -73,6 +73,18 @@ def test_a_layout_changes_no_bit(layout: str, dtype: torch.dtype) -> None:
 
 
 @each_dtype
+def test_calls_of_many_kinds_in_turn(dtype: torch.dtype) -> None:
+    """A launch that is kept serves only calls that compile to it: 16 divides T or the stride."""
+    inputs = inputs_of(49, num_experts=40, topk=7, dtype=dtype)
+    expected = gemma4_routing_reference(**inputs)
+    for count, width in ((49, 48), (48, 48), (1, 48), (49, 41), (48, 41), (1, 41), (49, 48)):
+        wide = torch.full((count, width), torch.nan, device=DEVICE).to(dtype)
+        wide[:, :40] = inputs["gating_output"][:count]
+        found = gemma4_routing(**{**inputs, "gating_output": wide[:, :40]})
+        require_same(found, tuple(one[:count] for one in expected))
+
+
+@each_dtype
 def test_one_row_expanded_over_all_tokens(dtype: torch.dtype) -> None:
     """A row stride of 0."""
     inputs = inputs_of(1, num_experts=40, topk=7, dtype=dtype)
