@@ -56,11 +56,29 @@ def codegen(session: nox.Session) -> None:
 
 @nox.session(name="perf-regress")
 def perf_regress(session: nox.Session) -> None:
-    """Judge what kernels cost: on the cpu row by the code generated for every GPU."""
-    if timed := [row for row in _rows_here(session) if ROWS[row].backend != "interpreter"]:
-        session.error(f"no-baseline: no timing is stored for {', '.join(timed)}")
-    session.log("timing an interpreter says nothing: the generated code is judged instead")
-    _run(session, _python(session, "codegen"), "-m", "pipeline.codegen")
+    """Judge speed by stored baselines, or by a commit: `-- --against REF`, `--bisect GOOD..BAD`.
+
+    On a GPU row by its times, on the cpu row by the code generated for every GPU.
+    """
+    rows = _rows_here(session)
+    timed = [row for row in rows if ROWS[row].backend != "interpreter"]
+    if any(word.partition("=")[0] in {"--against", "--bisect"} for word in session.posargs):
+        for row in rows:
+            python = _python(session, ROWS[row].toolchain if row in timed else "codegen")
+            _run(session, python, "-m", "pipeline.perf", "--on", row, *session.posargs)
+    elif timed:
+        _cells(session, "perf", timed)
+    else:
+        session.log("timing an interpreter says nothing: the generated code is judged instead")
+        _run(session, _python(session, "codegen"), "-m", "pipeline.codegen")
+
+
+@nox.session(name="gate-card")
+def gate_card(session: nox.Session) -> None:
+    """Measure what perf-regress can see on the GPU row that this machine is; write its card."""
+    for row in _rows_here(session):
+        command = ["-m", "pipeline.perf.gate", "--row", row, *session.posargs]
+        _run(session, _python(session, ROWS[row].toolchain), *command)
 
 
 @nox.session
@@ -80,7 +98,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bless(session: nox.Session) -> None:
-    """Replace baselines by fresh results: `-- golden|codegen --reason "..."`."""
+    """Replace baselines by fresh results: `-- golden|codegen|perf --reason "..."`."""
     here = ["--this-python"] if _is_no_venv(session) else []
     _run(session, sys.executable, "-m", "pipeline.bless", *here, *session.posargs)
 

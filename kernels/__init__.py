@@ -87,6 +87,8 @@ class KernelSpec:
     `peers`       by name, what gives another implementation's launch, or None where that is not
                   installed; it is asked anew for each shape
     `bare`        the launch of the jitted function alone, into two fresh outputs
+    `slowed`      gives the launch with so many rounds of extra work a program, into ``out=``: the
+                  slowdowns that `nox -s gate-card` plants
 
     Floors and peers are called as `launch` is, and a peer need not write into ``out=``; one that
     raises NotImplementedError does not support the shape.
@@ -107,3 +109,4 @@ class KernelSpec:
     floors: tuple[Callable[..., Outputs], ...] = ()
     peers: Mapping[str, Callable[[], Callable[..., Outputs] | None]] = field(default_factory=dict)
     bare: Callable[..., Outputs] | None = None
+    slowed: Callable[[int], Callable[..., Outputs]] | None = None

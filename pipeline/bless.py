@@ -1,4 +1,4 @@
-"""``python -m pipeline.bless KIND --reason "..."``: replaces golden digests, or codegen locks.
+"""``python -m pipeline.bless KIND --reason "..."``: replaces golden digests, locks, or times.
 
 It refuses a dirty tree, an empty reason, results that are missing, red, of another commit or of
 another machine, and rows that disagree. Blessing what is blessed already changes nothing.
@@ -9,12 +9,17 @@ import datetime
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pipeline import cases, golden, hardware, matrix, results, source, toolchain
+from pipeline.cases import Selection
 from pipeline.codegen.bless import bless_codegen
 from pipeline.errors import RefusedError, run_command
 from pipeline.golden import Blessing, Digests, Golden
+from pipeline.perf.bless import bless_perf
+from pipeline.schema import Check, Matrix
+from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge
 
 _BLESSINGS_KEPT = 20
@@ -27,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Replaces baselines by the results in results/, on purpose.",
         epilog="exit codes: 0 blessed, or nothing to bless; 1 refused; 5 a baseline is unreadable",
     )
-    text = "golden: the digests of every case; codegen: the generated code of every build"
-    parser.add_argument("kind", choices=["golden", "codegen"], help=text)
+    text = "golden: the digests of every case; codegen: the code of every build; perf: times"
+    parser.add_argument("kind", choices=["golden", "codegen", "perf"], help=text)
     parser.add_argument("--reason", required=True, help="why the baseline may be another one")
     parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
     cases.Selection.add_options(parser.add_argument)
@@ -44,20 +49,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not selection.rows(the_matrix):
         here = hardware.rows_here(the_matrix, hardware.accelerators())
         selection = replace(selection, row=here)
-    is_golden = options.kind == "golden"
-    plan = cases.plan(the_matrix, selection)
-    if is_golden:  # these are what is about to be replaced
-        plan = tuple(replace(one, golden=False) for one in plan)
-    judged = [one for one in judge(plan, options.results, state) if one.verdict != Verdict.SKIP]
-    _require_good(judged)
-    if not is_golden:
-        python = sys.executable if options.this_python else toolchain.python_of("codegen")
-        print(bless_codegen(reason, the_matrix, python=Path(python)))
+    proofs = partial(_judged, the_matrix, folder=options.results, state=state)
+    if options.kind == "golden":
+        _bless_golden(the_matrix, proofs(selection, Check.PARITY, is_replaced=True), reason)
         return 0
+    every = replace(selection, case=(), dtype=()) if options.kind == "perf" else selection
+    _require_good(proofs(every, Check.PARITY))
+    if options.kind == "perf":
+        print(bless_perf(proofs(selection, Check.PERF), reason, options.results))
+        return 0
+    python = sys.executable if options.this_python else toolchain.python_of("codegen")
+    print(bless_codegen(reason, the_matrix, python=Path(python)))
+    return 0
+
+
+def _judged(
+    the_matrix: Matrix,
+    selection: Selection,
+    check: Check,
+    *,
+    folder: Path,
+    state: Source,
+    is_replaced: bool = False,
+) -> list[Judged]:
+    """The verdicts on what is planned and not skipped, but for golden digests to be replaced."""
+    plan = cases.plan(the_matrix, selection, [check])
+    if is_replaced:
+        plan = tuple(replace(one, golden=False) for one in plan)
+    return [one for one in judge(plan, folder, state) if one.verdict != Verdict.SKIP]
+
+
+def _bless_golden(the_matrix: Matrix, judged: Sequence[Judged], reason: str) -> None:
+    _require_good(judged)
     for kernel in dict.fromkeys(one.planned.case.kernel for one in judged):
         if the_matrix.kernels[kernel].golden:
             _bless([one for one in judged if one.planned.case.kernel == kernel], reason)
-    return 0
 
 
 def _require_good(judged: Sequence[Judged]) -> None:

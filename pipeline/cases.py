@@ -43,13 +43,14 @@ class Case:
 class Planned:
     """A check that a case has to answer on `device`, unless the matrix skips it.
 
-    With `golden`, its bits have to be the blessed ones.
+    With `golden`, its bits have to be the blessed ones; a slowdown of `limit_percent` blocks.
     """
 
     case: Case
     check: Check
     device: str
     golden: bool
+    limit_percent: float | None = None
     skip: Skip | None = None
 
 
@@ -77,7 +78,8 @@ class Selection:
 
     def rows(self, matrix: Matrix) -> tuple[str, ...]:
         """The rows that it names, by themselves or within case ids."""
-        named = (case.row for case in cases_of(matrix) if case.id in self.case)
+        every = (case for check in Check for case in cases_of(matrix, check))
+        named = (case.row for case in every if case.id in self.case)
         return tuple(dict.fromkeys((*self.row, *named)))
 
     def arguments(self) -> list[str]:
@@ -88,9 +90,12 @@ class Selection:
         ]
 
 
-def cases_of(matrix: Matrix) -> tuple[Case, ...]:
-    """Every case of the matrix, row by row, small shapes as they stand in the file."""
-    return tuple(_cases(matrix, lambda kernel: kernel.shapes))
+def cases_of(matrix: Matrix, check: Check = Check.PARITY) -> tuple[Case, ...]:
+    """Every case that a check is asked of, row by row, the shapes as they stand in the file."""
+    if check != Check.PERF:
+        return tuple(_cases(matrix, lambda kernel: kernel.shapes))
+    timed = _cases(matrix, lambda kernel: kernel.perf.shapes if kernel.perf else [])
+    return tuple(case for case in timed if matrix.rows[case.row].backend != "interpreter")
 
 
 def benched(matrix: Matrix) -> tuple[Case, ...]:
@@ -127,18 +132,33 @@ def repeated(cases: Sequence[Case]) -> Iterator[Case]:
 def plan(
     matrix: Matrix, selection: Selection | None = None, checks: Iterable[Check] = Check
 ) -> tuple[Planned, ...]:
-    """What the matrix plans within `selection`; UsageError for a name that it does not have."""
-    chosen = select(cases_of(matrix), selection or Selection())
-    return tuple(
-        Planned(
-            case=case,
-            check=check,
-            device=matrix.rows[case.row].device,
-            golden=matrix.kernels[case.kernel].golden and check == Check.PARITY,
-            skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
-        )
-        for check in checks
-        for case in chosen
+    """What the matrix plans within `selection`; UsageError where that is nothing, or no name."""
+    asked, selection = list(checks), selection or Selection()
+    every = dict.fromkeys(case for check in Check for case in cases_of(matrix, check))
+    chosen = frozenset(select(tuple(every), selection))
+    planned = tuple(
+        _planned(matrix, case, check)
+        for check in asked
+        for case in cases_of(matrix, check)
+        if case in chosen
+    )
+    if asked and not planned:
+        within = " ".join(["", *selection.arguments()])
+        message = f"no case of {', '.join(asked)} is within{within}; drop one, or ask another check"
+        raise UsageError(message)
+    return planned
+
+
+def _planned(matrix: Matrix, case: Case, check: Check) -> Planned:
+    kernel = matrix.kernels[case.kernel]
+    is_perf = kernel.perf is not None and check == Check.PERF
+    return Planned(
+        case=case,
+        check=check,
+        device=matrix.rows[case.row].device,
+        golden=kernel.golden and check == Check.PARITY,
+        limit_percent=kernel.perf.limit_percent if kernel.perf and is_perf else None,
+        skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
     )
 
 

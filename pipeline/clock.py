@@ -2,15 +2,15 @@
 
 Launches are recorded into a graph and replayed between two device events, so that the host's time
 is none of it. They rotate over sets of inputs and outputs, more than the second-level cache holds.
-What is to be compared is replayed in turn, in a random order each round: clocks, heat and
-neighbours then meet all alike.
+What is to be compared is replayed in turn, in a random order and then in its mirror: clocks, heat
+and neighbours meet all alike, and a steady drift cancels.
 """
 
 import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -88,19 +88,28 @@ def contestant(launches: Sequence[Launch], device: Device) -> Contestant:
     return Contestant(recording=recording, launches=count)
 
 
+def rounds_of(
+    contestants: Mapping[str, Contestant], *, seed: int = 0
+) -> Iterator[dict[str, float]]:
+    """Endless rounds: for each contestant one sample, in microseconds a launch."""
+    order, dice = list(contestants), random.Random(seed)  # noqa: S311  (an order, no secret)
+    for name in order:
+        contestants[name].recording.replay()
+    while True:
+        dice.shuffle(order)
+        for names in (order, order[::-1]):
+            found = {name: contestants[name].recording.replay() for name in names}
+            yield {name: us / contestants[name].launches for name, us in found.items()}
+
+
 def race(
     contestants: Mapping[str, Contestant], *, rounds: int = 9, seed: int = 0
 ) -> dict[str, list[float]]:
     """For each contestant one sample a round, in microseconds a launch, the rounds interleaved."""
-    order, dice = list(contestants), random.Random(seed)  # noqa: S311  (an order, no secret)
     samples: dict[str, list[float]] = {name: [] for name in contestants}
-    for name in order:
-        contestants[name].recording.replay()
-    for _ in range(rounds):
-        dice.shuffle(order)
-        for name in order:
-            one = contestants[name]
-            samples[name].append(one.recording.replay() / one.launches)
+    for found in islice(rounds_of(contestants, seed=seed), rounds):
+        for name, us in found.items():
+            samples[name].append(us)
     return samples
 
 

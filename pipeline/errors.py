@@ -1,5 +1,6 @@
 """The project's exit codes, and the errors that end a command with one of them."""
 
+import argparse
 import enum
 import os
 import sys
@@ -87,6 +88,14 @@ class MatrixError(UserError):
         if (hidden := len(self.faults) - _FAULTS_SHOWN) > 0:
             lines.append(f"{name}: and {hidden} more")
         super().__init__("\n".join(lines))
+
+
+def positive(text: str) -> int:
+    """An option's whole number from 1 on, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        message = f"found {text!r}, expected a whole number from 1 on"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

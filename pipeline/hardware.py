@@ -128,12 +128,12 @@ def _require_present(plan: Matrix, names: Sequence[str]) -> None:
             raise NotTheRowError(message)
 
 
-def require_gpu(plan: Matrix, names: Sequence[str]) -> None:
+def require_gpu(plan: Matrix, names: Sequence[str], what: str = "bench") -> None:
     """NotTheRowError for a row that is interpreted: its times say nothing of a kernel."""
     gpus = [name for name, row in plan.rows.items() if row.backend != "interpreter"]
     for name in names:
         if name not in gpus:
-            message = f"bench needs a GPU: found row {name}, which is interpreted, "
+            message = f"{what} needs a GPU: found row {name}, which is interpreted, "
             message += (
                 f"expected one of {', '.join(gpus) or 'no row yet'}; run it on such a machine"
             )

@@ -1,12 +1,14 @@
 """How often Triton kernels were launched: the proof that the kernel ran, and not a fallback."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import triton
+from triton.compiler import CompiledKernel
+from triton.runtime.jit import JITFunction
 
 
 @contextmanager
@@ -38,3 +40,24 @@ def _counting(function: Any, counts: Counter[str]) -> Any:
         return run(*arguments, **settings)
 
     return counting_run
+
+
+def compiled_by(call: Callable[[], object]) -> list[CompiledKernel]:
+    """The compiled kernels that a call launches on a GPU, each once, in their order."""
+    run, item, kernels = JITFunction.run, CompiledKernel.__getitem__, []
+
+    def noted(function: Any, *arguments: Any, **settings: Any) -> Any:
+        kernels.append(run(function, *arguments, **settings))
+        return kernels[-1]
+
+    def noted_item(kernel: Any, grid: Any) -> Any:
+        kernels.append(kernel)
+        return item(kernel, grid)
+
+    # A launcher may keep what `run` gave, and launch that, past the function.
+    with (
+        patch.object(JITFunction, "run", noted),
+        patch.object(CompiledKernel, "__getitem__", noted_item),
+    ):
+        call()
+    return list({id(kernel): kernel for kernel in kernels}.values())

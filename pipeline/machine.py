@@ -70,11 +70,18 @@ def _toolchain_hash(row: Row) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def uuid_of(device: torch.device) -> str | None:
+    """The UUID by which NVIDIA's driver knows a device; None for any other device."""
+    if device.type != "cuda" or torch.version.hip:
+        return None
+    return str(torch.cuda.get_device_properties(device).uuid)
+
+
 def _nvidia() -> dict[str, Any]:
     """Name, a hash of the UUID, driver, clocks in MHz, throttle reasons, temperature, ECC."""
     pynvml.nvmlInit()
     try:
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid_of(torch.device('cuda', 0))}")
         uuid = pynvml.nvmlDeviceGetUUID(handle)
         read = {
             "name": pynvml.nvmlDeviceGetName,
@@ -82,6 +89,14 @@ def _nvidia() -> dict[str, Any]:
             "memory_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(
                 gpu, pynvml.NVML_CLOCK_MEM
             ),
+            # What the clocks may be: a run under another policy is another measurement.
+            "max_sm_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetMaxClockInfo(
+                gpu, pynvml.NVML_CLOCK_SM
+            ),
+            "max_memory_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetMaxClockInfo(
+                gpu, pynvml.NVML_CLOCK_MEM
+            ),
+            "power_limit_mw": pynvml.nvmlDeviceGetEnforcedPowerLimit,
             "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons,
             "temperature_c": lambda gpu: pynvml.nvmlDeviceGetTemperature(
                 gpu, pynvml.NVML_TEMPERATURE_GPU

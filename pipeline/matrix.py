@@ -1,8 +1,8 @@
 """`matrix.yaml` read by its one strict reader, which reports every fault at once."""
 
 import datetime
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -10,20 +10,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline import document
+from pipeline import document, wording
 from pipeline.cases import benched, cases_of, repeated
 from pipeline.errors import MatrixError, did_you_mean
-from pipeline.schema import DTYPES, MODELS, Matrix
+from pipeline.schema import DTYPES, MODELS, Block, Check, Kernel, Matrix, Shape
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "matrix.yaml"
 
 _MAX_SHAPES = 10_000
-_POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
-_PLAIN = {
-    "int_type": re.compile(r"[0-9]+"),
-    "float_type": re.compile(r"[0-9]+(\.[0-9]+)?"),
-    "date_type": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+# Where the shapes of a kernel's block stand, and how they are had of its model.
+_PARTS: dict[tuple[str, ...], Callable[[Kernel], Sequence[Shape]]] = {
+    ("shapes",): lambda kernel: kernel.shapes,
+    ("perf", "shapes"): lambda kernel: kernel.perf.shapes if kernel.perf else [],
+    ("bench",): lambda kernel: kernel.bench or [],
 }
 
 
@@ -74,19 +74,20 @@ class _Reading:
         if kind == "missing":
             self.doc.blame(path, found="nothing", expected=f"a value for {last!r}")
         elif kind == "extra_forbidden":
-            model = MODELS[tuple("*" if i % 2 else str(p) for i, p in enumerate(path[:-1]))]
-            known = list(model.model_fields)
+            known = list(_model_at(path[:-1]).model_fields)
             expected, mend = f"one of {', '.join(known)}", did_you_mean(last, known)
             self._blame_key(path, found="unknown key", expected=expected, mend=mend)
         elif last == "[key]":
-            mend = _mend(detail, str(path[-2]))
-            self._blame_key(path[:-1], found="key", expected=_wanted(detail), mend=mend)
+            mend = wording.mend(detail, str(path[-2]))
+            self._blame_key(path[:-1], found="key", expected=wording.wanted(detail), mend=mend)
         else:
             if path not in self.doc.places:  # a size that stands without a list
                 path = path[:-1]
             text = self.doc.texts.get(path, "")
-            found = _shown(detail["input"], text)
-            self.doc.blame(path, found=found, expected=_wanted(detail), mend=_mend(detail, text))
+            found = wording.shown(detail["input"], text)
+            self.doc.blame(
+                path, found=found, expected=wording.wanted(detail), mend=wording.mend(detail, text)
+            )
 
     def _blame_key(self, path: document.Path, *, found: str, expected: str, mend: str) -> None:
         found = f"{found} {document.quoted(str(path[-1]))}"
@@ -137,10 +138,10 @@ class _Reading:
                 promise = ("kernels", name, "dtypes", dtype)
                 at = self.doc.keys[promise]
                 self.doc.blame(promise, at=at, found=f"dtype {dtype!r}", expected=expected)
-            for part, i, shape in _shapes(_mapping(kernel)):
+            for where, shape in _shapes(_mapping(kernel)):
                 for j, dtype in _listed(shape.get("dtypes")):
                     if dtype in DTYPES and dtype not in promises:
-                        path = ("kernels", name, part, i, "dtypes", j)
+                        path = ("kernels", name, *where, "dtypes", j)
                         expected = f"one that {name} promises: {', '.join(promises)}"
                         self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
         for i, dtype in listed.items():
@@ -161,32 +162,49 @@ class _Reading:
         """Shapes without tokens or of other axes, and too many of them."""
         for name, kernel in matrix.kernels.items():
             axes = set(kernel.shapes[0].axes) | {"T"}
-            for part, shapes in (("shapes", kernel.shapes), ("bench", kernel.bench or [])):
-                count = sum(prod(map(len, shape.axes.values())) for shape in shapes)
-                if count > _MAX_SHAPES:
-                    found, expected = f"{count:,} shapes", f"at most {_MAX_SHAPES:,}"
-                    self.doc.blame(("kernels", name, part), found=found, expected=expected)
-                for i, shape in enumerate(shapes):
-                    path = ("kernels", name, part, i, "axes")
-                    if set(shape.axes) != axes:
-                        found, expected = ", ".join(sorted(shape.axes)), ", ".join(sorted(axes))
-                        self.doc.blame(path, found=f"axes {found}", expected=f"axes {expected}")
-                    elif part == "bench" and 0 in shape.axes["T"]:
-                        self.doc.blame((*path, "T"), found="0 tokens", expected="some to time")
+            for part, shapes in _PARTS.items():
+                self._blame_part(("kernels", name, *part), shapes(kernel), axes)
+
+    def _blame_part(self, part: document.Path, shapes: Sequence[Shape], axes: set[str]) -> None:
+        """What a list of shapes plans wrongly: too many, other axes, nothing to time."""
+        count = sum(prod(map(len, shape.axes.values())) for shape in shapes)
+        if count > _MAX_SHAPES:
+            self.doc.blame(part, found=f"{count:,} shapes", expected=f"at most {_MAX_SHAPES:,}")
+        for i, shape in enumerate(shapes):
+            path = (*part, i, "axes")
+            if set(shape.axes) != axes:
+                found, expected = ", ".join(sorted(shape.axes)), ", ".join(sorted(axes))
+                self.doc.blame(path, found=f"axes {found}", expected=f"axes {expected}")
+            elif part[2:] != ("shapes",) and 0 in shape.axes["T"]:
+                self.doc.blame((*path, "T"), found="0 tokens", expected="some to time")
 
     def _blame_cases(self, matrix: Matrix) -> None:
         """Cases planned twice, skips of no case."""
-        planned = cases_of(matrix)
-        for part, cases in (("shapes", planned), ("bench", benched(matrix))):
+        by_part = {("shapes",): Check.PARITY, ("perf", "shapes"): Check.PERF}
+        cases_by_part = {part: cases_of(matrix, check) for part, check in by_part.items()}
+        cases_by_part["bench",] = benched(matrix)
+        for part, cases in cases_by_part.items():
             for case in repeated(cases):
-                place, found = ("kernels", case.kernel, part), f"case {case.id} twice"
+                place, found = ("kernels", case.kernel, *part), f"case {case.id} twice"
                 self.doc.blame(place, found=found, expected="each case once")
         for i, skip in enumerate(matrix.skips):
+            planned = cases_of(matrix, skip.check)
             if not any(skip.covers(case.id, skip.check) for case in planned):
                 found, expected = repr(skip.cases), "ids of planned cases"
                 mend = did_you_mean(skip.cases, [case.id for case in planned])
                 where = ("skips", i, "cases")
                 self.doc.blame(where, found=found, expected=expected, mend=mend)
+
+
+def _model_at(path: document.Path) -> type[Block]:
+    names = [str(part) for part in path]
+    return next(model for key, model in MODELS.items() if _is_at(key, names))
+
+
+def _is_at(key: Sequence[str], names: Sequence[str]) -> bool:
+    return len(key) == len(names) and all(
+        fnmatchcase(n, k) for k, n in zip(key, names, strict=True)
+    )
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -199,46 +217,12 @@ def _listed(value: Any, keep: type = str) -> list[tuple[int, Any]]:
     return [(i, item) for i, item in items if isinstance(item, keep)]
 
 
-def _shapes(kernel: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def _shapes(kernel: dict[str, Any]) -> Iterator[tuple[document.Path, dict[str, Any]]]:
     """The shapes of a kernel's block, each with where it stands."""
-    for part in ("shapes", "bench"):
-        yield from ((part, i, shape) for i, shape in _listed(kernel.get(part), keep=dict))
-
-
-def _shown(value: Any, text: str) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, list | dict):
-        kind = "list" if isinstance(value, list) else "mapping"
-        return f"a {kind}" if value else f"an empty {kind}"
-    kind = "text" if isinstance(value, str) else type(value).__name__
-    return f"{kind} {document.quoted(text)}"
-
-
-def _wanted(detail: Any) -> str:
-    """What pydantic asked for, as the end of "expected ..."."""
-    message = re.sub(r"^\w+ should (be |have )?", "", detail["msg"])
-    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message)
-    message = re.sub(r" after validation, not .*", "", message)
-    message = message.replace("match pattern", "text that matches")
-    message = message.replace("greater than or equal to", "at least")
-    message = message.replace("less than or equal to", "at most")
-    return message.replace("a valid ", "a ").replace("a integer", "an integer")
-
-
-def _mend(detail: Any, text: str) -> str:
-    """The likely correction of the text that is there."""
-    wanted = detail["type"]
-    if wanted in {"int_type", "float_type"} and (power := _POWER.fullmatch(text)):
-        whole, fraction, sign, exponent = power.groups()
-        number = f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
-        if wanted == "int_type":
-            if not float(text).is_integer():
-                return ""
-            number = f"{float(text):.0f}"
-        return f"write {number}: YAML reads {text!r} as text"
-    if wanted in _PLAIN and _PLAIN[wanted].fullmatch(text):
-        return "write it without quotes"
-    if wanted == "list_type" and text:
-        return f"write [{text}]"
-    return did_you_mean(text, re.findall(r"'([^']+)'", detail["msg"]))
+    for part in _PARTS:
+        block = kernel
+        for name in part[:-1]:
+            block = _mapping(block.get(name))
+        for i, shape in _listed(block.get(part[-1]), keep=dict):
+            path: document.Path = (*part, i)
+            yield path, shape

@@ -11,8 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from pipeline import cases, hardware, matrix, results, toolchain
 from pipeline.cases import Planned
 from pipeline.errors import Exit, ResultsError, UsageError, did_you_mean, run_command
 from pipeline.results import HalfWrittenError, Record
-from pipeline.schema import Matrix
+from pipeline.schema import Check, Matrix
+from pipeline.worktree import require_commit, worktree
 
 # The conditions of a run, the most telling first; any other comes after them.
 _TELLING = (
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     row = the_matrix.rows[planned.case.row]
     python = sys.executable if options.this_python else str(toolchain.python_of(row.toolchain))
     environment = {**os.environ, **_recorded_variables(record), **row.environment}
-    with _tree(record.commit if record and options.at_commit else None) as root:
+    at = record.commit if record and options.at_commit else None
+    with worktree(require_commit("--at-commit", at)) if at else nullcontext(matrix.ROOT) as root:
         found = _run(planned, [python, "-m", "tests.cells"], environment, root)
     print(_comparison(record, found))
     is_same = record is None or (found.input_digest, found.digest) == _digests(record)
@@ -76,7 +78,7 @@ def _found(name: str, folder: Path, the_matrix: Matrix) -> tuple[str, Record | N
             message = f"result: {error}; expected a record of results/"
             raise ResultsError(message) from None
         return record.case, record
-    plan = {planned.case.id: planned for planned in cases.plan(the_matrix)}
+    plan = {one.case.id: one for one in cases.plan(the_matrix, checks=[Check.PARITY])}
     if name not in plan:
         mend = did_you_mean(name, list(plan)) or "see results/report.json"
         message = f"result: found {name!r}, expected a record's file or the id of a case; {mend}"
@@ -89,7 +91,7 @@ def _found(name: str, folder: Path, the_matrix: Matrix) -> tuple[str, Record | N
 
 def _planned_here(case_id: str, the_matrix: Matrix, row: str | None) -> Planned:
     """The same case on this machine's row; UsageError where that row does not plan it."""
-    plan = cases.plan(the_matrix)
+    plan = cases.plan(the_matrix, checks=[Check.PARITY])
     recorded = next((one for one in plan if one.case.id == case_id), None)
     if recorded is None:
         raise UsageError(f"{case_id}: found a case that matrix.yaml does not plan; try --at-commit")
@@ -110,30 +112,6 @@ def _recorded_variables(record: Record | None) -> dict[str, str]:
         for name, value in recorded.items()
         if name.startswith(("TRITON_", "NVIDIA_TF32")) and not name.endswith(("_DIR", "_PATH"))
     }
-
-
-@contextmanager
-def _tree(commit: str | None) -> Iterator[Path]:
-    """This tree, or a worktree of another commit for as long as it is needed."""
-    if commit is None:
-        yield matrix.ROOT
-        return
-    git = ["git", "-C", str(matrix.ROOT), "worktree"]
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "tree"
-        added = subprocess.run(
-            [*git, "add", "--detach", str(root), commit],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if added.returncode:
-            message = f"--at-commit: {commit[:12]}: {added.stderr.strip()}; fetch it, run again"
-            raise UsageError(message)
-        try:
-            yield root
-        finally:
-            subprocess.run([*git, "remove", "--force", str(root)], check=False)
 
 
 def _run(planned: Planned, cells: list[str], environment: dict[str, str], root: Path) -> Record:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pipeline.cases import Planned
 from pipeline.errors import ResultsError
 from pipeline.matrix import ROOT
+from pipeline.perf.timing import Timing
 from pipeline.schema import Check
 
 FOLDER = ROOT / "results"
@@ -43,6 +44,7 @@ class Record(BaseModel):
     input_digest: Digest | None
     seed: int | None
     distributions: list[str]
+    timing: Timing | None = None
     seconds: float
     commit: str
     dirty: bool

@@ -55,6 +55,7 @@ class Check(StrEnum):
     """A question asked of a case."""
 
     PARITY = "parity"
+    PERF = "perf"
 
 
 class Block(BaseModel):
@@ -117,6 +118,15 @@ class Budget(Block):
         return fnmatchcase(build, self.builds)
 
 
+class Perf(Block):
+    """What is timed against stored baselines, and the slowdown that has to be found."""
+
+    limit_percent: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = Field(
+        description="A slowdown of this size blocks, by time and by time over the floor"
+    )
+    shapes: Annotated[list[Shape], Field(min_length=1)]
+
+
 class Kernel(Block):
     """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
 
@@ -126,6 +136,9 @@ class Kernel(Block):
     shapes: Annotated[list[Shape], Field(min_length=1)]
     codegen: Annotated[list[Budget], Field(min_length=1)] | None = Field(
         default=None, description="Budgets of its generated code, which is locked where this stands"
+    )
+    perf: Perf | None = Field(
+        default=None, description="The shapes whose times are held to baselines on GPU rows"
     )
     bench: Annotated[list[Shape], Field(min_length=1)] | None = Field(
         default=None, description="The shapes at which it is timed beside its floors and peers"
@@ -169,6 +182,8 @@ MODELS: dict[tuple[str, ...], type[Block]] = {
     ("kernels", "*", "dtypes", "*"): Promise,
     ("kernels", "*", "shapes", "*"): Shape,
     ("kernels", "*", "codegen", "*"): Budget,
+    ("kernels", "*", "perf"): Perf,
+    ("kernels", "*", "perf", "shapes", "*"): Shape,
     ("kernels", "*", "bench", "*"): Shape,
     ("skips", "*"): Skip,
 }

@@ -38,6 +38,7 @@ from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 from kernels.gemma4_routing.launch import bare_launch
 from kernels.gemma4_routing.op import gemma4_routing
 from kernels.gemma4_routing.peers import PEERS
+from kernels.gemma4_routing.planted import SlowedLaunch
 from kernels.gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
@@ -87,4 +88,5 @@ SPEC = KernelSpec(
     floors=FLOORS,
     peers=PEERS,
     bare=bare_launch,
+    slowed=SlowedLaunch,
 )

@@ -61,13 +61,14 @@ _WARPS: dict[int, tuple[tuple[float, Warp], ...]] = {
 # The portable kernel, by backend and largest number of tokens.
 # - interpreter: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds, and
 #   4.4 s at 2**17 (2 cores, Triton 3.6.0);
-# - cuda (H200, Triton 3.6.0, E = 128, us, fp32 / bf16): a row a program takes 4.1 / 2.9 at 2048 and
-#   277 / 160 at 262,144, 4 rows 6.5 / 3.1 and 274 / 127, 32 rows on 4 warps 377 / 151 there;
+# - cuda (H200, Triton 3.6.0, us, fp32 / bf16): at E = 64, K = 6 a row a program takes 3.06 / 2.90
+#   at 2048 tokens and 160 / 160 at 262,144, 2 rows 3.01 / 2.59 and 104 / 85, 4 rows 3.26 / 2.33 and
+#   99 / 57; at E = 256, K = 8 a row 3.80 and 259 for fp32, 2 rows 3.76 and 257;
 # - hip and xpu are not measured: a wave of 64 and a group of 16 lanes, with as many values a lane.
 _BLOCKS: dict[str, tuple[tuple[float, Block], ...]] = {
     "interpreter": ((_MANY, Block(tile=2**20, rows=8192, num_warps=1)),),
     "cuda": (
-        (8192, Block(tile=1024, rows=1, num_warps=1)),
+        (8192, Block(tile=128, rows=2, num_warps=1)),
         (_MANY, Block(tile=512, rows=4, num_warps=1)),
     ),
     "hip": (
@@ -140,8 +141,8 @@ def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, T
             _launch(gating_output, topk, scale, out)
 
 
-# Compiled kernels by all that they depend on: to have Triton find one takes longer than all the rest
-# of a call. Of integers it makes a constant of 1, and uses that 16 divides them.
+# Compiled kernels by all that they depend on: to have Triton find one takes longer than all the
+# rest of a call. Of integers it makes a constant of 1, and uses that 16 divides them.
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
 
@@ -170,7 +171,7 @@ def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, 
         kernel[grid](*arguments, *constants)
     else:
         settings = {"num_warps": cut.num_warps, **OPTIONS}
-        _COMPILED[key] = cut.function[grid](*arguments, *constants, **settings)
+        _COMPILED[key] = cut.function[grid](*arguments, **cut.constants, **settings)
 
 
 def bare_launch(

@@ -18,7 +18,7 @@ from pipeline import cases, hardware, matrix, results, source
 from pipeline.bench import record, tables
 from pipeline.bench.record import Bench, Measured
 from pipeline.cases import Case, Selection
-from pipeline.errors import Exit, UsageError, did_you_mean, run_command
+from pipeline.errors import Exit, UsageError, did_you_mean, positive, run_command
 from pipeline.schema import Matrix
 
 _ROUNDS = 9
@@ -51,18 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     text = "only this peer beside the kernel and its floors; may be given several times"
     parser.add_argument("--peer", action="append", default=[], metavar="PEER", help=text)
     text = f"samples of each time (default {_ROUNDS})"
-    parser.add_argument("--rounds", type=_count, default=_ROUNDS, metavar="N", help=text)
+    parser.add_argument("--rounds", type=positive, default=_ROUNDS, metavar="N", help=text)
     parser.add_argument("--out", type=Path, default=results.FOLDER / "bench", metavar="FOLDER")
     text = "print the tables of an earlier run again, and time nothing"
     parser.add_argument("--show", type=Path, metavar="FILE.json", help=text)
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        message = f"found {text!r}, expected a whole number from 1 on"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
 
 
 def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
@@ -83,9 +76,10 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
         machine=machine.fingerprint(plan.rows[row]),
         measured=[],
     )
-    for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
-        bench = bench.model_copy(update={"measured": [*bench.measured, one]})
-        _write(bench, options.out)  # after each shape: a run that is cut has what it measured
+    with import_module("pipeline.monitor").turn_on(machine.uuid_of(device) or str(device)):
+        for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
+            bench = bench.model_copy(update={"measured": [*bench.measured, one]})
+            _write(bench, options.out)  # after each shape: a run that is cut has what it measured
     tables.print_tables(bench, Console(soft_wrap=False))
     for line in bench.errors:
         print(line, file=sys.stderr)

@@ -9,12 +9,9 @@ import importlib
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
-from unittest.mock import patch
 
 import torch
 import triton
-from triton.compiler import CompiledKernel
 
 from kernels import Build, InputRows, KernelSpec
 from pipeline import matrix
@@ -24,6 +21,7 @@ from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
 from pipeline.codegen.lock import Lock
 from pipeline.errors import BaselineError, Exit, NotTheRowError, run_command
+from pipeline.launches import compiled_by
 from pipeline.schema import DTYPES
 
 _SHOWN = 40
@@ -52,24 +50,8 @@ def launched(spec: KernelSpec, build: Build) -> Disassembly:
         count=build.shape["T"],
     )
     inputs = spec.make_inputs(rows)
-    run, item, kernels = build.function.run, CompiledKernel.__getitem__, []
-
-    def noted(*arguments: Any, **settings: Any) -> Any:
-        kernels.append(run(*arguments, **settings))
-        return kernels[-1]
-
-    def noted_item(kernel: Any, grid: Any) -> Any:
-        kernels.append(kernel)
-        return item(kernel, grid)
-
-    # A launcher may keep what `run` gave, and launch that, past the function.
-    with (
-        patch.object(build.function, "run", noted),
-        patch.object(CompiledKernel, "__getitem__", noted_item),
-    ):
-        spec.launch(**inputs)
+    (kernel,) = compiled_by(lambda: spec.launch(**inputs))
     torch.cuda.synchronize(device)
-    (kernel,) = kernels
     return code_of(kernel)
 
 

@@ -24,12 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Gives every planned case its verdict, from the records in results/; "
         "writes report.json, report.xml (JUnit) and report.md beside them.",
         epilog="exit codes: 0 all good, 1 a verdict blocks, 2 matrix.yaml or the command line "
-        "is wrong, 3 results unreadable, 4 this machine is no row",
+        "is wrong, 3 results unreadable, 4 this machine is no row, 5 a baseline is unreadable, "
+        "75 nothing but inconclusive: run it again",
     )
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     parser.add_argument("--check", type=Check, choices=list(Check), help="only this check")
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--processes", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     the_matrix, selection = matrix.load(), cases.Selection.of(options)
     cases.plan(the_matrix, selection)
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results.write_whole(folder / "report.xml", junit(report))
     results.write_whole(folder / "report.md", markdown(report))
     print_report(report, Console(soft_wrap=False))
+    if report.is_undecided:
+        return int(Exit.INCONCLUSIVE)
     return int(Exit.BLOCKED if report.blocks else Exit.GOOD)
 
 

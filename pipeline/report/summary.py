@@ -56,6 +56,11 @@ class Report(BaseModel):
     machines: dict[str, dict[str, Any]]
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether all that blocks is a measurement that decided nothing."""
+        return self.blocks and all(case.verdict == "inconclusive" for case in self.blocking)
+
+    @property
     def blocking(self) -> list[ReportedCase]:
         """The cases whose verdicts block."""
         return [case for case in self.cases if case.blocks]
@@ -91,5 +96,5 @@ def _reported(one: Judged) -> ReportedCase:
         reproduce=one.reproduce,
         seconds=record.seconds if record else None,
         digest=record.digest if record else None,
-        numbers=record.numbers if record else {},
+        numbers={**(record.numbers if record else {}), **one.numbers},
     )

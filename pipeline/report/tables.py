@@ -7,11 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.report.summary import Report, ReportedCase
+from pipeline.schema import Check
+from pipeline.verdict import session_of
 
 _SHOWN = 20  # failures told in full; report.json has them all
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _STYLES = {None: "bold", True: "red", False: "default"}  # of the head, and of lines by blocking
-_COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst error", "time")
+_COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst", "time")
 
 
 def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
@@ -22,11 +24,18 @@ def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
     for key, cases in groups.items():
         counts = Counter(case.verdict for case in cases)
         verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
-        errors = [case.numbers["max_ulp"] for case in cases if "max_ulp" in case.numbers]
-        worst = f"{max(errors):.2f} ulp" if errors else ""
+        worst = _worst(cases)
         seconds = f"{sum(case.seconds or 0 for case in cases):.1f} s"
         blocks = any(case.blocks for case in cases)
         yield blocks, (*key, str(len(cases)), verdicts, worst, seconds)
+
+
+def _worst(cases: list[ReportedCase]) -> str:
+    """The largest error of some cases, or the largest slowdown."""
+    for name, shown in (("max_ulp", "{:.2f} ulp"), ("time_percent", "{:+.2f} %")):
+        if found := [case.numbers[name] for case in cases if name in case.numbers]:
+            return shown.format(max(found))
+    return ""
 
 
 def conclusion(report: Report) -> str:
@@ -88,7 +97,7 @@ def _again(cases: list[ReportedCase]) -> str:
     if len(cases) == 1:
         return cases[0].reproduce
     rows = " ".join(f"--row {row}" for row in dict.fromkeys(case.row for case in cases))
-    return f"nox -s {cases[0].check} -- --resume {rows}"
+    return f"nox -s {session_of(Check(cases[0].check))} -- --resume {rows}"
 
 
 def _hidden(report: Report) -> str:

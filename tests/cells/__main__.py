@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from pipeline import cases, machine, matrix, results, source, verdict
-from pipeline.errors import UsageError, did_you_mean, run_command
+from pipeline.cases import Planned
+from pipeline.errors import UsageError, did_you_mean, positive, run_command
+from pipeline.monitor import turn_on
+from pipeline.perf.baseline import shown
+from pipeline.perf.card import require_visible
+from pipeline.perf.row import time_row
+from pipeline.perf.timing import Pace
 from pipeline.schema import Check
 from tests.cells.plugin import Cells
 
@@ -26,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--resume", action="store_true", help="only cases without a valid result")
+    text = "perf: exactly so many processes, instead of as many as the verdicts need"
+    parser.add_argument("--processes", type=positive, metavar="N", help=text)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)
     the_matrix = matrix.load()
@@ -49,14 +57,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=options.results,
     )
     results.discard(options.results, plan)
-    return _run(cells, options.check) if plan else 0
+    if not plan:
+        return 0
+    if options.check != Check.PERF:
+        return _run(cells, options.check)
+    _require_visible(plan)
+    file = options.results / "perf" / f"{options.on}.benchmark.json"
+    with turn_on(machine.uuid_of(cells.device) or row.device):
+        cells.timed = time_row(plan, cells.machine, _told, _pace(options.processes))
+    code = _run(cells, options.check, "--benchmark-quiet", f"--benchmark-json={file}")
+    print(f"samples, for pytest-benchmark compare: {shown(file)}")
+    return code
 
 
-def _run(cells: Cells, check: Check) -> int:
+def _require_visible(plan: Sequence[Planned]) -> None:
+    for one in plan:
+        require_visible(one.case.row, one.case.id, one.limit_percent or 0.0)
+
+
+def _pace(processes: int | None) -> Pace:
+    return Pace(first=processes, most=processes) if processes else Pace()
+
+
+def _told(line: str) -> None:
+    print(line, flush=True)
+
+
+def _run(cells: Cells, check: Check, *options: str) -> int:
     file = Path(__file__).with_name(f"test_{check}.py")
-    code = pytest.main(
-        [str(file), "--quiet", "--no-header", "--no-summary", "--tb=no"], plugins=[cells]
-    )
+    quiet = ["--quiet", "--no-header", "--no-summary", "--tb=no"]
+    code = pytest.main([str(file), *quiet, *options], plugins=[cells])
     if code == pytest.ExitCode.INTERRUPTED and cells.is_collected:
         return _INTERRUPTED
     return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} else int(code) + 64

@@ -9,6 +9,7 @@ import torch
 from kernels import Inputs, Outputs
 from pipeline.cases import Case
 from pipeline.digest import Digest
+from pipeline.perf.timing import Timing
 from pipeline.schema import Promise
 
 
@@ -19,6 +20,7 @@ class Evidence:
     case: Case
     device: torch.device
     promise: Promise
+    timing: Timing | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     distributions: list[str] = field(default_factory=list)
     outputs_digest: Digest = field(default_factory=Digest)

@@ -1,7 +1,7 @@
 """The pytest plugin behind the cells: which cases run, the record of each, and progress."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ import torch
 from pipeline import results
 from pipeline.cases import Case, Planned
 from pipeline.compare import Mismatch
+from pipeline.perf.row import Timed
+from pipeline.perf.timing import Timing
 from pipeline.results import Outcome, Record
 from pipeline.schema import Matrix
 from pipeline.source import Source
 from pipeline.verdict import reproduce_command
 from tests.cells.evidence import Evidence
+from tests.cells.virtual import TimingError, VirtualClock
 
 _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins
@@ -32,6 +35,8 @@ class Cells:
     machine: dict[str, Any]
     source: Source
     folder: Path
+    timed: Mapping[str, Timed] = field(default_factory=dict)
+    clock: VirtualClock = field(default_factory=VirtualClock)
     is_collected: bool = True
     _outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -49,7 +54,10 @@ class Cells:
             pytest.param(
                 planned.case,
                 id=planned.case.id,
-                marks=pytest.mark.timeout(kernels[planned.case.kernel].seconds_per_case),
+                marks=[
+                    pytest.mark.timeout(kernels[planned.case.kernel].seconds_per_case),
+                    pytest.mark.benchmark(timer=self.clock, group=planned.case.cell),
+                ],
             )
             for planned in self.plan
         ]
@@ -62,6 +70,19 @@ class Cells:
         evidence = Evidence(case=case, device=self.device, promise=promise)
         request.node.stash[_EVIDENCE] = evidence
         return evidence
+
+    @pytest.fixture
+    def virtual(self) -> VirtualClock:
+        """The clock of pytest-benchmark, which what was measured moves on."""
+        return self.clock
+
+    @pytest.fixture
+    def timing(self, case: Case) -> Timing:
+        """What was measured of the case; its error, where there is one."""
+        one = self.timed[case.id]
+        if one.error:
+            raise TimingError(one.error)
+        return one.timing
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -82,16 +103,18 @@ class Cells:
     def _record(
         self, planned: Planned, evidence: Evidence | None, outcome: Outcome, reason: str
     ) -> Record:
+        hashed = evidence if evidence and not evidence.timing else None
         return Record(
             case=planned.case.id,
             check=planned.check,
             outcome=outcome,
             reason=reason,
             numbers=evidence.numbers if evidence else {},
-            digest=evidence.outputs_digest.hexdigest() if evidence else None,
-            input_digest=evidence.inputs_digest.hexdigest() if evidence else None,
-            seed=evidence.seed if evidence else None,
+            digest=hashed.outputs_digest.hexdigest() if hashed else None,
+            input_digest=hashed.inputs_digest.hexdigest() if hashed else None,
+            seed=hashed.seed if hashed else None,
             distributions=evidence.distributions if evidence else [],
+            timing=evidence.timing if evidence else None,
             seconds=0,
             commit=self.source.commit,
             dirty=self.source.dirty,

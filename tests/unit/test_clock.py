@@ -179,7 +179,7 @@ class TestOnTheDevice:
         return clock.Accelerator(torch.device(found.type, 0))
 
     def test_twice_the_bytes_take_twice_the_time(self, device: clock.Accelerator) -> None:
-        """Within a fifth, at sizes far beyond the cache; a kernel's, for a copy has ways of its own."""
+        """Within a fifth, far beyond the cache; of a kernel, for a copy has ways of its own."""
         kind = torch.accelerator.current_accelerator()
         times = []
         for size in (2**26, 2**27):

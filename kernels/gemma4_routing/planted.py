@@ -1,0 +1,157 @@
+"""The routing kernels with extra work in each program: slowdowns of a known size, to be found.
+
+Rounds of dependent integer arithmetic come before the kernel's own code, as a slower kernel would
+have them; the outputs are the kernel's, bit for bit. `pipeline.perf` finds how many rounds make a
+launch slower by a given part.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
+from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
+from kernels.gemma4_routing.launch import OPTIONS, backend_of, launch_of
+
+
+@triton.jit
+def _steps(rounds, IS_NVIDIA: tl.constexpr):
+    """So many steps of a sequence that no compiler knows the end of, a few ns each.
+
+    For NVIDIA GPUs in PTX, where a loop can be kept from being unrolled: 43 instructions more made
+    a launch of one token slower by 3.5 % before the first step (H200, Triton 3.6.0).
+    """
+    x = tl.program_id(0)
+    if IS_NVIDIA:
+        x = tl.inline_asm_elementwise(
+            "{ .reg .pred p; .reg .u32 n; mov.u32 n, $1; mov.u32 $0, $2;"
+            ' steps: .pragma "nounroll"; setp.eq.u32 p, n, 0; @p bra ended;'
+            " mad.lo.u32 $0, $0, 1664525, 1013904223; sub.u32 n, n, 1; bra steps; ended: }",
+            "=&r,r,r",
+            [rounds, x],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1,
+        )
+    else:
+        for _ in range(rounds):
+            x = x * 1664525 + 1013904223
+    return x
+
+
+@triton.jit
+def _use(x, ids_ptr, num_tokens):
+    """A store that never happens, which the compiler can not know."""
+    tl.store(ids_ptr, x, mask=(x == 0) & (num_tokens < 0))
+
+
+@triton.jit(do_not_specialize=["rounds", "num_tokens", "stride_gt"])
+def _slowed_tile_kernel(
+    rounds,
+    gating_ptr,
+    scale_ptr,
+    weights_ptr,
+    ids_ptr,
+    num_tokens,
+    stride_gt,
+    IS_NVIDIA: tl.constexpr,
+    LANES: tl.constexpr,
+):
+    x = _steps(rounds, IS_NVIDIA)
+    _gemma4_routing_tile_kernel(
+        gating_ptr, scale_ptr, weights_ptr, ids_ptr, num_tokens, stride_gt, LANES
+    )
+    _use(x, ids_ptr, num_tokens)
+
+
+@triton.jit(do_not_specialize=["rounds", "num_tokens", "stride_gt"])
+def _slowed_lanes_kernel(
+    rounds,
+    gating_ptr,
+    scale_ptr,
+    weights_ptr,
+    ids_ptr,
+    num_tokens,
+    stride_gt,
+    IS_NVIDIA: tl.constexpr,
+    LANES: tl.constexpr,
+):
+    x = _steps(rounds, IS_NVIDIA)
+    _gemma4_routing_lanes_kernel(
+        gating_ptr, scale_ptr, weights_ptr, ids_ptr, num_tokens, stride_gt, LANES
+    )
+    _use(x, ids_ptr, num_tokens)
+
+
+@triton.jit(do_not_specialize=["rounds"])
+def _slowed_kernel(
+    rounds,
+    gating_ptr,
+    scale_ptr,
+    weights_ptr,
+    ids_ptr,
+    num_tokens,
+    stride_gt,
+    IS_NVIDIA: tl.constexpr,
+    E: tl.constexpr,
+    K: tl.constexpr,
+    BLOCK_T: tl.constexpr,
+    BLOCK_E: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    IS_WIDE: tl.constexpr,
+):
+    x = _steps(rounds, IS_NVIDIA)
+    _gemma4_routing_kernel(
+        gating_ptr,
+        scale_ptr,
+        weights_ptr,
+        ids_ptr,
+        num_tokens,
+        stride_gt,
+        E,
+        K,
+        BLOCK_T,
+        BLOCK_E,
+        BLOCK_K,
+        IS_WIDE,
+    )
+    _use(x, ids_ptr, num_tokens)
+
+
+_SLOWED: dict[Any, Any] = {
+    _gemma4_routing_kernel: _slowed_kernel,
+    _gemma4_routing_lanes_kernel: _slowed_lanes_kernel,
+    _gemma4_routing_tile_kernel: _slowed_tile_kernel,
+}
+
+
+@dataclass(frozen=True)
+class SlowedLaunch:
+    """The kernel with so many rounds of extra work a program; called as the launcher is."""
+
+    rounds: int
+
+    def __call__(
+        self, gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """The kernel's outputs, written to `out`; for aligned, contiguous inputs, fp32 scales."""
+        num_tokens, num_experts = gating_output.shape
+        backend = backend_of(gating_output.device.type)
+        cut = launch_of(gating_output.dtype, (num_tokens, num_experts, topk), backend)
+        _SLOWED[cut.function][(triton.cdiv(num_tokens, cut.rows),)](
+            self.rounds,
+            gating_output,
+            per_expert_scale,
+            *out,
+            num_tokens,
+            gating_output.stride(0),
+            IS_NVIDIA=backend == "cuda",
+            **cut.constants,
+            num_warps=cut.num_warps,
+            **OPTIONS,
+        )
+        return out

@@ -1,0 +1,149 @@
+"""Timing baselines: `pipeline/baselines/perf/<row>/<kernel>.json`, as pytest-benchmark writes them.
+
+``pytest-benchmark compare`` reads these files. Each benchmark's ``extra_info`` holds its case, the
+floor beside it and all processes; the key ``kernelproof`` at the top holds the machine, the
+commit, every blessing, newest first, and a bounded history of what was stored before.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import BaselineError
+from pipeline.matrix import ROOT
+from pipeline.perf.judge import Stored
+from pipeline.perf.timing import Part, Timing
+from pipeline.results import write_whole
+
+FOLDER = ROOT / "pipeline" / "baselines" / "perf"
+_MAX_BYTES = 16 * 1024 * 1024
+BLESSINGS_KEPT = 20
+
+
+class Was(Part):
+    """The times of a case under one blessing, in microseconds, and over the floor."""
+
+    time_us: float
+    ratio_to_floor: float
+
+
+class Blessing(Part):
+    """When and why times were stored, of which commit and machine, and what they were."""
+
+    date: str
+    reason: str
+    commit: str
+    machine: str
+    cases: dict[str, Was]
+
+
+class Own(Part):
+    """What a baseline holds that pytest-benchmark has no place for."""
+
+    version: Literal[1] = 1
+    row: str
+    kernel: str
+    commit: str
+    machine: dict[str, Any]
+    blessings: Annotated[list[Blessing], Field(min_length=1, max_length=BLESSINGS_KEPT)]
+
+
+class Extra(BaseModel):
+    """The ``extra_info`` of a benchmark, as far as the judge needs it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case: str
+    timing: Timing
+
+
+class _Benchmark(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    extra_info: Extra
+
+
+class Baseline(BaseModel):
+    """A file of pytest-benchmark's, with its own keys left to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    benchmarks: list[_Benchmark]
+    kernelproof: Own
+
+    @property
+    def stored(self) -> Mapping[str, Stored]:
+        """What is stored, by case."""
+        own = self.kernelproof
+        return {
+            one.extra_info.case: Stored(
+                timing=one.extra_info.timing, machine=own.machine, commit=own.commit
+            )
+            for one in self.benchmarks
+        }
+
+
+def path_of(row: str, kernel: str, folder: Path = FOLDER) -> Path:
+    """Where the times of a kernel on a row are."""
+    return folder / row / f"{kernel}.json"
+
+
+@cache
+def load(row: str, kernel: str, folder: Path = FOLDER) -> Baseline | None:
+    """The baseline of a kernel on a row, None where there is none; BaselineError if unreadable."""
+    file = path_of(row, kernel, folder)
+    text = read_bounded(file)
+    if text is None:
+        return None
+    try:
+        baseline = Baseline.model_validate_json(text)
+    except ValidationError as error:
+        raise unreadable(file, error) from None
+    if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
+        found = f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}"
+        raise BaselineError(f"{shown(file)}: found the times of {found}; {_restore(file)}")
+    return baseline
+
+
+def read_bounded(file: Path) -> bytes | None:
+    """The bytes of a baseline, None where it is not there; BaselineError where unreadable."""
+    try:
+        if (size := file.stat().st_size) > _MAX_BYTES:
+            message = f"{shown(file)}: found {size:,} bytes, expected at most {_MAX_BYTES:,}"
+            raise BaselineError(message)
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        problem = (error.strerror or str(error)).lower()
+        message = f"{shown(file)}: {problem}, expected a readable file; {_restore(file)}"
+        raise BaselineError(message) from None
+
+
+def unreadable(file: Path, error: ValidationError) -> BaselineError:
+    """The error for a file that is not what was written."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"])) or "the file"
+    return BaselineError(f"{shown(file)}: {place}: {first['msg'].lower()}; {_restore(file)}")
+
+
+def shown(file: Path) -> str:
+    """A file as messages name it."""
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
+
+
+def _restore(file: Path) -> str:
+    return f"restore it: git checkout -- {shown(file)}"
+
+
+def write(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
+    """Writes a whole baseline, as pytest-benchmark's keys and ``kernelproof``, and says where."""
+    own = Own.model_validate(content["kernelproof"])
+    file = path_of(own.row, own.kernel, folder)
+    write_whole(file, json.dumps(content, indent=1) + "\n")
+    load.cache_clear()
+    return file

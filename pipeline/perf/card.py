@@ -1,0 +1,144 @@
+"""The gate card: what the gate of a row can see, from real repeats and planted slowdowns.
+
+`pipeline/baselines/perf/<row>/gate-card.json` holds the times of every process, and the rates that
+`trials` resamples from them: how often an unchanged row is blamed, how often each planted slowdown
+is found, and the smallest slowdown that each case's gate finds in 95 of 100 runs.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from pipeline.errors import BaselineError, UserError
+from pipeline.perf.baseline import FOLDER, read_bounded, shown, unreadable
+from pipeline.perf.timing import Part, Us
+from pipeline.results import write_whole
+
+FOUND_OF = 0.95
+# By case and contestant a time a process, the same processes throughout.
+TimesUs = dict[str, dict[str, list[Us]]]
+
+
+class LimitError(UserError):
+    """A limit of matrix.yaml that is smaller than what the gate can see."""
+
+
+class Planted(Part):
+    """One planted slowdown of a case: its measured size, and how many trials found it."""
+
+    percent: float
+    measured_percent: float
+    found: int
+    trials: int
+
+
+class OfCase(Part):
+    """What the gate sees of one case; `visible_percent` is None where nothing planted sufficed."""
+
+    limit_percent: float
+    spread_percent: dict[str, float]
+    planted: list[Planted]
+    visible_percent: float | None
+
+
+class Alarms(Part):
+    """Whole rows, unchanged, that were judged: how many had a case blamed, or undecided."""
+
+    rows: int
+    blamed: int
+    undecided: int
+    at_most_percent: float
+
+
+class Measured(Part):
+    """What the processes of a gate card took, by case and contestant, and on which machine."""
+
+    version: Literal[1] = 1
+    row: str
+    date: str
+    commit: str
+    machine: dict[str, Any]
+    times_us: TimesUs
+
+
+class Card(Part):
+    """The gate card of one row."""
+
+    version: Literal[1] = 1
+    row: str
+    date: str
+    commit: str
+    processes: int
+    machine: dict[str, Any]
+    alarms: Alarms
+    cases: dict[str, OfCase]
+    times_us: TimesUs
+
+
+def path_of(row: str, folder: Path = FOLDER) -> Path:
+    """Where the card of a row is."""
+    return folder / row / "gate-card.json"
+
+
+@cache
+def load(row: str, folder: Path = FOLDER) -> Card | None:
+    """The card of a row, None where there is none; BaselineError where unreadable."""
+    file = path_of(row, folder)
+    text = read_bounded(file)
+    if text is None:
+        return None
+    try:
+        card = Card.model_validate_json(text)
+    except ValidationError as error:
+        raise unreadable(file, error) from None
+    if card.row != row:
+        raise BaselineError(f"{shown(file)}: found the card of {card.row}, expected of {row}")
+    return card
+
+
+def write(card: Card, folder: Path = FOLDER) -> Path:
+    """Writes a card, and says where."""
+    file = path_of(card.row, folder)
+    write_whole(file, card.model_dump_json(indent=1) + "\n")
+    load.cache_clear()
+    return file
+
+
+def lines_of(card: Card) -> Iterator[str]:
+    """The card for people: false alarms, then for each case what is found of what was planted."""
+    alarms = card.alarms
+    yield (
+        f"{card.row}: {alarms.blamed} of {alarms.rows} unchanged rows blamed, {alarms.undecided} "
+        f"undecided; with 95 % confidence at most {alarms.at_most_percent:g} % are blamed"
+    )
+    sizes = [planted.percent for planted in next(iter(card.cases.values())).planted]
+    wide = max(map(len, card.cases))
+    head = "".join(f"{f'{size:g} %':>13}" for size in sizes)
+    yield f"{'found of planted':{wide}}{head}  visible  spread: time  floor"
+    for case, of_case in card.cases.items():
+        found = "".join(
+            f"{f'{100 * one.found / one.trials:.1f} ({one.measured_percent:.1f})':>13}"
+            for one in of_case.planted
+        )
+        visible = "none" if of_case.visible_percent is None else f"{of_case.visible_percent:.2f} %"
+        spread = of_case.spread_percent
+        yield f"{case:{wide}}{found}{visible:>9}{spread['time']:>14.2f}{spread['floor']:>7.2f}"
+    yield "in percent: found of the trials (and, of the time, what the planted work really took)"
+
+
+def require_visible(row: str, case: str, limit: float, folder: Path = FOLDER) -> None:
+    """LimitError where a case's limit is below what the card of its row says is visible."""
+    card = load(row, folder)
+    found = card.cases.get(case) if card else None
+    if found is None:
+        return
+    if found.visible_percent is None or limit < found.visible_percent:
+        at_least = f"{found.visible_percent or 2 * found.limit_percent:.2g}"
+        message = (
+            f"matrix.yaml: perf.limit_percent of {case}: found {limit:g}, expected at least "
+            f"{at_least}, the least that {shown(path_of(row, folder))} says is visible there"
+        )
+        raise LimitError(message)

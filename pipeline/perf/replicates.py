@@ -1,0 +1,89 @@
+"""Fresh timing processes, one after the other: each starts while the one before it measures."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Self
+
+from pydantic import ValidationError
+
+from pipeline.errors import Exit, UserError
+from pipeline.matrix import ROOT
+from pipeline.perf.timing import Answer, Request
+
+_SECONDS_A_PROCESS = 300
+_LAST_LINES = 15
+# As locked code is compiled: without line numbers, which change the order of instructions.
+_ENVIRONMENT = {"TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
+
+
+class ProcessError(UserError):
+    """A timing process that died, with its last words."""
+
+    exit = Exit.BLOCKED
+
+
+class Started:
+    """A process that imports what it needs and waits for its request."""
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._process = subprocess.Popen(
+            [python, "-m", "pipeline.perf.worker"],
+            cwd=ROOT,
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, request: Request, seconds: float = _SECONDS_A_PROCESS) -> list[Answer]:
+        """Its answers; ProcessError where it dies, or takes longer."""
+        try:
+            said, complaint = self._process.communicate(request.model_dump_json() + "\n", seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            message = f"perf: a timing process took more than {seconds:.0f} s and was ended"
+            raise ProcessError(message) from None
+        if code := self._process.returncode:
+            last = "\n".join(complaint.strip().splitlines()[-_LAST_LINES:])
+            raise ProcessError(f"perf: a timing process ended with {code}:\n{last}")
+        lines = (line for line in said.splitlines() if line.startswith("{"))
+        try:
+            return [Answer.model_validate_json(line) for line in lines]
+        except ValidationError as error:
+            raise ProcessError(f"perf: a timing process said what it should not: {error}") from None
+
+    def stop(self) -> None:
+        """Ends it, whatever it does."""
+        with suppress(OSError):
+            self._process.kill()
+        self._process.communicate()
+
+
+class Replicates:
+    """Processes one after the other: each is started while the one before it measures."""
+
+    def __init__(self) -> None:
+        self._ready: list[Started] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def ask(self, request: Request, *, is_last: bool) -> list[Answer]:
+        """What a fresh process answers; another one is started meanwhile, unless this is the last.
+
+        ProcessError where it dies or takes too long.
+        """
+        now = self._ready.pop() if self._ready else Started()
+        self._ready.append(now)  # to be stopped, where this one is interrupted
+        if not is_last:
+            self._ready.insert(0, Started())
+        answers = now.ask(request)
+        self._ready.remove(now)
+        return answers
+
+    def __exit__(self, *_: object) -> None:
+        for started in self._ready:
+            started.stop()

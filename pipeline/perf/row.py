@@ -1,0 +1,151 @@
+"""One row's perf cases timed: processes until each case is decided, or the budget is spent."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.cases import Planned
+from pipeline.perf import baseline
+from pipeline.perf.judge import Finding, Speed, Stored, judge_one
+from pipeline.perf.replicates import Replicates
+from pipeline.perf.timing import KERNEL, PACE, Answer, Asked, Pace, Request, Timing
+from pipeline.worktree import commit_of, worktree
+
+ROUNDS = 7
+Told = Callable[[str], None]
+
+
+@dataclass(kw_only=True)
+class Timed:
+    """One case while its row is timed: what was answered of it, or its error."""
+
+    planned: Planned
+    stored: Stored | None
+    answers: list[Answer] = field(default_factory=list)
+    beside: list[Answer] = field(default_factory=list)
+    reference: str | None = None
+    error: str = ""
+
+    @property
+    def asked(self) -> Asked:
+        """The case as a process is asked for it, beside the baseline's floor or the first one's."""
+        case = self.planned.case
+        floor = self.stored.timing.floor if self.stored else None
+        if self.answers:
+            floor = self.answers[0].floor
+        return Asked(
+            case=case.id, kernel=case.kernel, dtype=case.dtype, shape=dict(case.shape), floor=floor
+        )
+
+    def add(self, answer: Answer, *, is_beside: bool) -> None:
+        """Takes what a process says of the case."""
+        self.error = self.error or answer.error
+        if answer.process:
+            (self.beside if is_beside else self.answers).append(answer)
+
+    @property
+    def timing(self) -> Timing:
+        """All of its processes."""
+        first = self.answers[0]
+        return Timing(
+            floor=first.floor,
+            bytes=first.bytes,
+            code_hash=first.code_hash,
+            floor_hash=first.floor_hash,
+            launches=first.launches[KERNEL],
+            processes=[one.process for one in self.answers if one.process],
+            reference=self.reference,
+            reference_processes=[one.process for one in self.beside if one.process],
+        )
+
+
+@dataclass(kw_only=True)
+class RowRun:
+    """The timing of one row's cases on this machine, alone on its GPU."""
+
+    row: str
+    machine: Mapping[str, Any]
+    cases: list[Timed]
+    told: Told
+    pace: Pace = PACE
+    _asked: int = 0
+
+    def run(self) -> None:
+        """Times every case; what is wrong with one is told in its record."""
+        self._take(self.cases, self.pace.first)
+        while self._asked < self.pace.most and (open_ := self._open()):
+            self._take(open_, min(self.pace.more, self.pace.most - self._asked))
+        by_commit: dict[str, list[Timed]] = {}
+        for one in self.cases:
+            if one.stored and (finding := self._finding(one)) and finding.wants_reference:
+                by_commit.setdefault(one.stored.commit, []).append(one)
+        for commit, cases in by_commit.items():
+            self._take_beside(commit, cases)
+
+    def _finding(self, one: Timed) -> Finding | None:
+        if one.error or not one.answers:
+            return None
+        limit = one.planned.limit_percent or 0
+        return judge_one(
+            one.timing, self.machine, one.stored, limit=limit, comparisons=len(self.cases)
+        )
+
+    def _open(self) -> list[Timed]:
+        """The cases that more processes may decide."""
+        found = [(one, self._finding(one)) for one in self.cases]
+        return [
+            one
+            for one, finding in found
+            if finding
+            and finding.speed == Speed.INCONCLUSIVE
+            and not (finding.wants_reference and one.stored and commit_of(one.stored.commit))
+        ]
+
+    def _take_beside(self, commit: str, cases: list[Timed]) -> None:
+        if not commit_of(commit):
+            self.told(f"the baseline's commit {commit[:12]} is not in this clone: not timed beside")
+            return
+        self.told(f"timing the code of {commit[:12]} beside, {len(cases)} cases")
+        with worktree(commit) as root:
+            for one in cases:
+                one.reference = commit
+            self._take(cases, self.pace.first, root=root)
+
+    def _take(self, cases: Sequence[Timed], count: int, *, root: Path | None = None) -> None:
+        """So many processes, each asked for all of these cases that have no error yet."""
+        with Replicates() as processes:
+            for number in range(1, count + 1):
+                alive = {one.planned.case.id: one for one in cases if not one.error}
+                if not alive:
+                    return
+                start = time.monotonic()
+                request = Request(
+                    row=self.row,
+                    cases=[one.asked for one in alive.values()],
+                    rounds=ROUNDS,
+                    seed=self._asked,
+                    is_hashed=self._asked == 0,
+                    root=str(root) if root else None,
+                )
+                for answer in processes.ask(request, is_last=number == count):
+                    alive[answer.case].add(answer, is_beside=root is not None)
+                self._asked += 1
+                seconds = time.monotonic() - start
+                self.told(f"process {self._asked}: {len(alive)} cases in {seconds:.1f} s")
+
+
+def time_row(
+    plan: Sequence[Planned], machine: Mapping[str, Any], told: Told, pace: Pace
+) -> dict[str, Timed]:
+    """By case what became of it; the plan is of one row, whose GPU is this process's alone."""
+    cases = []
+    for planned in plan:
+        case = planned.case
+        found = baseline.load(case.row, case.kernel)
+        stored = found.stored.get(case.id) if found else None
+        cases.append(Timed(planned=planned, stored=stored))
+    run = RowRun(row=plan[0].case.row, machine=machine, cases=cases, told=told, pace=pace)
+    run.run()
+    return {one.planned.case.id: one for one in cases}

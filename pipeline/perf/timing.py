@@ -1,0 +1,138 @@
+"""What is asked of a timing process, and what it leaves for each case."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Us = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+KERNEL, FLOOR, REFERENCE, AGAIN = "kernel", "floor", "reference", "again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How many processes a run takes at first, and more at a time, while a case is undecided.
+
+    8 tell 3 % from nothing where processes differ by 0.4 % or less; 20 take 140 s for 21 cases.
+    """
+
+    first: int = 8
+    more: int = 4
+    most: int = 20
+
+
+PACE = Pace()
+
+
+class Part(BaseModel):
+    """A mapping of a file or of a message: every key known, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(Part):
+    """One case to time: beside which floor, and beside itself, recorded again.
+
+    `planted` is the extra work by the name of the contestant; a calibration finds it, to be slower
+    by the percentages `slower_by`.
+    """
+
+    case: str
+    kernel: str
+    dtype: str
+    shape: dict[str, int]
+    floor: str | None = None
+    is_repeated: bool = False
+    planted: dict[str, int] = {}
+    slower_by: list[float] = []
+
+
+class Request(Part):
+    """What one process does: `task` for each case.
+
+    The kernels are those of the tree `tree`, or of this one; with `root`, those of that tree are
+    the reference that is timed beside them.
+    """
+
+    task: Literal["time", "calibrate"] = "time"
+    row: str
+    cases: list[Asked]
+    rounds: int
+    seed: int
+    is_hashed: bool = False
+    tree: str | None = None
+    root: str | None = None
+
+
+class Process(Part):
+    """The samples of one process for one case, in microseconds a launch, by contestant."""
+
+    samples_us: dict[str, list[Us]]
+    discarded: int
+    sentinel_us: Us
+    sm_clock_mhz: int | None
+    temperature_c: int | None
+
+    def us(self, name: str) -> float:
+        """The process's time of a contestant: the median of its samples."""
+        return median(self.samples_us[name])
+
+
+class Answer(Part):
+    """What a process says of one case: its samples, an error, or the planted work it found."""
+
+    case: str
+    floor: str = ""
+    process: Process | None = None
+    launches: dict[str, int] = {}
+    bytes: int | None = None
+    code_hash: Hash | None = None
+    floor_hash: Hash | None = None
+    planted: dict[str, int] = {}
+    error: str = ""
+
+
+class Timing(Part):
+    """All processes of one case; `reference` names the commit timed beside it, where one was."""
+
+    floor: str
+    bytes: int | None
+    code_hash: Hash | None
+    floor_hash: Hash | None
+    launches: int
+    processes: Annotated[list[Process], Field(min_length=1)]
+    reference: str | None = None
+    reference_processes: list[Process] = []
+
+    def times(self, name: str) -> list[float]:
+        """A time a process."""
+        return [process.us(name) for process in self.processes]
+
+    @property
+    def ratios(self) -> list[float]:
+        """The kernel's time over the floor's, a number a process."""
+        return [process.us(KERNEL) / process.us(FLOOR) for process in self.processes]
+
+    @property
+    def us(self) -> float:
+        """The kernel's time: the median over the processes."""
+        return median(self.times(KERNEL))
+
+    @property
+    def floor_us(self) -> float:
+        """The floor's."""
+        return median(self.times(FLOOR))
+
+    @property
+    def ratio(self) -> float:
+        """Time over floor: the median over the processes."""
+        return median(self.ratios)
+
+    def middle(self, of: Callable[[Process], Any]) -> float | None:
+        """The median over the processes of what each tells, None where one tells nothing."""
+        found = [of(process) for process in self.processes]
+        return None if any(one is None for one in found) else median(found)

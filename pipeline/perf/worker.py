@@ -1,0 +1,195 @@
+"""A timing process: reads one request from its standard input, prints one answer a case.
+
+torch is imported before the request is read, so that the next process can be ready while this one
+measures; the GPU is touched after. Everything is timed alone: the parent holds the GPU's turn.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from kernels import KernelSpec
+from pipeline import machine, matrix
+from pipeline.bench.contestants import Set, first_set
+from pipeline.clock import Accelerator, Contestant, contestant, race, rounds_of, set_count
+from pipeline.codegen.compile import code_of
+from pipeline.launches import compiled_by
+from pipeline.monitor import Monitor
+from pipeline.perf import calibrate
+from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, REFERENCE, Answer, Asked, Process, Request
+from pipeline.schema import DTYPES
+
+_MOST_TRIES = 4  # rounds for each that is wanted, where the GPU is held back
+_SECONDS_TO_COOL = 0.1
+_SENTINEL_BYTES = 2**28
+_STEADY, _STEADY_SAMPLES, _WARM_UP_SAMPLES = 0.01, 5, 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The GPU, its clock and monitor, and what always takes the same there: the sentinel."""
+
+    device: torch.device
+    clock: Accelerator
+    monitor: Monitor
+    sentinel: Contestant
+    specs: dict[str, KernelSpec]
+    references: dict[str, KernelSpec]
+
+
+def spec_of(kernel: str, root: Path | None = None) -> KernelSpec:
+    """A kernel's spec, of this tree or of the one under `root`, whichever else is imported."""
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of_kernels(name)}
+    if root is None:
+        sys.modules.update(ours)
+        return importlib.import_module(f"kernels.{kernel}").SPEC  # type: ignore[no-any-return]
+    sys.path.insert(0, str(root))
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(f"kernels.{kernel}").SPEC  # type: ignore[no-any-return]
+    finally:
+        sys.path.remove(str(root))
+        for name in list(sys.modules):
+            if _is_of_kernels(name):
+                del sys.modules[name]
+        sys.modules.update(ours)
+
+
+def _is_of_kernels(module: str) -> bool:
+    return module.partition(".")[0] == "kernels"
+
+
+def bench_of(request: Request) -> Bench:
+    """The row's GPU, warm and steady; NotTheRowError where this machine is another."""
+    device = machine.device_of(request.row, matrix.load().rows[request.row])
+    clock = Accelerator(device)
+    source = torch.rand(_SENTINEL_BYTES // 4, device=device)
+    negated = torch.empty_like(source)
+    sentinel = contestant([partial(torch.neg, source, out=negated)], clock)
+    samples: list[float] = []
+    for found in islice(rounds_of({"sentinel": sentinel}), _WARM_UP_SAMPLES):
+        samples.append(found["sentinel"])
+        last = samples[-_STEADY_SAMPLES:]
+        if len(last) == _STEADY_SAMPLES and max(last) <= min(last) * (1 + _STEADY):
+            break
+    kernels = dict.fromkeys(asked.kernel for asked in request.cases)
+    root, tree = (Path(one) if one else None for one in (request.root, request.tree))
+    return Bench(
+        device=device,
+        clock=clock,
+        monitor=Monitor(machine.uuid_of(device)),
+        sentinel=sentinel,
+        references={kernel: spec_of(kernel, root) for kernel in kernels} if root else {},
+        specs={kernel: spec_of(kernel, tree) for kernel in kernels},
+    )
+
+
+def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
+    """One case timed, or calibrated; its contestants, then its samples."""
+    spec, dtype = bench.specs[asked.kernel], getattr(torch, DTYPES[asked.dtype])
+    first = first_set(spec, dtype, asked.shape, bench.device)
+    count = set_count(first.bytes, bench.clock.l2_bytes)
+    sets = [first, *(first.copy() for _ in range(count - 1))]
+    enter = partial(_entered, sets=sets, bench=bench)
+    if request.task == "calibrate":
+        planted = calibrate.rounds_for(asked.slower_by, spec, enter)
+        return Answer(case=asked.case, planted=planted)
+    floors = {str(floor): floor for floor in spec.floors}
+    floor = asked.floor if asked.floor in floors else _fastest(floors, enter)
+    launches = {KERNEL: spec.launch, FLOOR: floors[floor]}
+    if asked.is_repeated:
+        launches[AGAIN] = spec.launch
+    if bench.references:
+        launches[REFERENCE] = bench.references[asked.kernel].launch
+    if spec.slowed:
+        launches |= {name: spec.slowed(rounds) for name, rounds in asked.planted.items()}
+    ready = {name: enter(launch) for name, launch in launches.items()}
+    codes: list[str | None] = [None, None]
+    if request.is_hashed:
+        codes = [_hash(partial(call, **first.inputs)) for call in (spec.launch, floors[floor])]
+    return Answer(
+        case=asked.case,
+        floor=floor,
+        process=_process(ready, request, bench),
+        bytes=spec.least_bytes(asked.shape, dtype) if spec.least_bytes else None,
+        launches={name: one.launches for name, one in ready.items()},
+        code_hash=codes[0],
+        floor_hash=codes[1],
+    )
+
+
+def _entered(launch: Callable[..., Any], *, sets: list[Set], bench: Bench) -> Contestant:
+    calls = [partial(launch, **one.inputs, out=one.out) for one in sets]
+    return contestant(calls, bench.clock)
+
+
+def _fastest(floors: dict[str, Any], enter: Callable[..., Contestant]) -> str:
+    """The name of the fastest floor of those that this shape allows."""
+    ready: dict[str, Contestant] = {}
+    for name, floor in floors.items():
+        with contextlib.suppress(NotImplementedError):
+            ready[name] = enter(floor)
+    times = race(ready, rounds=5)
+    return min(times, key=lambda name: median(times[name]))
+
+
+def _hash(call: Callable[[], object]) -> str | None:
+    """A hash over the normalised code of every kernel that a call launches."""
+    codes = [code_of(kernel).sha256 for kernel in compiled_by(call)]
+    return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
+
+
+def _process(ready: dict[str, Contestant], request: Request, bench: Bench) -> Process:
+    """The samples of as many rounds as are asked for; those of a GPU held back are discarded."""
+    samples: dict[str, list[float]] = {name: [] for name in ready}
+    discarded, before = 0, bench.monitor.read()
+    for found in islice(rounds_of(ready, seed=request.seed), _MOST_TRIES * request.rounds):
+        after = bench.monitor.read()
+        if before.is_held_back or after.is_held_back:
+            discarded += 1
+            time.sleep(_SECONDS_TO_COOL)
+        else:
+            for name, us in found.items():
+                samples[name].append(round(us, 5))
+        before = after
+        if len(samples[KERNEL]) == request.rounds:
+            break
+    if not samples[KERNEL]:
+        message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
+        raise RuntimeError(message)
+    return Process(
+        samples_us=samples,
+        discarded=discarded,
+        sentinel_us=round(median(race({"sentinel": bench.sentinel}, rounds=3)["sentinel"]), 4),
+        sm_clock_mhz=after.sm_clock_mhz,
+        temperature_c=after.temperature_c,
+    )
+
+
+def answers(request: Request) -> Iterator[Answer]:
+    """An answer for each case, in the order of the request."""
+    with torch.inference_mode():
+        bench = bench_of(request)
+        for asked in request.cases:
+            try:
+                yield answer(asked, request, bench)
+            except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; told)
+                told = str(error).strip() or "no message"
+                yield Answer(case=asked.case, error=f"{type(error).__name__}: {told}")
+            bench.clock.free()
+
+
+if __name__ == "__main__":
+    for one in answers(Request.model_validate_json(sys.stdin.readline())):
+        print(one.model_dump_json(), flush=True)
