@@ -23,6 +23,8 @@ import torch
 # longer than the clocks need to stay as they are.
 AT_LEAST_US, WANTED_US, AT_MOST_US = 200, 1000, 5000
 MOST_SETS = 1024
+# Inputs that so many sets would not carry beyond the cache stay within it, with fewer as well.
+_SETS_WITHIN = 64
 _FEWEST = 2
 _CACHES = 2  # the sets together exceed the second-level cache this many times
 _FIRST = 4  # launches of the first, short recording, by which the length of the real one is set
@@ -68,13 +70,17 @@ class Contestant:
 def set_count(bytes_per_set: int, l2_bytes: int) -> int:
     """How many sets of inputs and outputs it takes that none is still in the cache."""
     needed = _CACHES * l2_bytes // max(bytes_per_set, 1) + 1
-    return min(max(needed, _FEWEST), MOST_SETS)
+    return max(needed, _FEWEST) if needed <= MOST_SETS else _SETS_WITHIN
 
 
 def launch_count(us: float, sets: int) -> int:
-    """Launches a replay: enough to be measured and to visit every set, and no more than that."""
-    wanted = max(ceil(WANTED_US / us), sets)
-    return max(min(wanted, int(AT_MOST_US / us)), _FEWEST)
+    """Launches a replay: enough to be measured, and every set visited equally often.
+
+    A set that is visited again within a replay may still be in the cache, so that the time would
+    hang on the count.
+    """
+    times = min(round(WANTED_US / (us * sets)), int(AT_MOST_US / (us * sets)))
+    return max(times, 1) * sets
 
 
 def contestant(launches: Sequence[Launch], device: Device) -> Contestant:

@@ -88,6 +88,15 @@ def discard(folder: Path, plan: Sequence[Planned]) -> None:
             raise ResultsError(message) from None
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder of results where it is not there yet; ResultsError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{folder}: {(error.strerror or str(error)).lower()}; expected a writable place"
+        raise ResultsError(message) from None
+
+
 def write_whole(file: Path, text: str) -> None:
     """Replaces `file` by `text` at once; ResultsError where that fails."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")

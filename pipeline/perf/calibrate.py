@@ -8,8 +8,8 @@ from kernels import KernelSpec
 from pipeline.clock import Contestant, race
 
 _MOST_ROUNDS = 2**20
-_REFINED = 2
-_SAMPLES = 5
+_REFINED = 3
+_SAMPLES = 8
 
 Enter = Callable[[Callable[..., Any]], Contestant]
 Points = dict[int, float]

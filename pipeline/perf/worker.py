@@ -187,7 +187,6 @@ def answers(request: Request) -> Iterator[Answer]:
             except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; told)
                 told = str(error).strip() or "no message"
                 yield Answer(case=asked.case, error=f"{type(error).__name__}: {told}")
-            bench.clock.free()
 
 
 if __name__ == "__main__":

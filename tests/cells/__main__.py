@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(cells, options.check)
     _require_visible(plan)
     file = options.results / "perf" / f"{options.on}.benchmark.json"
+    results.make_folder(file.parent)
     with turn_on(machine.uuid_of(cells.device) or row.device):
         cells.timed = time_row(plan, cells.machine, _told, _pace(options.processes))
     code = _run(cells, options.check, "--benchmark-quiet", f"--benchmark-json={file}")
