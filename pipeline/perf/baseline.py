@@ -53,12 +53,17 @@ class Own(Part):
 
 
 class Extra(BaseModel):
-    """The ``extra_info`` of a benchmark, as far as the judge needs it."""
+    """The ``extra_info`` of a benchmark, as far as the judge needs it.
+
+    One that was kept when others were blessed names the commit and machine that it is of.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     case: str
     timing: Timing
+    commit: str | None = None
+    machine: dict[str, Any] | None = None
 
 
 class _Benchmark(BaseModel):
@@ -80,10 +85,12 @@ class Baseline(BaseModel):
         """What is stored, by case."""
         own = self.kernelproof
         return {
-            one.extra_info.case: Stored(
-                timing=one.extra_info.timing, machine=own.machine, commit=own.commit
+            one.case: Stored(
+                timing=one.timing,
+                machine=own.machine if one.machine is None else one.machine,
+                commit=one.commit or own.commit,
             )
-            for one in self.benchmarks
+            for one in (benchmark.extra_info for benchmark in self.benchmarks)
         }
 
 

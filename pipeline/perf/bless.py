@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import RefusedError, ResultsError
 from pipeline.perf import baseline, card
-from pipeline.perf.baseline import BLESSINGS_KEPT, Blessing, Extra, Was
+from pipeline.perf.baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
 from pipeline.perf.timing import KERNEL, Pace, Timing
 from pipeline.results import Record
 from pipeline.verdict import Judged, Verdict
@@ -29,7 +29,7 @@ _MEASURED = {
 }
 
 
-def bless_perf(judged: Sequence[Judged], reason: str, results: Path) -> str:
+def bless_perf(judged: Sequence[Judged], reason: str, results: Path, folder: Path = FOLDER) -> str:
     """Writes the baseline of each row and kernel in `judged`, and says what was written.
 
     RefusedError, and nothing written, where a case was not measured, or is noisier than its gate
@@ -37,16 +37,16 @@ def bless_perf(judged: Sequence[Judged], reason: str, results: Path) -> str:
     """
     for one in judged:
         _require_measured(one, reason)
-        _require_quiet(one)
+        _require_quiet(one, folder)
     written = []
     groups = dict.fromkeys((one.planned.case.row, one.planned.case.kernel) for one in judged)
     for row, kernel in groups:
         chosen = [one for one in judged if one.planned.case.row == row]
         chosen = [one for one in chosen if one.planned.case.kernel == kernel]
-        written.append(_content(row, kernel, chosen, reason, results))
+        written.append(_content(row, kernel, chosen, reason, results, folder))
     said = []
     for content in written:
-        file = baseline.write(content)
+        file = baseline.write(content, folder)
         said.append(f"{baseline.shown(file)}: {len(content['benchmarks'])} cases; commit it")
     return "\n".join(said)
 
@@ -75,9 +75,9 @@ def _require_measured(one: Judged, reason: str) -> None:
         raise RefusedError(message)
 
 
-def _require_quiet(one: Judged) -> None:
+def _require_quiet(one: Judged, folder: Path) -> None:
     case = one.planned.case
-    found = card.load(case.row)
+    found = card.load(case.row, folder)
     of_case = found.cases.get(case.id) if found else None
     if of_case is None:
         message = f"{case.id}: found no gate card of it, expected one: nox -s gate-card"
@@ -94,7 +94,7 @@ def _require_quiet(one: Judged) -> None:
 
 
 def _content(
-    row: str, kernel: str, judged: Sequence[Judged], reason: str, results: Path
+    row: str, kernel: str, judged: Sequence[Judged], reason: str, results: Path, folder: Path
 ) -> dict[str, Any]:
     """The file to write: pytest-benchmark's own, the fresh cases in the place of the old ones."""
     content = _of_pytest_benchmark(results / "perf" / f"{row}.benchmark.json")
@@ -110,9 +110,9 @@ def _content(
             )
             raise ResultsError(message)
     chosen = [fresh[one.planned.case.id] for one in judged]
-    old = baseline.load(row, kernel)
+    old = baseline.load(row, kernel, folder)
     names = {one.planned.case.id for one in judged}
-    kept = [] if old is None else _kept(row, kernel, names)
+    kept = [] if old is None else _kept(baseline.path_of(row, kernel, folder), names)
     record = judged[0].record
     if record is None:
         raise RefusedError(f"{kernel} on {row}: found no result, expected one")
@@ -128,10 +128,15 @@ def _content(
     return {**content, "benchmarks": [*kept, *chosen], "kernelproof": own}
 
 
-def _kept(row: str, kernel: str, blessed: set[str]) -> list[Any]:
-    """The stored cases that are not blessed now, as they stand."""
-    stored = json.loads(baseline.path_of(row, kernel).read_bytes())["benchmarks"]
-    return [one for one in stored if one["extra_info"]["case"] not in blessed]
+def _kept(file: Path, blessed: set[str]) -> list[Any]:
+    """The stored cases that are not blessed now, each with the commit and machine that it is of."""
+    content = json.loads(file.read_bytes())
+    origin = {name: content["kernelproof"][name] for name in ("commit", "machine")}
+    return [
+        {**one, "extra_info": {**origin, **one["extra_info"]}}
+        for one in content["benchmarks"]
+        if one["extra_info"]["case"] not in blessed
+    ]
 
 
 def _of_pytest_benchmark(file: Path) -> dict[str, Any]:

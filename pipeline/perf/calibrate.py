@@ -1,7 +1,7 @@
 """How many rounds of extra work make a kernel slower by a given part, on this GPU."""
 
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from kernels import KernelSpec
@@ -51,13 +51,27 @@ def rounds_for(percents: Sequence[float], spec: KernelSpec, enter: Enter) -> dic
 
 
 def _interpolated(points: Points, percent: float) -> int:
-    """The rounds between the last point below and the first one above."""
-    above = [rounds for rounds in sorted(points) if points[rounds] >= percent]
-    if not above:
-        return max(points)
-    high = above[0]
-    low = max((rounds for rounds in points if rounds < high), default=high)
-    if low == high or points[high] == points[low]:
-        return high
-    part = (percent - points[low]) / (points[high] - points[low])
-    return round(low + max(part, 0) * (high - low))
+    """The rounds at which the measured slowdowns, made to rise, reach a percentage."""
+    rounds = sorted(points)
+    rising = _rising([points[one] for one in rounds])
+    place = next((i for i, value in enumerate(rising) if value >= percent), len(rising) - 1)
+    if place == 0 or rising[place] < percent:
+        return rounds[place]
+    low, high = rising[place - 1], rising[place]
+    part = (percent - low) / (high - low)
+    return round(rounds[place - 1] + part * (rounds[place] - rounds[place - 1]))
+
+
+def _rising(values: Sequence[float]) -> list[float]:
+    """The nearest values that never fall: neighbours that do are replaced by their mean.
+
+    Pool adjacent violators (Ayer et al., Annals of Mathematical Statistics 26, 1955): one bad
+    measurement does not end the search at the wrong place.
+    """
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([value])
+        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    return [mean for pool in pools for mean in [fmean(pool)] * len(pool)]

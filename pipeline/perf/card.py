@@ -7,6 +7,7 @@ is found, and the smallest slowdown that each case's gate finds in 95 of 100 run
 
 from collections.abc import Iterator
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,10 @@ class LimitError(UserError):
 
 
 class Planted(Part):
-    """One planted slowdown of a case: its measured size, and how many trials found it."""
+    """One planted slowdown of a case: how many trials found it, and the size it was measured at.
+
+    Trials scale it to the size that was meant.
+    """
 
     percent: float
     measured_percent: float
@@ -126,7 +130,7 @@ def lines_of(card: Card) -> Iterator[str]:
         visible = "none" if of_case.visible_percent is None else f"{of_case.visible_percent:.2f} %"
         spread = of_case.spread_percent
         yield f"{case:{wide}}{found}{visible:>9}{spread['time']:>14.2f}{spread['floor']:>7.2f}"
-    yield "in percent: found of the trials (and, of the time, what the planted work really took)"
+    yield "in percent: found of the trials, scaled to the size that is meant (and the one measured)"
 
 
 def require_visible(row: str, case: str, limit: float, folder: Path = FOLDER) -> None:
@@ -136,7 +140,8 @@ def require_visible(row: str, case: str, limit: float, folder: Path = FOLDER) ->
     if found is None:
         return
     if found.visible_percent is None or limit < found.visible_percent:
-        at_least = f"{found.visible_percent or 2 * found.limit_percent:.2g}"
+        least = found.visible_percent or 2 * found.limit_percent
+        at_least = f"{ceil(10 * least) / 10:g}"
         message = (
             f"matrix.yaml: perf.limit_percent of {case}: found {limit:g}, expected at least "
             f"{at_least}, the least that {shown(path_of(row, folder))} says is visible there"

@@ -43,11 +43,15 @@ def effect(
 
     The interval holds for all of `comparisons` such effects together, at `ROW_LEVEL`: it is the
     resampled standard error times Student's quantile, shared out by Bonferroni. Two processes or
-    fewer on a side of several tell no interval; `old` may be one number that is known exactly.
+    fewer on a side tell no interval; but `old` may be one number, which is then known exactly.
     """
     logs = [[log(value) for value in values] for values in (new, old)]
     point = trimmed_mean(logs[0]) - trimmed_mean(logs[1])
-    half = _quantile_of(logs, comparisons) * sqrt(sum(_variance(side, seed) for side in logs))
+    fewest = len(new) if len(old) == 1 else min(len(new), len(old))
+    half = inf
+    if fewest >= _FEWEST:
+        error = sqrt(sum(_variance(side, seed) for side in logs))
+        half = student(1 - (1 - ROW_LEVEL) / (2 * comparisons), fewest - 1) * error
     return Effect(percent=_percent(point), low=_percent(point - half), high=_percent(point + half))
 
 
@@ -74,19 +78,10 @@ def _variance(values: Sequence[float], seed: int) -> float:
     return stdev(means) ** 2 * count / (count - 1)
 
 
-def _quantile_of(sides: Sequence[Sequence[float]], comparisons: int) -> float:
-    """Student's quantile for a two-sided interval: degrees of freedom of the smaller side."""
-    several = [len(side) for side in sides if len(side) > 1]
-    if not several or min(several) < _FEWEST:
-        return inf
-    return student(1 - (1 - ROW_LEVEL) / (2 * comparisons), min(several) - 1)
-
-
 def student(probability: float, freedom: int) -> float:
-    """Student's quantile, for probabilities from 0.5 up.
+    """Student's quantile, for probabilities from 0.9 and degrees of freedom from 2 up.
 
-    G. W. Hill, Algorithm 396, Communications of the ACM 13 (1970): six digits from 5 degrees of
-    freedom on; below that a bound that is wider by at most a few percent.
+    G. W. Hill, Algorithm 396, Communications of the ACM 13 (1970); within 0.06 % there.
     """
     z = NormalDist().inv_cdf(probability)
     n, two_sided = float(freedom), 2 * (1 - probability)

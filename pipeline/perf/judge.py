@@ -108,19 +108,22 @@ class _Effects:
 
 
 def _effects(new: Timing, old: Timing, comparisons: int) -> _Effects:
-    """Time, time over the floor, and the floor; over the sentinel where the floor is another."""
+    """Time, time over the floor, and the floor; the sentinel for it where the floor is another."""
     is_floor_same = (new.floor, new.floor_hash) == (old.floor, old.floor_hash)
-    ratios = [one.ratios if is_floor_same else _over_sentinel(one) for one in (new, old)]
+    times = [one.times(KERNEL) for one in (new, old)]
+    floors = [one.times(FLOOR) if is_floor_same else _sentinels(one) for one in (new, old)]
+    pairs = zip(times, floors, strict=True)
+    ratios = [[a / b for a, b in zip(*pair, strict=True)] for pair in pairs]
     return _Effects(
-        time=effect(new.times(KERNEL), old.times(KERNEL), comparisons=comparisons),
+        time=effect(*times, comparisons=comparisons),
         ratio=effect(*ratios, comparisons=comparisons),
-        floor=effect(new.times(FLOOR), old.times(FLOOR), comparisons=comparisons),
+        floor=effect(*floors, comparisons=comparisons),
         over="the floor" if is_floor_same else "the sentinel, as the floor is another",
     )
 
 
-def _over_sentinel(timing: Timing) -> list[float]:
-    return [process.us(KERNEL) / process.sentinel_us for process in timing.processes]
+def _sentinels(timing: Timing) -> list[float]:
+    return [process.sentinel_us for process in timing.processes]
 
 
 def zone(found: Effect, limit: float) -> Speed:
@@ -174,9 +177,7 @@ def _cause(
     words = {name: name.rpartition(".")[2] for name in _CONDITIONS}
     if differs := _differences(machine, stored.machine, words):
         return f"machine: the code is the baseline's, but {'; '.join(differs)}"
-    moved = median(p.sentinel_us for p in timing.processes) / median(
-        p.sentinel_us for p in stored.timing.processes
-    )
+    moved = median(_sentinels(timing)) / median(_sentinels(stored.timing))
     if discarded := sum(process.discarded for process in timing.processes):
         return f"measurement: the code is the baseline's; {discarded} rounds met a throttled clock"
     return (

@@ -12,6 +12,7 @@ from pipeline.errors import Exit, UserError
 from pipeline.matrix import ROOT
 from pipeline.perf.timing import Answer, Request
 
+_COMMAND = ("-m", "pipeline.perf.worker")
 _SECONDS_A_PROCESS = 300
 _LAST_LINES = 15
 # As locked code is compiled: without line numbers, which change the order of instructions.
@@ -29,7 +30,7 @@ class Started:
 
     def __init__(self, python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "pipeline.perf.worker"],
+            [python, *_COMMAND],
             cwd=ROOT,
             env={**os.environ, **_ENVIRONMENT},
             stdin=subprocess.PIPE,

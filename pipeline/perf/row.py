@@ -111,7 +111,12 @@ class RowRun:
         with worktree(commit) as root:
             for one in cases:
                 one.reference = commit
-            self._take(cases, self.pace.first, root=root)
+            open_, count = cases, self.pace.first
+            while open_ and len(open_[0].beside) < self.pace.most:
+                self._take(open_, count, root=root)
+                found = [(one, self._finding(one)) for one in open_]
+                open_ = [one for one, it in found if it and it.speed == Speed.INCONCLUSIVE]
+                count = self.pace.more
 
     def _take(self, cases: Sequence[Timed], count: int, *, root: Path | None = None) -> None:
         """So many processes, each asked for all of these cases that have no error yet."""

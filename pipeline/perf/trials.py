@@ -8,10 +8,11 @@ shares its processes. An unchanged kernel is one that was recorded again, in the
 
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
 from pipeline.perf.card import FOUND_OF, Alarms, OfCase, Planted
@@ -20,7 +21,8 @@ from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, PACE, REFERENCE, Pace, Pr
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]
-_CONFIDENCE = 0.95
+_CONFIDENCE, _TENTH = 0.95, 0.1
+_CODE = "0" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,37 +46,55 @@ class Trial:
         old, new = order[: len(order) // 2], order[len(order) // 2 :]
         return dice.choices(old, k=self.baseline), dice.choices(new, k=self.pace.most)
 
-    def speed(self, case: str, name: str, halves: tuple[list[int], list[int]]) -> Speed:
-        """The verdict on a case whose new run took the times of the contestant `name`.
-
-        As if its code were not the baseline's, which is then timed beside it where need be.
-        """
-        times, pace = self.times[case], self.pace
-        stored = Stored(timing=_timing(times, KERNEL, halves[0]), machine={}, commit="")
+    def speed(self, new: "NewRun", halves: tuple[list[int], list[int]]) -> Speed:
+        """The verdict on a new run, judged against the kernel's times of the first half."""
+        times = self.times[new.case]
+        code = _CODE if new.is_code_same else None
+        stored = Stored(timing=_timing(times, KERNEL, halves[0], _CODE), machine={}, commit="")
         judge = partial(
             judge_one,
             machine={},
             stored=stored,
-            limit=self.limits[case],
+            limit=self.limits[new.case],
             comparisons=len(self.times),
         )
-        found = judge(_timing(times, name, halves[1][: pace.first]))
-        if found.wants_reference:
-            found = judge(_timing(times, name, halves[1][: pace.first], is_beside=True))
-        return found.speed
+        speed = Speed.INCONCLUSIVE
+        for count in range(self.pace.first, self.pace.most + 1, self.pace.more):
+            timing = _timing(times, new.name, halves[1][:count], code, factor=new.factor)
+            found = judge(timing)
+            if found.wants_reference:
+                beside = {"reference": "0", "reference_processes": timing.processes}
+                found = judge(timing.model_copy(update=beside))
+            if (speed := found.speed) != Speed.INCONCLUSIVE:
+                break
+        return speed
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A case whose kernel takes the times of the contestant `name`, times `factor`.
+
+    Where its code is not the baseline's, that is timed beside it whenever the judge asks for it.
+    """
+
+    case: str
+    name: str
+    factor: float = 1.0
+    is_code_same: bool = False
 
 
 def _timing(
     times: Mapping[str, Sequence[float]],
     name: str,
     chosen: Sequence[int],
+    code: str | None,
     *,
-    is_beside: bool = False,
+    factor: float = 1.0,
 ) -> Timing:
     processes = [
         Process(
             samples_us={
-                KERNEL: [times[name][i]],
+                KERNEL: [factor * times[name][i]],
                 FLOOR: [times[FLOOR][i]],
                 REFERENCE: [times[KERNEL][i]],
             },
@@ -86,32 +106,37 @@ def _timing(
         for i in chosen
     ]
     return Timing(
-        floor="floor",
-        bytes=None,
-        code_hash=None,
-        floor_hash=None,
-        launches=1,
-        processes=processes,
-        reference_processes=processes if is_beside else [],
+        floor="floor", bytes=None, code_hash=code, floor_hash=None, launches=1, processes=processes
     )
 
 
 def row_trial(seed: int, trial: Trial) -> tuple[bool, bool]:
-    """Whether an unchanged row has a case that is blamed, and one that stays undecided."""
+    """Whether an unchanged row has a case that is blamed, and one that stays undecided.
+
+    By either way of the judge: with the baseline's code, and with code that does the same.
+    """
     halves = trial.halves(seed)
-    found = {trial.speed(case, AGAIN, halves) for case in trial.times}
+    runs = [
+        NewRun(case=case, name=AGAIN, is_code_same=is_same)
+        for case in trial.times
+        for is_same in (True, False)
+    ]
+    found = {trial.speed(run, halves) for run in runs}
     return Speed.SLOWER in found, Speed.INCONCLUSIVE in found
 
 
-def found_of(case: str, trial: Trial, trials: int) -> list[int]:
-    """How many trials find each planted slowdown of a case, in the order of its contestants."""
-    names = _planted(trial.times[case])
-    counts = [0] * len(names)
-    for seed in range(trials):
-        halves = trial.halves(seed)
-        for i, name in enumerate(names):
-            counts[i] += trial.speed(case, name, halves) == Speed.SLOWER
-    return counts
+def found_at(case: str, percent: float, trial: Trial, trials: int) -> int:
+    """How many trials find a slowdown of just this size.
+
+    The planted one whose measured size is nearest is scaled to it, so that its processes differ as
+    they were measured, and what calibration missed is made up for.
+    """
+    times = trial.times[case]
+    sizes = {name: _slower_by(times[name], times[KERNEL]) for name in _planted(times)}
+    name = min(sizes, key=lambda one: abs(sizes[one] - percent))
+    factor = (1 + percent / 100) / (1 + sizes[name] / 100)
+    run = NewRun(case=case, name=name, factor=factor)
+    return sum(trial.speed(run, trial.halves(seed)) == Speed.SLOWER for seed in range(trials))
 
 
 def _planted(times: Mapping[str, Sequence[float]]) -> list[str]:
@@ -135,34 +160,29 @@ def alarms_of(trial: Trial, rows: int) -> Alarms:
 def cases_of(trial: Trial, trials: int) -> dict[str, OfCase]:
     """For each case its spread between processes, and what is found of its planted slowdowns."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        count = partial(found_of, trial=trial, trials=trials)
-        counts = dict(zip(trial.times, pool.map(count, trial.times), strict=True))
-    return {
-        case: _of_case(times, counts[case], trials, trial.limits[case])
-        for case, times in trial.times.items()
-    }
+        one = partial(_of_case, trial=trial, trials=trials)
+        return dict(zip(trial.times, pool.map(one, trial.times), strict=True))
 
 
-def _of_case(
-    times: Mapping[str, Sequence[float]], counts: Sequence[int], trials: int, limit: float
-) -> OfCase:
+def _of_case(case: str, trial: Trial, trials: int) -> OfCase:
+    times = trial.times[case]
     kernel, floor = times[KERNEL], times[FLOOR]
-    ratios = [a / b for a, b in zip(kernel, floor, strict=True)]
     planted = [
         Planted(
-            percent=float(name.rpartition(" ")[2]),
+            percent=(percent := float(name.rpartition(" ")[2])),
             measured_percent=round(_slower_by(times[name], kernel), 3),
-            found=found,
+            found=found_at(case, percent, trial, trials),
             trials=trials,
         )
-        for name, found in zip(_planted(times), counts, strict=True)
+        for name in _planted(times)
     ]
+    ratios = [a / b for a, b in zip(kernel, floor, strict=True)]
     spread = {"time": kernel, "floor": floor, "ratio": ratios}
     return OfCase(
-        limit_percent=limit,
+        limit_percent=trial.limits[case],
         spread_percent={name: round(_spread(of), 3) for name, of in spread.items()},
         planted=planted,
-        visible_percent=visible(planted),
+        visible_percent=visible(planted, lambda percent: found_at(case, percent, trial, trials)),
     )
 
 
@@ -175,26 +195,25 @@ def _spread(values: Sequence[float]) -> float:
     return 100 * stdev(values) / fmean(values)
 
 
-def visible(planted: Sequence[Planted]) -> float | None:
-    """The smallest slowdown from which on at least 95 of 100 trials find every planted one.
+def visible(planted: Sequence[Planted], found_at: Callable[[float], int]) -> float | None:
+    """The smallest slowdown, to a tenth of a percent, that at least 95 of 100 trials find.
 
-    Between the last planted size that is found too rarely and the first that is not, the rate is
-    taken as a straight line.
+    Looked for between the largest planted size that is found too rarely and the next one;
+    `found_at` says how many trials find a size. None where the largest planted is found too rarely.
     """
-    before: Planted | None = None
-    least: float | None = None
-    for one in sorted(planted, key=lambda one: one.measured_percent):
-        rate = one.found / one.trials
-        if rate < FOUND_OF:
-            before, least = one, None
-        elif least is None:
-            least = one.measured_percent
-            if before and rate > (low := before.found / before.trials):
-                part = (FOUND_OF - low) / (rate - low)
-                least = before.measured_percent + part * (
-                    one.measured_percent - before.measured_percent
-                )
-    return None if least is None else round(least, 3)
+    found = {one.percent: one.found / one.trials >= FOUND_OF for one in planted}
+    missed = max((percent for percent, is_found in found.items() if not is_found), default=0.0)
+    seen = [percent for percent in found if percent > missed]
+    if not seen:
+        return None
+    trials, low, high = planted[0].trials, missed, min(seen)
+    while high - low > _TENTH:
+        middle = (low + high) / 2
+        if found_at(middle) >= FOUND_OF * trials:
+            high = middle
+        else:
+            low = middle
+    return round(high, 2)
 
 
 def upper_bound(hits: int, trials: int, confidence: float = _CONFIDENCE) -> float:
@@ -213,8 +232,6 @@ def upper_bound(hits: int, trials: int, confidence: float = _CONFIDENCE) -> floa
 
 def _at_most(hits: int, trials: int, rate: float) -> float:
     """The probability of so many hits or fewer."""
-    term = total = (1 - rate) ** trials
-    for k in range(1, hits + 1):
-        term *= (trials - k + 1) / k * rate / (1 - rate)
-        total += term
-    return total
+    ways = (lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1) for k in range(hits + 1))
+    # As logarithms: a power of so many trials may be smaller than any float.
+    return fsum(exp(of + k * log(rate) + (trials - k) * log1p(-rate)) for k, of in enumerate(ways))
