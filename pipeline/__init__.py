@@ -23,11 +23,12 @@ The walk of one cell, a file each, in this order::
     -> report (one verdict a case, exit code)
 
 Baselines, what results are judged by, are in `baselines/`: `golden` reads the digests of every
-case, `codegen.lock` the generated code; `bless` alone replaces them. `reproduce` runs a record
-again. `bench`, with a walk of its own, times kernels beside their floors and peers.
+case, `codegen.lock` the generated code, `perf.baseline` the times; `bless` alone replaces them.
+`reproduce` runs a record again. `perf`, which judges speed, and `bench`, which times kernels beside
+their floors and peers, have walks of their own.
 
 Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, clock,
-compare, guard, codegen.compile: only such modules import torch or triton); judging (verdict,
-results, source, hardware, codegen.judge); matrix, cases, document, errors. `codegen` has a walk
-of its own.
+compare, guard, codegen.compile, perf.worker: only such modules import torch or triton); judging
+(verdict, results, source, hardware, codegen.judge, perf.judge); matrix, cases, document, errors.
+`codegen` has a walk of its own.
 """

@@ -1,5 +1,6 @@
 """Another commit's files, beside this tree, for as long as they are needed."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -9,13 +10,16 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.matrix import ROOT
 
+_HASH = re.compile(r"[0-9a-f]{40,64}")
+
 
 def commit_of(name: str) -> str | None:
     """The full hash of a commit that this clone has, by any of its names, or None."""
     if name.startswith("-"):
         return None
     done = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    return done.stdout.strip() or None
+    found = done.stdout.strip()  # of a range it says two, of ^HEAD what it leaves out
+    return found if _HASH.fullmatch(found) else None
 
 
 def require_commit(option: str, name: str) -> str:

@@ -60,9 +60,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _limits(plan: Matrix, options: Any) -> dict[Case, float]:
-    """The perf cases of the row within the selection, and their limits."""
-    planned = cases.plan(plan, Selection.of(options), [Check.PERF])
-    return {one.case: one.limit_percent or 0.0 for one in planned if one.case.row == options.on}
+    """The perf cases of the row within the selection, and their limits; UsageError for none."""
+    selection = Selection.of(options)
+    planned = cases.plan(plan, selection, [Check.PERF])
+    found = [one for one in planned if one.case.row == options.on and not one.skip]
+    if not found:
+        within = " ".join(["", *selection.arguments()])
+        message = f"--on {options.on}: found no perf case to time within{within}; name another"
+        raise UsageError(message)
+    return {one.case: one.limit_percent or 0.0 for one in found}
 
 
 def _on_the_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:

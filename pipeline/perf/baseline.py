@@ -112,8 +112,13 @@ def load(row: str, kernel: str, folder: Path = FOLDER) -> Baseline | None:
         raise unreadable(file, error) from None
     if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
         found = f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}"
-        raise BaselineError(f"{shown(file)}: found the times of {found}; {_restore(file)}")
+        raise BaselineError(f"{shown(file)}: found the times of {found}; {restore(file)}")
     return baseline
+
+
+def committed(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """A fingerprint as it goes into a repository: without what is one host's own, its paths."""
+    return {name: value for name, value in machine.items() if name not in {"environment", "os"}}
 
 
 def read_bounded(file: Path) -> bytes | None:
@@ -121,13 +126,13 @@ def read_bounded(file: Path) -> bytes | None:
     try:
         if (size := file.stat().st_size) > _MAX_BYTES:
             message = f"{shown(file)}: found {size:,} bytes, expected at most {_MAX_BYTES:,}"
-            raise BaselineError(message)
+            raise BaselineError(f"{message}; {restore(file)}")
         return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
-        message = f"{shown(file)}: {problem}, expected a readable file; {_restore(file)}"
+        message = f"{shown(file)}: {problem}, expected a readable file; {restore(file)}"
         raise BaselineError(message) from None
 
 
@@ -135,7 +140,7 @@ def unreadable(file: Path, error: ValidationError) -> BaselineError:
     """The error for a file that is not what was written."""
     first = error.errors(include_url=False)[0]
     place = ".".join(map(str, first["loc"])) or "the file"
-    return BaselineError(f"{shown(file)}: {place}: {first['msg'].lower()}; {_restore(file)}")
+    return BaselineError(f"{shown(file)}: {place}: {first['msg'].lower()}; {restore(file)}")
 
 
 def shown(file: Path) -> str:
@@ -143,7 +148,8 @@ def shown(file: Path) -> str:
     return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
 
 
-def _restore(file: Path) -> str:
+def restore(file: Path) -> str:
+    """How to have a file back as it was committed."""
     return f"restore it: git checkout -- {shown(file)}"
 
 

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from pipeline.errors import RefusedError, ResultsError
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
+from pipeline.perf.effect import trimmed
 from pipeline.perf.timing import KERNEL, Pace, Timing
 from pipeline.results import Record
 from pipeline.verdict import Judged, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
 _TIMES_THE_CARDS, _NO_NOISE_PERCENT = 2.0, 0.5
+_MACHINE_INFO = ("processor", "machine", "system", "python_implementation", "python_version")
 _MEASURED = {
     Verdict.SAME,
     Verdict.FASTER,
@@ -82,7 +84,7 @@ def _require_quiet(one: Judged, folder: Path) -> None:
     if of_case is None:
         message = f"{case.id}: found no gate card of it, expected one: nox -s gate-card"
         raise RefusedError(message)
-    times = _timing(one).times(KERNEL)
+    times = trimmed(_timing(one).times(KERNEL))  # as the judge will: without a bad process
     spread = 100 * stdev(times) / fmean(times)
     most = max(_TIMES_THE_CARDS * of_case.spread_percent["time"], _NO_NOISE_PERCENT)
     if spread > most:
@@ -122,10 +124,19 @@ def _content(
         "row": row,
         "kernel": kernel,
         "commit": record.commit,
-        "machine": record.machine,
+        "machine": baseline.committed(record.machine),
         "blessings": [one.model_dump() for one in blessings[:BLESSINGS_KEPT]],
     }
-    return {**content, "benchmarks": [*kept, *chosen], "kernelproof": own}
+    # What pytest-benchmark says of the host, less its name, and of the commit, less its folder's.
+    info = {name: content["machine_info"].get(name) for name in _MACHINE_INFO}
+    commit = {name: content["commit_info"].get(name) for name in ("id", "time", "dirty")}
+    return {
+        **{name: content.get(name) for name in ("datetime", "version")},
+        "machine_info": {"node": row, **info},
+        "commit_info": commit,
+        "benchmarks": [*kept, *chosen],
+        "kernelproof": own,
+    }
 
 
 def _kept(file: Path, blessed: set[str]) -> list[Any]:
@@ -142,7 +153,9 @@ def _kept(file: Path, blessed: set[str]) -> list[Any]:
 def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+        if missing := {"benchmarks", "machine_info", "commit_info"} - content.keys():
+            raise ValueError(f"found no {', '.join(sorted(missing))}")  # noqa: TRY301
+    except (OSError, ValueError, AttributeError) as error:
         message = f"{baseline.shown(file)}: {error}; expected what perf-regress leaves; run it"
         raise ResultsError(message) from None
     return content

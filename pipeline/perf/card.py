@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pipeline.errors import BaselineError, UserError
-from pipeline.perf.baseline import FOLDER, read_bounded, shown, unreadable
+from pipeline.perf.baseline import FOLDER, read_bounded, restore, shown, unreadable
 from pipeline.perf.timing import Part, Us
 from pipeline.results import write_whole
 
@@ -99,7 +99,8 @@ def load(row: str, folder: Path = FOLDER) -> Card | None:
     except ValidationError as error:
         raise unreadable(file, error) from None
     if card.row != row:
-        raise BaselineError(f"{shown(file)}: found the card of {card.row}, expected of {row}")
+        message = f"{shown(file)}: found the card of {card.row}, expected of {row}; {restore(file)}"
+        raise BaselineError(message)
     return card
 
 

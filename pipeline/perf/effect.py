@@ -30,10 +30,15 @@ class Effect:
         return f"{self.percent:+.2f} % ({self.low:+.2f} to {self.high:+.2f})"
 
 
-def trimmed_mean(values: Sequence[float]) -> float:
-    """The mean without a fifth of the values at either end."""
+def trimmed(values: Sequence[float]) -> list[float]:
+    """The values in order, without a fifth of them at either end."""
     cut = int(_TRIMMED * len(values))
-    return fmean(sorted(values)[cut : len(values) - cut])
+    return sorted(values)[cut : len(values) - cut]
+
+
+def trimmed_mean(values: Sequence[float]) -> float:
+    """Their mean."""
+    return fmean(trimmed(values))
 
 
 def effect(

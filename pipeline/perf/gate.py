@@ -167,7 +167,7 @@ def _write(measured: Measured, planned: Sequence[Planned], options: Any) -> None
         date=measured.date,
         commit=measured.commit,
         processes=trial.processes,
-        machine=measured.machine,
+        machine=baseline.committed(measured.machine),
         alarms=alarms_of(trial, options.rows),
         cases=cases_of(trial, options.trials),
         times_us=measured.times_us,

@@ -59,7 +59,7 @@ _SAME_MACHINE = {
     "packages.torch": "toolchain",
 }
 # What may explain a slowdown of code that is the baseline's.
-_CONDITIONS = ("device.driver", "os", "python", "processor")
+_CONDITIONS = ("device.driver", "python", "processor")
 
 
 def judge_one(

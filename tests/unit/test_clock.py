@@ -8,14 +8,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 
 import pytest
 import torch
 import triton
 
 from pipeline import clock
-from pipeline.clock import Contestant, contestant, host_us, launch_count, race, set_count
+from pipeline.clock import (
+    Contestant,
+    contestant,
+    host_us,
+    launch_count,
+    race,
+    rounds_of,
+    set_count,
+)
 
 MIB = 2**20
 ON_GPU = not triton.knobs.runtime.interpret
@@ -64,33 +72,45 @@ class FakeDevice:
         (61 * MIB, 60 * MIB, 2),
         (60 * MIB, 60 * MIB, 3),
         (MIB, 60 * MIB, 121),
-        (600, 60 * MIB, 1024),
-        (0, 60 * MIB, 1024),
+        (1024, 1023 * 512, 1024),
     ],
 )
 def test_sets_exceed_the_cache_twice(bytes_per_set: int, l2_bytes: int, sets: int) -> None:
     """At least two, at most 1024."""
+    assert (sets - 1) * bytes_per_set <= 2 * l2_bytes < sets * bytes_per_set or sets == 2
     assert set_count(bytes_per_set, l2_bytes) == sets
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_set", "l2_bytes"), [(1024, 1024 * 512), (600, 60 * MIB), (0, 60 * MIB)]
+)
+def test_what_too_many_sets_would_be_needed_for_stays_in_the_cache(
+    bytes_per_set: int, l2_bytes: int
+) -> None:
+    """64 sets, where 1025 or more would be needed: none is carried beyond it by half."""
+    assert set_count(bytes_per_set, l2_bytes) == 64
 
 
 @pytest.mark.parametrize(
     ("us", "sets", "launches"),
     [
-        (1.5, 2, 667),
+        (1.5, 2, 666),
+        (1.5, 64, 640),
         (1.5, 1024, 1024),
         (30.0, 2, 34),
         (30.0, 100, 100),
-        (30.0, 1024, 166),
+        (30.0, 1024, 1024),
         (900.0, 2, 2),
         (3000.0, 2, 2),
         (50_000.0, 2, 2),
     ],
 )
 def test_launches_fill_a_replay(us: float, sets: int, launches: int) -> None:
-    """A millisecond and every set, within 5 ms; two launches where one takes longer."""
+    """A millisecond, within 5 ms, every set equally often; each once where they take longer."""
     assert launch_count(us, sets) == launches
+    assert launches % sets == 0
     assert us * launches >= clock.AT_LEAST_US
-    assert us * launches <= max(clock.AT_MOST_US, 2 * us)
+    assert us * launches <= max(clock.AT_MOST_US, sets * us)
 
 
 def test_a_contestant_rotates_over_its_sets() -> None:
@@ -100,8 +120,8 @@ def test_a_contestant_rotates_over_its_sets() -> None:
     found = contestant(launches, device)
     first, real = device.recorded
     assert [launch() for launch in first] == [0, 1, 2, 0]
-    assert [launch() for launch in real] == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
-    assert found.launches == 10
+    assert [launch() for launch in real] == [0, 1, 2, 0, 1, 2, 0, 1, 2]
+    assert found.launches == 9
 
 
 def test_a_race_is_interleaved() -> None:
@@ -119,6 +139,22 @@ def test_a_race_is_interleaved() -> None:
     assert rounds[0] == names
     assert len(set(rounds[1:])) > 1
     assert all(samples[name] == [10.25, 10.5, 10.75, 11.0, 11.25] for name in names)
+
+
+def test_each_pair_of_rounds_is_a_palindrome() -> None:
+    """A steady drift cancels; the order is another one in each pair."""
+    replayed: list[str] = []
+    names = "abcdef"
+    contestants = {
+        name: Contestant(recording=FakeRecording(name, 1, 1.0, replayed), launches=1)
+        for name in names
+    }
+    rounds = [*islice(rounds_of(contestants, seed=7), 8)]
+    pairs = [replayed[i : i + 12] for i in range(6, len(replayed), 12)]
+    assert len(pairs) == 4
+    assert all(pair == pair[::-1] for pair in pairs)
+    assert len({tuple(pair) for pair in pairs}) > 1
+    assert all(list(found.values()) == [i + 2.0] * 6 for i, found in enumerate(rounds))
 
 
 def test_a_seed_fixes_the_order() -> None:

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import torch
 from triton.compiler import CompiledKernel
+from triton.runtime.jit import JITFunction
 
 from kernels.gemma4_routing import SPEC
 from pipeline.codegen.compile import binary, code_of
@@ -28,7 +29,7 @@ spec = SimpleNamespace(
     make_inputs=lambda rows: asked.append(rows) or {"topk": 8},
     launch=lambda topk: build.function[(1,)](topk),
 )
-with patch.object(build.function, "run", lambda *_, **__: kernel), \\
+with patch.object(JITFunction, "run", lambda *_, **__: kernel), \\
         patch.object(torch.cuda, "synchronize", lambda _: None):
     code = launched(spec, build)
 # As a warm launch: past the function, through the compiled kernel that it gave before.

@@ -154,7 +154,8 @@ SKIPS = {
     ),
     "of an unknown check": (
         {"check": "party"},
-        "33:12: skips[0].check: found text 'party', expected 'parity'; did you mean 'parity'?",
+        "33:12: skips[0].check: found text 'party', expected 'parity' or 'perf'; "
+        "did you mean 'parity'?",
     ),
     "without reason": ({"reason": ""}, "34:12: skips[0].reason: found nothing, expected a string"),
     "until a month of no calendar": (

@@ -14,6 +14,7 @@ from pipeline import cases, matrix, results, source
 from pipeline.cases import Selection
 from pipeline.report.summary import Report
 from pipeline.schema import Check
+from pipeline.verdict import session_of
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
 from tests.unit.test_results import record_of
@@ -49,7 +50,14 @@ def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
     rows = matrix.load().rows
     for check, row in itertools.product(Check, rows):
         assert sessions[f"{check}({row})"] == f"The same on {rows[row].device}."
-    assert {*map(str, Check), "bench", "report", "tests", "lint"} <= sessions.keys()
+    assert {
+        *map(session_of, Check),
+        "gate-card",
+        "bench",
+        "report",
+        "tests",
+        "lint",
+    } <= sessions.keys()
     assert all(text.endswith(".") for text in sessions.values())
 
 

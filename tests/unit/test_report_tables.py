@@ -24,9 +24,9 @@ def _of_reason(reason: str) -> Report:
 def test_the_whole_in_a_terminal() -> None:
     """A line a cell, the causes with what reproduces them, the silent ones last, a conclusion."""
     assert "\n".join(_printed(mixed())) == (
-        "check   cell       kernel  cases  verdicts                    worst error   time\n"
-        "parity  cpu-fp32   toy         3  fail 1, missing 1, pass 1   1.25 ulp     0.5 s\n"
-        "parity  h200-bf16  toy         3  error 1, skip 1, timeout 1  0.50 ulp     0.5 s\n"
+        "check   cell       kernel  cases  verdicts                    worst      time\n"
+        "parity  cpu-fp32   toy         3  fail 1, missing 1, pass 1   1.25 ulp  0.5 s\n"
+        "parity  h200-bf16  toy         3  error 1, skip 1, timeout 1  0.50 ulp  0.5 s\n"
         "\n"
         "fail toy-cpu-fp32-E8-K2-T2\n"
         "ids is not that of the reference: 9 of 16 values differ\n"
@@ -53,8 +53,8 @@ def test_a_good_report_is_short() -> None:
     """The cell and the conclusion."""
     lines = _printed(report_of([judged("pass", 1), judged("skip", 2, "why")], SOURCE))
     assert [line for line in lines if line] == [
-        "check   cell      kernel  cases  verdicts        worst error   time",
-        "parity  cpu-fp32  toy         2  pass 1, skip 1  0.50 ulp     0.2 s",
+        "check   cell      kernel  cases  verdicts        worst      time",
+        "parity  cpu-fp32  toy         2  pass 1, skip 1  0.50 ulp  0.2 s",
         "GOOD: 1 pass, 1 skip at cccccccccccc (dirty)",
     ]
 
@@ -116,7 +116,7 @@ def test_the_whole_in_markdown() -> None:
     assert markdown(report) == (
         "### BLOCKED: 1 fail, 1 pass at cccccccccccc (dirty)\n"
         "\n"
-        "| check | cell | kernel | cases | verdicts | worst error | time |\n"
+        "| check | cell | kernel | cases | verdicts | worst | time |\n"
         "| --- | --- | --- | --- | --- | --- | --- |\n"
         "| parity | cpu-fp32 | toy | 2 | fail 1, pass 1 | 0.50 ulp | 0.5 s |\n"
         "\n"

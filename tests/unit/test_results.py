@@ -21,7 +21,8 @@ PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
 
 FIELDS = ["version", "case", "check", "outcome", "reason", "numbers", "digest", "input_digest"]
-FIELDS += ["seed", "distributions", "seconds", "commit", "dirty", "tree", "machine", "reproduce"]
+FIELDS += ["seed", "distributions", "timing", "seconds", "commit", "dirty", "tree", "machine"]
+FIELDS += ["reproduce"]
 
 
 def record_of(planned: Planned, **changes: Any) -> Record:
@@ -197,7 +198,7 @@ AGAIN = "delete it and run the case again"
         (_with(dirty=0), f"dirty: input should be a valid boolean; {AGAIN}"),
         (_with(reason=None), f"reason: input should be a valid string; {AGAIN}"),
         (_with(version=2), f"version: input should be 1; {AGAIN}"),
-        (_with(check="perf"), f"check: input should be 'parity'; {AGAIN}"),
+        (_with(check="party"), f"check: input should be 'parity' or 'perf'; {AGAIN}"),
         (
             _with(outcome="skip"),
             f"outcome: input should be 'pass', 'fail', 'error' or 'timeout'; {AGAIN}",

@@ -11,7 +11,7 @@ import pytest
 from pipeline import cases, matrix, schedule
 from pipeline.errors import run_command
 from pipeline.matrix import ROOT
-from pipeline.schema import Check, Kernel, Matrix, Promise, Row, Shape, Skip
+from pipeline.schema import Check, Kernel, Matrix, Perf, Promise, Row, Shape, Skip
 
 Load = Callable[[Matrix], None]
 
@@ -79,6 +79,15 @@ def test_skipped_cases_take_no_minutes_and_a_row_of_them_alone_no_runner(load: L
     ]
 
 
+def test_only_parity_takes_minutes(load: Load) -> None:
+    """The shapes that are timed are not counted: gpu.yml does not run them."""
+    plan = _plan(THREE)
+    timed = Shape.model_validate({"axes": {"T": [3, 4, 5]}})
+    toy = plan.kernels["toy"].model_copy(update={"perf": Perf(limit_percent=3.0, shapes=[timed])})
+    load(plan.model_copy(update={"kernels": {"toy": toy}}))
+    assert [entry["minutes"] for entry in schedule.schedule(cases.Selection())] == [34, 34]
+
+
 EMPTY = "found no GPU row with a case to run, expected at least one"
 MEND = "add a row whose backend is not interpreter, or name another"
 
@@ -134,7 +143,8 @@ def test_256_rows_are_planned_and_257_end_with_2(
 def test_every_gpu_row_of_the_matrix_is_planned_with_its_own_labels() -> None:
     """The project's own matrix, every backend that is no interpreter."""
     plan = matrix.load()
-    with_cases = {planned.case.row for planned in cases.plan(plan) if not planned.skip}
+    every = cases.plan(plan, checks=[Check.PARITY])
+    with_cases = {planned.case.row for planned in every if not planned.skip}
     gpus = {name for name, row in plan.rows.items() if row.backend in {"cuda", "hip", "xpu"}}
     planned = {entry["name"]: entry["runner"] for entry in schedule.schedule(cases.Selection())}
     assert planned == {name: plan.rows[name].runner for name in gpus & with_cases}

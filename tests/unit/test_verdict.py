@@ -151,7 +151,8 @@ def test_each_state_of_a_record(tmp_path: Path, name: str) -> None:
 
 def test_one_verdict_for_everything_planned(tmp_path: Path) -> None:
     """In the plan's order, whatever lies in the folder, strangers included."""
-    plan = _unblessed(cases.plan(matrix.load(), Selection(row=("cpu", "h200"))))
+    selection = Selection(row=("cpu", "h200"))
+    plan = _unblessed(cases.plan(matrix.load(), selection, checks=[Check.PARITY]))
     names = list(STATES)
     for i, planned in enumerate(plan):
         STATES[names[i % len(names)]][0](tmp_path, planned)
@@ -208,7 +209,9 @@ def test_the_command_that_reproduces_selects_just_that_case() -> None:
     """Its options, read back, leave one case of the whole plan."""
     the_matrix = matrix.load()
     for planned in cases.plan(the_matrix)[::37]:
+        is_perf = planned.check == Check.PERF
+        words = "perf-regress -- --case" if is_perf else "reproduce --"
         command = reproduce_command(planned)
-        assert command == f"nox -s reproduce -- {planned.case.id}"
+        assert command == f"nox -s {words} {planned.case.id}"
         selection = Selection(case=(command.split()[-1],))
-        assert cases.plan(the_matrix, selection, checks=[Check.PARITY]) == (planned,)
+        assert cases.plan(the_matrix, selection, checks=[planned.check]) == (planned,)

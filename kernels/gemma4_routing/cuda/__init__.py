@@ -32,6 +32,7 @@ What a row costs, and what that makes of the time (H200: 132 SMs of 4 schedulers
 
 A row that keys do not decide (`keys.undecided`) is selected again by the whole warp, alone: rows
 with a NaN, an infinity or a weight near the denormals, and fp32 rows whose eighth logit has not the
-sign of the largest, or is not within a factor of 16 of it. Where every row was such, a draft
-of these kernels took 130 us for 262,144 tokens; ties, however many, are decided by keys.
+sign of the largest, or is not within a factor of 16 of it. Where every row is such, 262,144 tokens
+take 123 us at 16 bits and 126 us for fp32 (H200), 5.2 and 3.4 times as long as where none is; ties,
+however many, are decided by keys.
 """

@@ -1,0 +1,163 @@
+"""Another commit's files: of a small repository, by the names that a command line may give."""
+
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from pipeline import worktree as worktrees
+from pipeline.errors import Exit, UsageError
+from pipeline.worktree import between, commit_of, require_commit, subject_of, worktree
+
+UNKNOWN = "expected a commit of this clone; fetch it, run again"
+
+
+class Repository:
+    """A small repository: three commits on main, each of which writes its number to a file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commits = [self.commit(f"Write {n}", str(n)) for n in (1, 2, 3)]
+
+    def git(self, *arguments: str) -> str:
+        """What git says there."""
+        names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=no"]
+        done = subprocess.run(
+            ["git", "-C", str(self.root), *names, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def commit(self, subject: str, text: str) -> str:
+        """The hash of one more commit."""
+        (self.root / "file").write_text(text)
+        self.git("add", "file")
+        self.git("commit", "--quiet", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The repository that the commands take for their own."""
+    monkeypatch.setattr(worktrees, "ROOT", tmp_path)
+    return Repository(tmp_path)
+
+
+def test_a_commit_has_many_names(repository: Repository) -> None:
+    """All give its full hash."""
+    first, _, last = repository.commits
+    repository.git("tag", "-a", "v1", "-m", "the first", first)
+    names = ["HEAD", "main", last, last[:10], "@{0}"]
+    assert [commit_of(name) for name in names] == [last] * len(names)
+    assert [commit_of(name) for name in ("v1", "HEAD~2", "main^^")] == [first] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "nowhere", "0" * 40, "HEAD~3", "HEAD:file", "main..HEAD", "^HEAD", "a b", "HEAD^@"],
+)
+@pytest.mark.usefixtures("repository")
+def test_what_is_no_commit_is_none(name: str) -> None:
+    """Files, ranges and names that nothing has."""
+    assert commit_of(name) is None
+
+
+@pytest.mark.parametrize("name", ["--all", "-h", "--git-dir=/", "--output=x"])
+def test_what_looks_like_an_option_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Git is not asked: it might obey."""
+    monkeypatch.setattr(worktrees, "_git", lambda *_: pytest.fail("git was asked"))
+    assert commit_of(name) is None
+
+
+def test_an_unknown_commit_is_told(repository: Repository) -> None:
+    """With the option, what was found, and what to do; exit code 2."""
+    assert require_commit("--against", "HEAD") == repository.commits[-1]
+    with pytest.raises(UsageError) as caught:
+        require_commit("--against", "--all")
+    assert str(caught.value) == f"--against: found '--all', {UNKNOWN}"
+    assert caught.value.exit == Exit.MATRIX
+
+
+def test_between_are_the_commits_after_the_first(repository: Repository) -> None:
+    """The oldest first, up to the last; none where there is nothing between."""
+    first, second, third = repository.commits
+    assert between(first, third) == [second, third]
+    assert between(second, third) == [third]
+    assert between(third, third) == between(third, first) == []
+
+
+def test_between_keeps_to_first_parents(repository: Repository) -> None:
+    """A merged branch is one step: its merge."""
+    second, third = repository.commits[1:]
+    repository.git("checkout", "--quiet", "-b", "side", second)
+    repository.commit("Aside", "3")
+    repository.git("checkout", "--quiet", "main")
+    repository.git("merge", "--quiet", "--no-ff", "-m", "Merge it", "side")
+    merged = repository.git("rev-parse", "HEAD")
+    assert between(second, merged) == [third, merged]
+
+
+def test_a_commit_is_told_by_its_subject(repository: Repository) -> None:
+    """Twelve digits of its hash, then its own words; the digits alone where it is unknown."""
+    first = repository.commits[0]
+    assert subject_of(first) == f"{first[:12]} Write 1"
+    assert subject_of("f" * 40) == "f" * 12
+
+
+def _worktrees(repository: Repository) -> int:
+    return repository.git("worktree", "list").count("\n") + 1
+
+
+def test_a_worktree_has_the_files_of_its_commit(repository: Repository) -> None:
+    """While it lasts, beside a tree that stays as it is; then nothing of it is left."""
+    (repository.root / "file").write_text("changed")
+    with worktree(repository.commits[0]) as root:
+        assert (root / "file").read_text() == "1"
+        assert _worktrees(repository) == 2
+    assert (repository.root / "file").read_text() == "changed"
+    assert not root.exists()
+    assert not root.parent.exists()
+    assert _worktrees(repository) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_worktree_is_removed_after_an_error(
+    repository: Repository, error: type[BaseException]
+) -> None:
+    """Whatever was written in it meanwhile."""
+    roots = []
+
+    def fail(root: Path) -> NoReturn:
+        roots.append(root)
+        (root / "file").write_text("dirty")
+        (root / "more").write_text("new")
+        raise error
+
+    with pytest.raises(error), worktree(repository.commits[1]) as root:
+        fail(root)
+    assert [root.parent.exists() for root in roots] == [False]
+    assert _worktrees(repository) == 1
+
+
+def test_two_worktrees_of_one_commit(repository: Repository) -> None:
+    """As a bisection may need them; neither is in the other's way."""
+    last = repository.commits[2]
+    with worktree(last) as one, worktree(last) as other:
+        assert one != other
+        assert (one / "file").read_text() == (other / "file").read_text() == "3"
+    assert _worktrees(repository) == 1
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_commit_that_has_no_tree_is_told() -> None:
+    """By its first digits, in git's words; no folder is left."""
+    with pytest.raises(UsageError) as caught, worktree("f" * 40):
+        pytest.fail("there is no such tree")
+    assert (
+        str(caught.value)
+        == f"{'f' * 12}: fatal: invalid reference: {'f' * 40}; fetch it, run again"
+    )
