@@ -23,8 +23,6 @@ import torch
 # longer than the clocks need to stay as they are.
 AT_LEAST_US, WANTED_US, AT_MOST_US = 200, 1000, 5000
 MOST_SETS = 1024
-# Inputs that so many sets would not carry beyond the cache stay within it, with fewer as well.
-_SETS_WITHIN = 64
 _FEWEST = 2
 _CACHES = 2  # the sets together exceed the second-level cache this many times
 _FIRST = 4  # launches of the first, short recording, by which the length of the real one is set
@@ -67,10 +65,13 @@ class Contestant:
     launches: int
 
 
-def set_count(bytes_per_set: int, l2_bytes: int) -> int:
-    """How many sets of inputs and outputs it takes that none is still in the cache."""
+def set_count(bytes_per_set: int, l2_bytes: int, *, within: int = MOST_SETS) -> int:
+    """How many sets of inputs and outputs it takes that none is still in the cache.
+
+    Where `MOST_SETS` would not suffice, all stay in the cache, and `within` sets are taken.
+    """
     needed = _CACHES * l2_bytes // max(bytes_per_set, 1) + 1
-    return max(needed, _FEWEST) if needed <= MOST_SETS else _SETS_WITHIN
+    return max(needed, _FEWEST) if needed <= MOST_SETS else within
 
 
 def launch_count(us: float, sets: int) -> int:

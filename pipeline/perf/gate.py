@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from pipeline import cases, hardware, matrix, results, source
 from pipeline.cases import Planned
-from pipeline.errors import Exit, ResultsError, positive, run_command
+from pipeline.errors import Exit, ResultsError, UsageError, positive, run_command
 from pipeline.perf import baseline, card
 from pipeline.perf.card import Card, Measured
 from pipeline.perf.replicates import ProcessError, Replicates
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hardware.require_gpu(plan, list(rows), "gate-card")
     for row in rows:
         planned = [one for one in cases.plan(plan, selection, [Check.PERF]) if one.case.row == row]
+        if not planned:
+            raise UsageError(f"gate-card: found no perf case of row {row} within the selection")
         measured = _read(options.times) if options.times else _measure(row, plan, planned, options)
         _write(measured, planned, options)
     return Exit.GOOD

@@ -52,9 +52,14 @@ class Started:
             raise ProcessError(f"perf: a timing process ended with {code}:\n{last}")
         lines = (line for line in said.splitlines() if line.startswith("{"))
         try:
-            return [Answer.model_validate_json(line) for line in lines]
+            answers = [Answer.model_validate_json(line) for line in lines]
         except ValidationError as error:
             raise ProcessError(f"perf: a timing process said what it should not: {error}") from None
+        asked = [one.case for one in request.cases]
+        if (found := [one.case for one in answers]) != asked:
+            message = f"perf: a timing process answered for {len(found)} of {len(asked)} cases"
+            raise ProcessError(message)
+        return answers
 
     def stop(self) -> None:
         """Ends it, whatever it does."""

@@ -80,11 +80,22 @@ def test_it_compiles_as_locked_code_is(monkeypatch: pytest.MonkeyPatch) -> None:
     script = f"""\
 import json, os
 found = [os.environ[name] for name in {names}]
-print(json.dumps(dict(case=os.getcwd(), error=" ".join(found))))
+for case in ("toy-1", "toy-2"):
+    print(json.dumps(dict(case=case, error=" ".join([os.getcwd(), *found]))))
 """
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     _running(monkeypatch, script)
-    assert _ask() == [Answer(case=str(ROOT), error="0 1")]
+    said = f"{ROOT} 0 1"
+    assert _ask() == [Answer(case="toy-1", error=said), Answer(case="toy-2", error=said)]
+
+
+@pytest.mark.usefixtures("started")
+def test_one_that_leaves_a_case_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well it ends: silence is no answer."""
+    _running(monkeypatch, 'print(\'{"case": "toy-1"}\')')
+    with pytest.raises(ProcessError) as caught:
+        _ask()
+    assert str(caught.value) == "perf: a timing process answered for 1 of 2 cases"
 
 
 def test_the_worker_is_what_runs(started: list[subprocess.Popen[str]]) -> None:
