@@ -92,8 +92,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Judge results/ against the plan: terminal, JSON, JUnit XML, Markdown."""
+    """Judge results/ against the plan: terminal, page, JSON, JUnit XML, Markdown."""
     _run(session, sys.executable, "-m", "pipeline.report", *session.posargs)
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Test the report's page in a headless Chromium, which has to be installed."""
+    _run(session, _python(session, "browser"), "-m", "pytest", "tests/browser", *session.posargs)
 
 
 @nox.session
@@ -108,6 +114,13 @@ def reproduce(session: nox.Session) -> None:
     """Run a recorded result again: which bits and conditions differ: `-- RESULT`."""
     here = ["--this-python"] if _is_no_venv(session) else []
     _run(session, sys.executable, "-m", "pipeline.reproduce", *here, *session.posargs)
+
+
+@nox.session
+def doctor(session: nox.Session) -> None:
+    """Check this machine: its row, driver, GPU, toolchain, disk; say what to fix."""
+    here = ["--this-python"] if _is_no_venv(session) else []
+    _run(session, sys.executable, "-m", "pipeline.doctor", *here, *session.posargs)
 
 
 @nox.session

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,6 +18,8 @@ from pipeline.schema import Row
 _PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
 # Environment variables that change a kernel's numbers or speed.
 _VARIABLES = ("TRITON_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_TF32", "HIP_", "HSA_", "OMP_", "ZE_")
+# A GPU by its name for the whole world, as variables may name it: recorded as a hash.
+_UUID = re.compile(r"(GPU|MIG)-[0-9a-f-]+")
 
 
 def device_of(name: str, row: Row) -> torch.device:
@@ -41,6 +44,14 @@ def _reported_name(kind: str) -> str | None:
     return str(module.get_device_name(0)) if module.is_available() else None
 
 
+def _hash(uuid: str) -> str:
+    return hashlib.sha256(uuid.encode()).hexdigest()[:16]
+
+
+def _hashed(uuid: re.Match[str]) -> str:
+    return f"{uuid[1]}-{_hash(uuid[0])}"
+
+
 def fingerprint(row: Row) -> dict[str, Any]:
     """What could explain that a result differs between two machines."""
     return {
@@ -53,7 +64,9 @@ def fingerprint(row: Row) -> dict[str, Any]:
         "toolchain": row.toolchain,
         "toolchain_hash": _toolchain_hash(row),
         "environment": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)
+            name: _UUID.sub(_hashed, value)
+            for name, value in sorted(os.environ.items())
+            if name.startswith(_VARIABLES)
         },
         "device": _nvidia() if row.backend == "cuda" else {"name": row.device},
     }
@@ -103,7 +116,7 @@ def _nvidia() -> dict[str, Any]:
             ),
             "ecc": lambda gpu: pynvml.nvmlDeviceGetEccMode(gpu)[0],
         }
-        facts: dict[str, Any] = {"uuid_hash": hashlib.sha256(uuid.encode()).hexdigest()[:16]}
+        facts: dict[str, Any] = {"uuid_hash": _hash(uuid)}
         facts["driver"] = pynvml.nvmlSystemGetDriverVersion()
         for name, ask in read.items():
             with suppress(pynvml.NVMLError):

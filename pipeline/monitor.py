@@ -56,11 +56,16 @@ class Monitor:
         return State(sm_clock_mhz=clock, temperature_c=heat, is_held_back=held_back)
 
 
+def lock_file(gpu: str) -> Path:
+    """The file whose lock is the turn on the GPU of this name."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in gpu)
+    return Path(tempfile.gettempdir()) / f"kernelproof-{os.getuid()}-{name}.lock"
+
+
 @contextmanager
 def turn_on(gpu: str, seconds: float = _SECONDS_FOR_A_TURN) -> Iterator[None]:
     """The GPU of this name for one run alone; NotTheRowError where another keeps it too long."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in gpu)
-    file = Path(tempfile.gettempdir()) / f"kernelproof-{os.getuid()}-{name}.lock"
+    file = lock_file(gpu)
     lock = FileLock(file)
     try:
         with suppress(Timeout):

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline import cases, hardware, matrix, results, source
+from pipeline import cases, hardware, matrix, results, source, spread
 from pipeline.bench import record, tables
 from pipeline.bench.record import Bench, Measured
 from pipeline.cases import Case, Selection
@@ -76,7 +76,8 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
         machine=machine.fingerprint(plan.rows[row]),
         measured=[],
     )
-    with import_module("pipeline.monitor").turn_on(machine.uuid_of(device) or str(device)):
+    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
+    with import_module("pipeline.monitor").turn_on(gpu):
         for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
             bench = bench.model_copy(update={"measured": [*bench.measured, one]})
             _write(bench, options.out)  # after each shape: a run that is cut has what it measured

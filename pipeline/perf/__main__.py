@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, matrix
+from pipeline import cases, matrix, spread
 from pipeline.cases import Case, Selection
 from pipeline.errors import Exit, UsageError, run_command
 from pipeline.matrix import ROOT
@@ -76,7 +76,8 @@ def _on_the_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     machine, monitor = import_module("pipeline.machine"), import_module("pipeline.monitor")
     device = machine.device_of(row, plan.rows[row])
-    stack.enter_context(monitor.turn_on(machine.uuid_of(device) or str(device)))
+    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
+    stack.enter_context(monitor.turn_on(gpu))
 
 
 def _timed(plan: Matrix, options: Any, commit: str) -> int:

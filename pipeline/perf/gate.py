@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline import cases, hardware, matrix, results, source
+from pipeline import cases, hardware, matrix, results, source, spread
 from pipeline.cases import Planned
 from pipeline.errors import Exit, ResultsError, UsageError, positive, run_command
 from pipeline.perf import baseline, card
@@ -89,7 +89,8 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     machine, monitor = import_module("pipeline.machine"), import_module("pipeline.monitor")
     device = machine.device_of(row, plan.rows[row])
-    with monitor.turn_on(machine.uuid_of(device) or str(device)), Replicates() as processes:
+    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
+    with monitor.turn_on(gpu), Replicates() as processes:
         asked = _calibrated(row, planned, processes)
         answers: list[list[Answer]] = []
         for number in range(1, options.processes + 1):

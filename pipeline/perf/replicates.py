@@ -13,7 +13,7 @@ from pipeline.matrix import ROOT
 from pipeline.perf.timing import Answer, Request
 
 _COMMAND = ("-m", "pipeline.perf.worker")
-_SECONDS_A_PROCESS = 300
+SECONDS_A_PROCESS = 300
 _LAST_LINES = 15
 # As locked code is compiled: without line numbers, which change the order of instructions.
 _ENVIRONMENT = {"TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
@@ -39,7 +39,7 @@ class Started:
             text=True,
         )
 
-    def ask(self, request: Request, seconds: float = _SECONDS_A_PROCESS) -> list[Answer]:
+    def ask(self, request: Request, seconds: float = SECONDS_A_PROCESS) -> list[Answer]:
         """Its answers; ProcessError where it dies, or takes longer."""
         try:
             said, complaint = self._process.communicate(request.model_dump_json() + "\n", seconds)

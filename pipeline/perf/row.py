@@ -63,12 +63,16 @@ class Timed:
 
 @dataclass(kw_only=True)
 class RowRun:
-    """The timing of one row's cases on this machine, alone on its GPU."""
+    """The timing of one row's cases on this machine, alone on its GPU.
+
+    `comparisons` counts the cases that are judged together: these, and those on other GPUs.
+    """
 
     row: str
     machine: Mapping[str, Any]
     cases: list[Timed]
     told: Told
+    comparisons: int
     pace: Pace = PACE
     _asked: int = 0
 
@@ -89,7 +93,7 @@ class RowRun:
             return None
         limit = one.planned.limit_percent or 0
         return judge_one(
-            one.timing, self.machine, one.stored, limit=limit, comparisons=len(self.cases)
+            one.timing, self.machine, one.stored, limit=limit, comparisons=self.comparisons
         )
 
     def _open(self) -> list[Timed]:
@@ -142,15 +146,28 @@ class RowRun:
 
 
 def time_row(
-    plan: Sequence[Planned], machine: Mapping[str, Any], told: Told, pace: Pace
+    plan: Sequence[Planned],
+    machine: Mapping[str, Any],
+    told: Told,
+    pace: Pace,
+    comparisons: int | None = None,
 ) -> dict[str, Timed]:
-    """By case what became of it; the plan is of one row, whose GPU is this process's alone."""
+    """By case what became of it; the plan is of one row, whose GPU is this process's alone.
+
+    Intervals hold for `comparisons` cases together, where the plan is a part of what is judged.
+    """
     cases = []
     for planned in plan:
         case = planned.case
         found = baseline.load(case.row, case.kernel)
         stored = found.stored.get(case.id) if found else None
         cases.append(Timed(planned=planned, stored=stored))
-    run = RowRun(row=plan[0].case.row, machine=machine, cases=cases, told=told, pace=pace)
-    run.run()
+    RowRun(
+        row=plan[0].case.row,
+        machine=machine,
+        cases=cases,
+        told=told,
+        comparisons=comparisons or len(cases),
+        pace=pace,
+    ).run()
     return {one.planned.case.id: one for one in cases}

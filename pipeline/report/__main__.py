@@ -1,6 +1,7 @@
 """``python -m pipeline.report``: judge results/ against the plan and say so everywhere."""
 
 import argparse
+import datetime
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,19 +11,51 @@ from rich.console import Console
 
 from pipeline import cases, hardware, matrix, results, source
 from pipeline.errors import Exit, run_command
+from pipeline.report import history, page_data
 from pipeline.report.junit import junit
+from pipeline.report.markdown import markdown
+from pipeline.report.page import page
 from pipeline.report.summary import report_of
-from pipeline.report.tables import markdown, print_report
+from pipeline.report.tables import print_report
 from pipeline.schema import Check
 from pipeline.verdict import judge
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judges everything planned for the rows named, or else for the rows of this machine."""
+    options = _options(arguments)
+    the_matrix, selection = matrix.load(), cases.Selection.of(options)
+    cases.plan(the_matrix, selection)
+    runs = history.read(options.history) if options.history else []
+    if not selection.rows(the_matrix):
+        here = hardware.rows_here(the_matrix, hardware.accelerators())
+        selection = replace(selection, row=here)
+    state = source.current()
+    planned = cases.plan(the_matrix, selection, checks=[options.check] if options.check else Check)
+    judged = judge(planned, options.results, state)
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    report = report_of(judged, state, now)
+    folder: Path = options.results
+    results.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
+    results.write_whole(folder / "report.xml", junit(report))
+    results.write_whole(folder / "report.md", markdown(report))
+    console = Console(soft_wrap=False)
+    runs = [*runs, report] if options.history else []
+    if runs:
+        history.print_steps(runs, console)
+    print_report(report, console)
+    shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), runs)
+    results.write_whole(folder / "report.html", page(shown))
+    if report.is_undecided:
+        return int(Exit.INCONCLUSIVE)
+    return int(Exit.BLOCKED if report.blocks else Exit.GOOD)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="nox -s report --",
-        description="Gives every planned case its verdict, from the records in results/; "
-        "writes report.json, report.xml (JUnit) and report.md beside them.",
+        description="Gives every planned case its verdict, from the records in results/; writes "
+        "report.html, report.json, report.xml (JUnit) and report.md beside them.",
         epilog="exit codes: 0 all good, 1 a verdict blocks, 2 matrix.yaml or the command line "
         "is wrong, 3 results unreadable, 4 this machine is no row, 5 a baseline is unreadable, "
         "75 nothing but inconclusive: run it again",
@@ -30,26 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     parser.add_argument("--check", type=Check, choices=list(Check), help="only this check")
+    parser.add_argument(
+        "--history",
+        type=Path,
+        metavar="DIR",
+        help="show trends, and the commits of steps, over the runs whose report.json is in a "
+        "folder below DIR, three deep at most",
+    )
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--processes", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    the_matrix, selection = matrix.load(), cases.Selection.of(options)
-    cases.plan(the_matrix, selection)
-    if not selection.rows(the_matrix):
-        here = hardware.rows_here(the_matrix, hardware.accelerators())
-        selection = replace(selection, row=here)
-    state = source.current()
-    planned = cases.plan(the_matrix, selection, checks=[options.check] if options.check else Check)
-    judged = judge(planned, options.results, state)
-    report = report_of(judged, state)
-    folder: Path = options.results
-    results.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
-    results.write_whole(folder / "report.xml", junit(report))
-    results.write_whole(folder / "report.md", markdown(report))
-    print_report(report, Console(soft_wrap=False))
-    if report.is_undecided:
-        return int(Exit.INCONCLUSIVE)
-    return int(Exit.BLOCKED if report.blocks else Exit.GOOD)
+    parser.add_argument("--gpus", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

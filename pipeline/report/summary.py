@@ -1,10 +1,11 @@
 """`results/report.json`: the report that other tools read. Its shape is versioned and tested."""
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from pipeline.results import Number
 from pipeline.source import Source
@@ -42,11 +43,15 @@ class ReportedCase(BaseModel):
 
 
 class Report(BaseModel):
-    """Everything planned, each with its verdict; `blocks` says whether any of them blocks."""
+    """Everything planned, each with its verdict; `blocks` says whether any of them blocks.
+
+    `date` is when it was made; reports of before the field was there have none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
+    date: AwareDatetime | None = None
     commit: str
     dirty: bool
     rows: list[str]
@@ -66,11 +71,14 @@ class Report(BaseModel):
         return [case for case in self.cases if case.blocks]
 
 
-def report_of(judged: Sequence[Judged], source: Source) -> Report:
-    """The report of these verdicts."""
+def report_of(
+    judged: Sequence[Judged], source: Source, date: datetime.datetime | None = None
+) -> Report:
+    """The report of these verdicts, made at `date`."""
     cases = [_reported(one) for one in judged]
     machines = {one.planned.case.row: one.record.machine for one in judged if one.record}
     return Report(
+        date=date,
         commit=source.commit,
         dirty=source.dirty,
         rows=list(dict.fromkeys(case.row for case in cases)),

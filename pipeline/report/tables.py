@@ -1,4 +1,4 @@
-"""The report for people: a line a cell, then each case that blocks, in a terminal or Markdown."""
+"""The report for people: a line a cell, then each case that blocks, in a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from pipeline.verdict import session_of
 _SHOWN = 20  # failures told in full; report.json has them all
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _STYLES = {None: "bold", True: "red", False: "default"}  # of the head, and of lines by blocking
-_COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst", "time")
+COLUMNS = ("check", "cell", "kernel", "cases", "verdicts", "worst", "time")
 
 
-def _cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
+def cells(report: Report) -> Iterator[tuple[bool, tuple[str, ...]]]:
     """For each check, cell and kernel: whether it blocks, and its line."""
     groups: dict[tuple[str, str, str], list[ReportedCase]] = {}
     for case in report.cases:
@@ -47,16 +47,16 @@ def conclusion(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Prints the report; colours only where `console` has them."""
-    cells = list(_cells(report))
-    columns = zip(_COLUMNS, *(line for _, line in cells), strict=True)
+    lines = list(cells(report))
+    columns = zip(COLUMNS, *(line for _, line in lines), strict=True)
     widths = [max(map(len, column)) for column in columns]
-    for blocks, line in ((None, _COLUMNS), *cells):
-        text = "  ".join(map(_aligned, _COLUMNS, line, widths))
+    for blocks, line in ((None, COLUMNS), *lines):
+        text = "  ".join(map(_aligned, COLUMNS, line, widths))
         console.print(text.rstrip(), style=_STYLES[blocks], **_PLAIN)
     for cases in _causes(report):
         console.print(f"\n{_red(cases)}", style="red", **_PLAIN)
         console.print(cases[0].reason, **_PLAIN)
-        console.print(f"reproduce: {_again(cases)}", **_PLAIN)
+        console.print(f"reproduce: {reproduce(cases)}", **_PLAIN)
     console.print(_hidden(report))
     console.print(conclusion(report), style="red" if report.blocks else "green", **_PLAIN)
 
@@ -65,25 +65,19 @@ def _aligned(column: str, word: str, width: int) -> str:
     return word.rjust(width) if column in {"cases", "time"} else word.ljust(width)
 
 
-def markdown(report: Report) -> str:
-    """The report as Markdown, for a step summary."""
-    head = [f"### {conclusion(report)}", "", f"| {' | '.join(_COLUMNS)} |", "| --- " * 7 + "|"]
-    lines = [f"| {' | '.join(line)} |" for _, line in _cells(report)]
-    red = [
-        f"- {_inline(_red(cases))}: {_inline(cases[0].cause)}\n  `{_again(cases)}`"
-        for cases in _causes(report)
-    ]
-    return "\n".join([*head, *lines, "", *red, _hidden(report)]).rstrip() + "\n"
-
-
 def _causes(report: Report) -> list[list[ReportedCase]]:
     """The cases that block: those that did not report together, each of the others on its own."""
-    silent: dict[str, list[ReportedCase]] = {}
+    spoken = [[case] for case in report.blocking if case.verdict != "missing"]
+    return [*spoken[:_SHOWN], *silent(report)]
+
+
+def silent(report: Report) -> list[list[ReportedCase]]:
+    """The cases that did not report, together by check and cause."""
+    found: dict[tuple[str, str], list[ReportedCase]] = {}
     for case in report.blocking:
         if case.verdict == "missing":
-            silent.setdefault(case.cause, []).append(case)
-    spoken = [[case] for case in report.blocking if case.verdict != "missing"]
-    return [*spoken[:_SHOWN], *silent.values()]
+            found.setdefault((case.check, case.cause), []).append(case)
+    return list(found.values())
 
 
 def _red(cases: list[ReportedCase]) -> str:
@@ -92,7 +86,7 @@ def _red(cases: list[ReportedCase]) -> str:
     return f"{cases[0].verdict} {cases[0].id}{more}"
 
 
-def _again(cases: list[ReportedCase]) -> str:
+def reproduce(cases: list[ReportedCase]) -> str:
     """The command that runs these cases again."""
     if len(cases) == 1:
         return cases[0].reproduce
@@ -103,8 +97,3 @@ def _again(cases: list[ReportedCase]) -> str:
 def _hidden(report: Report) -> str:
     spoken = sum(case.verdict != "missing" for case in report.blocking)
     return f"and {spoken - _SHOWN} more in report.json\n" if spoken > _SHOWN else ""
-
-
-def _inline(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|&~" else letter for letter in text)

@@ -182,7 +182,10 @@ def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
             "--arch: found 'sm_9', expected one of sm_90, gfx942; did you mean 'sm_90'?\n",
         ),
         (["--kernel", "gemma4_routing"], "--kernel: found 'gemma4_routing', expected one of plant"),
-        (["--toolchain", "codegen-3"], "toolchain: found 'codegen-3', expected one of codegen"),
+        (
+            ["--toolchain", "codegen-3"],
+            "toolchain: found 'codegen-3', expected one of browser, codegen",
+        ),
         (["--workers", "none"], "argument --workers: invalid int value: 'none'\n"),
     ],
     ids=["arch", "kernel", "toolchain", "workers"],

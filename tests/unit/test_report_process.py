@@ -71,11 +71,12 @@ def test_all_passes_are_good(tree: Tree, folder: Path) -> None:
     assert [case.id for case in report.cases] == [planned.case.id for planned in PLAN]
 
 
-def test_the_three_files_say_the_same(tree: Tree, folder: Path) -> None:
-    """JSON, JUnit XML and Markdown beside the records, whole, with no draft left."""
+def test_the_files_say_the_same(tree: Tree, folder: Path) -> None:
+    """The page, JSON, JUnit XML and Markdown beside the records, whole, with no draft left."""
     (folder / "parity" / f"{PLAN[3].case.id}.json").write_text("{")
     _report(tree, folder)
     assert sorted(file.name for file in folder.iterdir() if file.is_file()) == [
+        "report.html",
         "report.json",
         "report.md",
         "report.xml",
@@ -85,6 +86,7 @@ def test_the_three_files_say_the_same(tree: Tree, folder: Path) -> None:
     assert sum(int(suite.attrib["tests"]) for suite in root) == len(PLAN)
     conclusion = f"BLOCKED: 1 error, {len(PLAN) - 1} pass at unknown (dirty)"
     assert (folder / "report.md").read_text().startswith(f"### {conclusion}\n")
+    assert conclusion in (folder / "report.html").read_text()
     assert _read(folder).summary == {"pass": len(PLAN) - 1, "error": 1}
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.report.summary import Report, report_of
-from pipeline.report.tables import markdown, print_report
+from pipeline.report.tables import print_report
 from tests.unit.test_report import SOURCE, judged, mixed
 
 
@@ -103,40 +103,8 @@ def test_twenty_failures_are_told(count: int, hidden: int) -> None:
     """More are counted, and never without saying so; silent ones are not crowded out."""
     failures = [judged("fail", tokens, "wrong") for tokens in range(count)]
     report = report_of([*failures, judged("missing", 99, "no result")], SOURCE)
-    for text in ("\n".join(_printed(report)), markdown(report)):
-        assert text.count("fail toy-") == 20
-        assert text.count("missing toy-") == 1
-        assert (f"and {hidden} more in report.json" in text) == bool(hidden)
-        assert ("more in report.json" in text) == bool(hidden)
-
-
-def test_the_whole_in_markdown() -> None:
-    """A heading, the table, a list of causes."""
-    report = report_of([judged("pass", 1), judged("fail", 2, "9 of [16] differ\n  more")], SOURCE)
-    assert markdown(report) == (
-        "### BLOCKED: 1 fail, 1 pass at cccccccccccc (dirty)\n"
-        "\n"
-        "| check | cell | kernel | cases | verdicts | worst | time |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
-        "| parity | cpu-fp32 | toy | 2 | fail 1, pass 1 | 0.50 ulp | 0.5 s |\n"
-        "\n"
-        "- fail toy-cpu-fp32-E8-K2-T2: 9 of \\[16\\] differ\n"
-        "  `nox -s reproduce -- toy-cpu-fp32-E8-K2-T2`\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("reason", "shown"),
-    [
-        ("<script>x</script>", "\\<script\\>x\\</script\\>"),
-        ("a_b*c*`d`|e|", "a\\_b\\*c\\*\\`d\\`\\|e\\|"),
-        ("[x](y) #1 \\n {z}", "\\[x\\](y) \\#1 \\\\n \\{z\\}"),
-        ("&lt;b&gt; &amp;", "\\&lt;b\\&gt; \\&amp;"),
-        ("~~gone~~", "\\~\\~gone\\~\\~"),
-    ],
-    ids=["tags", "emphasis", "links", "entities", "strikethrough"],
-)
-def test_markdown_shows_a_reason_as_it_is(reason: str, shown: str) -> None:
-    """A backslash before each letter that would mean something."""
-    line = markdown(_of_reason(reason)).splitlines()[6]
-    assert line == f"- fail toy-cpu-fp32-E8-K2-T1: {shown}"
+    text = "\n".join(_printed(report))
+    assert text.count("fail toy-") == 20
+    assert text.count("missing toy-") == 1
+    assert (f"and {hidden} more in report.json" in text) == bool(hidden)
+    assert ("more in report.json" in text) == bool(hidden)

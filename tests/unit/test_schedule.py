@@ -11,7 +11,8 @@ import pytest
 from pipeline import cases, matrix, schedule
 from pipeline.errors import run_command
 from pipeline.matrix import ROOT
-from pipeline.schema import Check, Kernel, Matrix, Perf, Promise, Row, Shape, Skip
+from pipeline.perf import gate
+from pipeline.schema import Check, Kernel, Matrix, Promise, Row, Shape, Skip
 
 Load = Callable[[Matrix], None]
 
@@ -52,13 +53,22 @@ THREE = {
 def test_the_json_is_one_line_of_the_gpu_rows(
     load: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Name, labels, minutes: 30 to install, and 200 seconds of cases as whole ones."""
+    """Name, labels, minutes, queue: 30 to install, and 200 seconds of cases as whole ones."""
     load(_plan(THREE))
-    assert _run() == 0
+    assert _run("--check", "parity") == 0
     assert capsys.readouterr().out == (
-        '[{"name": "big", "runner": ["own", "Big"], "minutes": 34}, '
-        '{"name": "red", "runner": ["own", "Red"], "minutes": 34}]\n'
+        '[{"name": "big", "runner": ["own", "Big"], "minutes": 34, "queue": "host-Big-own"}, '
+        '{"name": "red", "runner": ["own", "Red"], "minutes": 34, "queue": "host-Red-own"}]\n'
     )
+
+
+def test_rows_of_one_host_share_a_queue(load: Load) -> None:
+    """It is found by its labels, in whatever order they stand."""
+    big = THREE["big"]
+    other = big.model_copy(update={"toolchain": "cuda", "runner": big.runner[::-1]})
+    load(_plan({**THREE, "late": other}))
+    queues = {entry["name"]: entry["queue"] for entry in schedule.schedule(cases.Selection())}
+    assert queues == {"big": "host-Big-own", "red": "host-Red-own", "late": "host-Big-own"}
 
 
 def test_named_rows_are_planned_in_the_order_of_the_matrix(
@@ -74,18 +84,47 @@ def test_named_rows_are_planned_in_the_order_of_the_matrix(
 def test_skipped_cases_take_no_minutes_and_a_row_of_them_alone_no_runner(load: Load) -> None:
     """A runner that is known to be away is not waited for."""
     load(_plan(THREE, "toy-big-fp32-T1", "toy-red-*"))
-    assert schedule.schedule(cases.Selection()) == [
-        {"name": "big", "runner": ["own", "Big"], "minutes": 32}
-    ]
+    planned = schedule.schedule(cases.Selection(), [Check.PARITY])
+    assert [(entry["name"], entry["minutes"]) for entry in planned] == [("big", 32)]
 
 
-def test_only_parity_takes_minutes(load: Load) -> None:
-    """The shapes that are timed are not counted: gpu.yml does not run them."""
-    plan = _plan(THREE)
-    timed = Shape.model_validate({"axes": {"T": [3, 4, 5]}})
-    toy = plan.kernels["toy"].model_copy(update={"perf": Perf(limit_percent=3.0, shapes=[timed])})
-    load(plan.model_copy(update={"kernels": {"toy": toy}}))
-    assert [entry["minutes"] for entry in schedule.schedule(cases.Selection())] == [34, 34]
+@pytest.mark.parametrize(
+    ("arguments", "minutes"),
+    [
+        ((), 234),
+        (("--check", "all"), 234),
+        (("--check", "parity"), 34),
+        (("--check", "perf"), 230),
+        (("--baseline", "golden"), 34),
+        (("--baseline", "codegen"), 34),
+        (("--baseline", "perf"), 234),
+        (("--baseline", "gate-card"), 190),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_only_what_is_asked_takes_minutes(
+    load: Load, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], minutes: int
+) -> None:
+    """Times take 40 processes of five minutes at most, a gate card 32; shapes do not count."""
+    load(_plan(THREE))
+    assert _run("--row", "big", *arguments) == 0
+    assert [entry["minutes"] for entry in json.loads(capsys.readouterr().out)] == [minutes]
+
+
+def test_a_gate_card_has_the_processes_that_it_is_planned_for() -> None:
+    """Those that measure, and two that calibrate; a baseline of times has fewer."""
+    arguments = gate._parser().parse_args([])  # noqa: SLF001  (its default is told nowhere else)
+    assert arguments.processes + 2 == schedule._CARD_PROCESSES  # noqa: SLF001
+    assert gate.BASELINE_PROCESSES <= schedule._PERF_PROCESSES  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("golden", 0), ("codegen", 0), ("perf", 2), ("gate-card", 2)]
+)
+def test_what_needs_no_gpu_is_measured_without_one(load: Load, kind: str, code: int) -> None:
+    """Digests and code come from any machine, times from a GPU alone."""
+    load(_plan(THREE))
+    assert _run("--row", "host", "--baseline", kind) == code
 
 
 EMPTY = "found no GPU row with a case to run, expected at least one"

@@ -1,0 +1,161 @@
+"""``nox -s doctor``: checks this machine, a line a check, and says what to fix.
+
+``ok`` is well, ``warn`` may spoil a run, ``fix`` has to be mended, ``unknown`` is told by nobody.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipeline import hardware, matrix, results, spread
+from pipeline.cases import cases_of
+from pipeline.doctor import amd, host, intel, nvidia, packages
+from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
+from pipeline.doctor.judge import exit_of, findings
+from pipeline.errors import (
+    BaselineError,
+    Exit,
+    NotTheRowError,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from pipeline.hardware import Accelerator
+from pipeline.monitor import lock_file
+from pipeline.perf import baseline
+from pipeline.schema import Check, Matrix, Row
+from pipeline.worktree import commit_of
+
+READERS = {"cuda": nvidia.read, "hip": amd.read, "xpu": intel.read}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Checks every row that this machine is, or the named ones."""
+    options = _options(arguments)
+    plan, found = matrix.load(), hardware.accelerators()
+    for name in options.row:
+        if name not in plan.rows:
+            message = f"--row: found {name!r}, expected one of {', '.join(plan.rows)}"
+            raise UsageError(f"{message}; {did_you_mean(name, list(plan.rows))}".rstrip("; "))
+    try:
+        rows = options.row or hardware.rows_here(plan, found)
+    except NotTheRowError as error:
+        _show({"": [_no_row(plan, found, str(error))]}, Exit.NOT_THE_ROW, is_json=options.json)
+        return int(Exit.NOT_THE_ROW)
+    told = {name: findings(gather(plan, name, found, options)) for name in rows}
+    code = max((exit_of(one) for one in told.values()), default=Exit.GOOD)
+    _show(told, code, is_json=options.json)
+    return int(code)
+
+
+def _options(arguments: Sequence[str] | None) -> Any:
+    parser = argparse.ArgumentParser(
+        prog="nox -s doctor --",
+        description="Checks this machine and says what to fix.",
+        epilog="exit codes: 0 healthy, with or without warnings; 1 something to fix; 4 no row",
+    )
+    text = "check it as this row; may be given several times"
+    parser.add_argument("--row", action="append", default=[], metavar="ROW", help=text)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
+    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    return parser.parse_args(arguments)
+
+
+def _no_row(plan: Matrix, found: Sequence[Accelerator], message: str) -> Finding:
+    """What is here instead of a row, and the block to add, with which `message` ends."""
+    expected = ", ".join(row.device for row in plan.rows.values())
+    _, _, block = message.partition("\n")
+    here = ", ".join(map(str, found)) or "no GPU"
+    return fix("row", here, f"one of {expected}", f"add a row to matrix.yaml:\n{block}")
+
+
+def gather(plan: Matrix, name: str, found: Sequence[Accelerator], options: Any) -> Facts:
+    """What is known of this machine as a row."""
+    row = plan.rows[name]
+    stored, missing, complaint = _baselines(plan, name)
+    return Facts(
+        row=name,
+        backend=row.backend,
+        device=row.device,
+        memory_gb=row.memory_gb,
+        needs_gb=needs_gb(plan, name),
+        needs_nox=host.needed_nox(),
+        gpus=tuple(_gpus(row, found)),  # before torch is asked, which sits on them for a moment
+        toolchain=packages.read(row, is_own=not options.this_python),
+        host=host.read(options.results, has_gpu=bool(found)),
+        stored=stored,
+        missing_commits=missing,
+        baseline_complaint=complaint,
+    )
+
+
+def _gpus(row: Row, found: Sequence[Accelerator]) -> list[GpuFacts]:
+    """The facts of the GPUs that are the row, whether one is taken among them."""
+    if row.backend not in READERS:
+        return []
+    own = [gpu for gpu in found if gpu.backend == row.backend]
+    numbers = [number for number, gpu in enumerate(own) if gpu.is_row(row)]
+    facts = READERS[row.backend](numbers) if numbers else []
+    return [replace(gpu, is_taken=_is_taken(row, gpu.number)) for gpu in facts]
+
+
+def _is_taken(row: Row, number: int) -> bool:
+    """Whether another run has its turn on a GPU."""
+    uuid = nvidia.uuid_of(number) if row.backend == "cuda" else None
+    file = lock_file(spread.lock_name(uuid, row, number))
+    if not file.exists():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def needs_gb(plan: Matrix, name: str) -> float | None:
+    """The most memory that matrix.yaml says a case of the row needs."""
+    planned = {case.kernel for case in cases_of(plan, Check.PARITY) if case.row == name}
+    shapes = [shape for kernel in planned for shape in plan.kernels[kernel].shapes]
+    needs = [shape.min_memory_gb for shape in shapes if shape.min_memory_gb]
+    return max((gb for gb in needs if gb <= plan.rows[name].memory_gb), default=None)
+
+
+def _baselines(plan: Matrix, name: str) -> tuple[dict[str, object], tuple[str, ...], str]:
+    """The device that the row's times are of, their commits that are not here, a complaint."""
+    device: dict[str, object] = {}
+    commits: dict[str, None] = {}
+    try:
+        for kernel in plan.kernels:
+            if found := baseline.load(name, kernel):
+                device = found.kernelproof.machine.get("device", {})
+                commits |= dict.fromkeys(stored.commit for stored in found.stored.values())
+    except BaselineError as error:
+        return {}, (), str(error)
+    return device, tuple(commit for commit in commits if not commit_of(commit)), ""
+
+
+def _show(told: dict[str, list[Finding]], code: int, *, is_json: bool) -> None:
+    if is_json:
+        rows = [{"row": name, "findings": list(map(asdict, one))} for name, one in told.items()]
+        print(json.dumps({"version": 1, "rows": rows, "exit": int(code)}, indent=1))
+        return
+    for found in told.values():
+        print("\n".join(map(str, found)))
+    every = [one.level for found in told.values() for one in found]
+    counts = {level: every.count(level) for level in Level if level in every}
+    name = ", ".join(told) or "no row"
+    summary = ", ".join(f"{count} {level}" for level, count in counts.items())
+    print(f"{'UNFIT' if code else 'HEALTHY'}: {name}: {summary}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

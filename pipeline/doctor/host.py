@@ -1,0 +1,97 @@
+"""Facts of the machine around the GPUs: disk, memory, git, nox, Triton's cache."""
+
+import os
+import re
+import shutil
+import subprocess
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline.doctor import nvidia
+from pipeline.doctor.facts import HostFacts
+from pipeline.matrix import ROOT
+
+_GIGA = 1e9
+_SECONDS = 30
+_DEVICE_FILES = ("nvidiactl", "kfd")
+
+
+def read(results: Path, *, has_gpu: bool, dev: Path = Path("/dev")) -> HostFacts:
+    """The facts of this host; `has_gpu` where a driver has reported one."""
+    cache = cache_folder()
+    files = tuple(str(dev / name) for name in _DEVICE_FILES if (dev / name).exists())
+    complaint = ""
+    if files and not has_gpu:
+        is_nvidia = any(file.endswith("nvidiactl") for file in files)
+        complaint = (nvidia.complaint() if is_nvidia else "") or "no driver reports a GPU"
+    said = _git("--version")
+    shallow = _git("rev-parse", "--is-shallow-repository")
+    return HostFacts(
+        memory_gb=_memory_gb(),
+        toolchains_free_gb=_free_gb(ROOT / ".nox"),
+        results_free_gb=_free_gb(results),
+        is_results_writable=_is_writable(results),
+        cache=str(cache),
+        is_cache_writable=_is_writable(cache),
+        git=said.removeprefix("git version ") if said else None,
+        is_clone=shallow is not None,
+        is_shallow=shallow == "true",
+        nox=_version("nox"),
+        device_files=files,
+        driver_complaint=complaint,
+    )
+
+
+def cache_folder() -> Path:
+    """Where Triton keeps what it compiled."""
+    if named := os.environ.get("TRITON_CACHE_DIR"):
+        return Path(named)
+    return Path(os.environ.get("TRITON_HOME") or Path.home()) / ".triton" / "cache"
+
+
+def needed_nox() -> str:
+    """The version that the noxfile asks for."""
+    found = re.search(r'nox\.needs_version = ">=([0-9.]+)"', (ROOT / "noxfile.py").read_text())
+    return found[1] if found else "0"
+
+
+def _version(package: str) -> str | None:
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return None
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _is_writable(folder: Path) -> bool:
+    place = _existing(folder)
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def _free_gb(folder: Path) -> float | None:
+    with suppress(OSError):
+        return shutil.disk_usage(_existing(folder)).free / _GIGA
+    return None
+
+
+def _memory_gb() -> float | None:
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIGA
+    return None
+
+
+def _git(*words: str) -> str | None:
+    """What git prints, or None where it fails or is not there."""
+    command = ["git", "-C", str(ROOT), *words]
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return None

@@ -1,0 +1,106 @@
+"""Facts of NVIDIA's GPUs, by the library of their driver."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pynvml
+
+from pipeline.doctor.facts import GpuFacts
+
+_GIGA, _MILLI = 1e9, 1e-3
+# What holds a clock back, in words; idleness, or a clock that was asked for, is none of it.
+_REASONS = {
+    pynvml.nvmlClocksThrottleReasonSwPowerCap: "power limit",
+    pynvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
+    pynvml.nvmlClocksThrottleReasonSwThermalSlowdown: "heat",
+    pynvml.nvmlClocksThrottleReasonHwThermalSlowdown: "heat, by hardware",
+    pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown: "power brake",
+}
+
+
+def complaint() -> str:
+    """Why the library does not answer, or nothing."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return f"NVML says {str(error).lower()}"
+    pynvml.nvmlShutdown()
+    return ""
+
+
+def uuid_of(number: int) -> str | None:
+    """The UUID of a GPU as torch names it, under which runs take their turns."""
+    pynvml.nvmlInit()
+    try:
+        uuid = str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number)))
+    finally:
+        pynvml.nvmlShutdown()
+    return uuid.removeprefix("GPU-")
+
+
+def read(numbers: Sequence[int]) -> list[GpuFacts]:
+    """The facts of these GPUs; each answer that the driver refuses is None."""
+    pynvml.nvmlInit()
+    try:
+        return [_read(number) for number in numbers]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _read(number: int) -> GpuFacts:
+    gpu = pynvml.nvmlDeviceGetHandleByIndex(number)
+
+    def ask(question: Callable[..., Any], *more: Any) -> Any:
+        with suppress(pynvml.NVMLError):
+            return question(gpu, *more)
+        return None
+
+    memory = ask(pynvml.nvmlDeviceGetMemoryInfo)
+    repairs = ask(pynvml.nvmlDeviceGetRemappedRows)  # corrected, not corrected, pending, failed
+    ecc = ask(pynvml.nvmlDeviceGetEccMode)
+    users = ask(pynvml.nvmlDeviceGetComputeRunningProcesses)
+    errors = (pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, pynvml.NVML_VOLATILE_ECC)
+    return GpuFacts(
+        number=number,
+        name=ask(pynvml.nvmlDeviceGetName) or "",
+        driver=_driver(),
+        clock_mhz=ask(pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_SM),
+        max_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM),
+        max_memory_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM),
+        application_clock_mhz=ask(pynvml.nvmlDeviceGetApplicationsClock, pynvml.NVML_CLOCK_SM),
+        is_persistent=_truth(ask(pynvml.nvmlDeviceGetPersistenceMode)),
+        power_limit_w=_times(ask(pynvml.nvmlDeviceGetEnforcedPowerLimit), _MILLI),
+        usual_power_limit_w=_times(ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit), _MILLI),
+        held_back_by=_reasons(ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons)),
+        temperature_c=ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
+        slows_at_c=ask(
+            pynvml.nvmlDeviceGetTemperatureThreshold, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
+        ),
+        is_ecc=_truth(ecc[0] if ecc else None),
+        uncorrected_errors=ask(pynvml.nvmlDeviceGetTotalEccErrors, *errors),
+        is_repair_pending=bool(repairs[2] or repairs[3]) if repairs else None,
+        total_gb=memory.total / _GIGA if memory else None,
+        free_gb=memory.free / _GIGA if memory else None,
+        processes=None if users is None else tuple(sorted(one.pid for one in users)),
+    )
+
+
+def _driver() -> str | None:
+    with suppress(pynvml.NVMLError):
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    return None
+
+
+def _truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _times(value: Any, by: float) -> float | None:
+    return None if value is None else value * by
+
+
+def _reasons(bits: int | None) -> tuple[str, ...] | None:
+    if bits is None:
+        return None
+    return tuple(word for bit, word in _REASONS.items() if bits & bit)

@@ -1,0 +1,88 @@
+"""Facts of a toolchain: what its environment holds, and the GPU that its torch sees."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+
+from pipeline.doctor.facts import ToolchainFacts
+from pipeline.matrix import ROOT
+from pipeline.schema import Row
+from pipeline.toolchain import REQUIREMENTS
+
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
+_SECONDS = 120
+_ASK = """\
+import json, sys, torch
+kind = torch.xpu if sys.argv[1] == "xpu" else torch.cuda
+is_here = kind.is_available()
+names = [kind.get_device_name(i) for i in range(kind.device_count())] if is_here else []
+print(json.dumps([names, f"torch {torch.__version__} has no {sys.argv[1]} device"]))
+"""
+
+
+def read(row: Row, *, is_own: bool, root: Path = ROOT / ".nox") -> ToolchainFacts:
+    """The facts of a row's toolchain, in its own environment or in this Python.
+
+    torch is asked, in a process of its own, on GPU rows alone: to import it takes seconds.
+    """
+    text = (REQUIREMENTS / f"{row.toolchain}.txt").read_text(encoding="utf-8")
+    pinned = dict(_PINNED.findall(text))
+    folder = root / f"toolchain-{row.toolchain}"
+    python = folder / "bin" / "python" if is_own else Path(sys.executable)
+    if is_own and not (python.exists() and (folder / "installed.sha256").is_file()):
+        return ToolchainFacts(name=row.toolchain, is_made=False, pinned=pinned)
+    found = _installed(folder) if is_own else _installed(None)
+    sees, complaint = None, ""
+    if row.backend != "interpreter" and "torch" in found:
+        sees, complaint = _seen(python, row.backend)
+    return ToolchainFacts(
+        name=row.toolchain,
+        is_own=is_own,
+        python=_python(folder) if is_own else platform.python_version(),
+        pinned=pinned,
+        installed={name: found[name] for name in pinned if name in found},
+        sees=sees,
+        complaint=complaint,
+    )
+
+
+def _installed(folder: Path | None) -> Mapping[str, str]:
+    """Versions by name: of an environment's packages, or of this Python's."""
+    if folder is None:
+        return {_name(one.name): one.version for one in distributions()}
+    paths = [str(path) for path in folder.glob("lib/python*/site-packages")]
+    return {_name(one.name): one.version for one in distributions(path=paths)}
+
+
+def _name(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def _python(folder: Path) -> str | None:
+    found = re.search(r"^version *= *(\S+)$", (folder / "pyvenv.cfg").read_text(), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _seen(python: Path, backend: str) -> tuple[tuple[str, ...] | None, str]:
+    """The devices that torch sees there, or None and the last words of a failure."""
+    try:
+        done = subprocess.run(
+            [str(python), "-c", _ASK, backend],
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        names, reason = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return None, f"no answer in {_SECONDS} s"
+    except ValueError:
+        return None, (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return tuple(names), reason

@@ -1,0 +1,124 @@
+"""A headless Chromium with one page of the report in it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from pipeline.report.page import page
+
+_BROWSERS = ("google-chrome", "chromium", "chromium-browser")  # the driver is of the first
+_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run")
+_QUIET = ("background-networking", "component-update", "sync", "quic", "dev-shm-usage")
+_SECONDS = 20
+
+
+def programs() -> tuple[str, str] | None:
+    """The paths of a Chromium and of its driver, None where either is not there."""
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    driver = shutil.which("chromedriver")
+    return (browser, driver) if browser and driver else None
+
+
+class Chromium:
+    """The browser, and the folder that its pages and its profile are in."""
+
+    def __init__(self, folder: Path, browser: str, driver: str) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = browser
+        profile = f"--user-data-dir={folder / 'profile'}"
+        for argument in (*_ARGUMENTS, *(f"--disable-{word}" for word in _QUIET), profile):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.folder = folder
+        self.driver = webdriver.Chrome(options=options, service=Service(driver))
+        self.keys = Keys
+
+    def show(self, content: dict[str, Any], fragment: str = "") -> None:
+        """Opens the page of this content afresh, and waits until its charts are drawn."""
+        file = self.folder / "report.html"
+        file.write_text(page(content), encoding="utf-8")
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+        self.driver.get(file.as_uri() + fragment)
+        self.until("return performance.getEntriesByName('drawn').length > 0")
+
+    def look(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
+        """Sets the colour scheme and the size of the screen."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # clicks meet no scrolling
+        self.tell("Emulation.setEmulatedMedia", media="", features=[scheme, still])
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.tell("Emulation.setDeviceMetricsOverride", **size)
+
+    def tell(self, command: str, **settings: Any) -> Any:
+        """The answer to a command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(command, settings)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What a script in the page returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def until(self, script: str) -> None:
+        """Waits until a script in the page returns something true."""
+        WebDriverWait(self.driver, _SECONDS, 0.02).until(lambda _: self.run(script))
+
+    def one(self, selector: str) -> WebElement:
+        """The first element."""
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Every element."""
+        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def choose(self, selector: str, word: str) -> None:
+        """Chooses what a select calls `word`."""
+        Select(self.one(selector)).select_by_visible_text(word)
+
+    def text(self, selector: str) -> str:
+        """What the first element says."""
+        return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
+
+    def ids(self) -> list[str]:
+        """The ids of the lines that are elements now."""
+        script = "return [...document.querySelectorAll('.line')].map(line => line.dataset.id)"
+        return list(self.run(script))
+
+    def selected(self) -> str:
+        """The id of the line that the arrow keys are at; asked at once, as scrolling redraws."""
+        script = "return document.querySelector('.line[aria-selected=true]').dataset.id"
+        return str(self.run(script))
+
+    def press(self, *keys: str) -> None:
+        """Types keys where the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def focus(self) -> str:
+        """The id of the element that has the focus."""
+        return str(self.run("return document.activeElement.id"))
+
+    def complaints(self) -> list[str]:
+        """What the console has since the page was opened."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Every address that was asked for since the page was opened, but the page's own."""
+        events = [
+            json.loads(one["message"])["message"] for one in self.driver.get_log("performance")
+        ]
+        asked = [
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        own = (self.folder / "report.html").as_uri()
+        return [url for url in asked if url.partition("#")[0] != own and url != "data:,"]

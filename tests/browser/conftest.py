@@ -1,0 +1,58 @@
+"""The browser, and a page's content from results that were measured."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import matrix
+from pipeline.report import page_data
+from pipeline.report.summary import Report
+from tests.browser.chromium import Chromium, programs
+
+# Parity of the cpu and h200 rows and times of the h200 row at 128 experts, judged at a33497b.
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def pytest_sessionstart() -> None:
+    """Ends the session where there is no browser: silence would pass for success."""
+    if programs() is None:
+        mend = "install them, on Debian: apt-get install -y chromium chromium-driver"
+        pytest.exit(f"page: found no chromium and chromedriver on the path; {mend}", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One browser for all tests."""
+    found = programs()
+    assert found
+    chromium = Chromium(tmp_path_factory.mktemp("chromium"), *found)
+    yield chromium
+    chromium.driver.quit()
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The content of the page of measured results."""
+    plan = matrix.load()
+    report = Report.model_validate_json(RESULTS.read_bytes())
+    stored = page_data.stored(plan, tmp_path_factory.mktemp("results"))
+    return page_data.content(report, plan, stored)
+
+
+@pytest.fixture
+def content(measured: dict[str, Any]) -> dict[str, Any]:
+    """The same, to change."""
+    return copy.deepcopy(measured)
+
+
+@pytest.fixture
+def shown(chromium: Chromium, content: dict[str, Any]) -> Iterator[Chromium]:
+    """The browser with that page, after which the console has to be empty."""
+    chromium.look()
+    chromium.show(content)
+    yield chromium
+    assert chromium.complaints() == []
+    assert chromium.requests() == []

@@ -1,0 +1,194 @@
+"""The page at its limits: hostile words, many cases, small screens, dark, print, no network."""
+
+import base64
+import copy
+import socket
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Chromium
+
+HOSTILE = "</script><img src=x onerror='window.caught=1'><!--<script>@@data@@ &amp; \u2028"
+CONTRAST = """
+const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+const light = (text) => parse(text).map((part) => part / 255)
+  .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+return [...document.querySelectorAll(".badge, .cell")].map((element) => {
+  const look = getComputedStyle(element);
+  const [low, high] = [light(look.color), light(look.backgroundColor)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+});
+"""
+
+
+def _spoiled(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with one case of each verdict that blocks."""
+    verdicts = ["fail", "slower", "inconclusive", "no-baseline", "error", "timeout", "missing"]
+    for case, verdict in zip(content["cases"], verdicts, strict=False):
+        case.update(verdict=verdict, blocks=True, reason=f"{verdict}, made up")
+    content["report"]["blocks"] = True
+    content["conclusion"] = content["conclusion"].replace("GOOD", "BLOCKED")
+    return content
+
+
+def test_hostile_words_are_words(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Wherever they come from, they are shown as they are, and nothing of them runs."""
+    case = content["cases"][0]
+    case.update(id=HOSTILE, reason=HOSTILE, reproduce=HOSTILE, verdict="fail", blocks=True)
+    case.update(dtype=HOSTILE, row=HOSTILE, digest=HOSTILE)
+    content["conclusion"] = f"BLOCKED: {HOSTILE}"
+    content["machines"][0]["what"][HOSTILE] = HOSTILE
+    content["baselines"][0]["blessings"][0]["reason"] = HOSTILE
+    content["speed"][0]["curves"][0]["name"] = HOSTILE
+    chromium.look()
+    chromium.show(content)
+    chromium.one(".line").click()
+    assert chromium.text("#details-title").strip() == HOSTILE.strip()
+    assert chromium.run("return document.querySelector('.reproduce').textContent") == HOSTILE
+    assert chromium.run("return document.title").strip() == f"BLOCKED: {HOSTILE}".strip()
+    assert chromium.run("return [window.caught, document.images.length]") == [None, 0]
+    assert chromium.run("return document.scripts.length") == 2
+    assert chromium.complaints() == []
+    assert chromium.requests() == []
+
+
+def test_the_policy_forbids_the_network(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Scripts, pictures and requests that something adds are refused; a listener hears none."""
+    chromium.look()
+    chromium.show(content)
+    assert chromium.run("return performance.getEntriesByType('resource').length") == 0
+    assert chromium.requests() == []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        said = chromium.driver.execute_async_script(
+            "fetch(arguments[0]).then(arguments[1], (error) => arguments[1](error.name))", url
+        )
+        assert said == "TypeError"
+        chromium.run(
+            "document.body.append(Object.assign(new Image(), {src: arguments[0]}));"
+            "const added = document.createElement('script');"
+            "added.textContent = 'window.caught = 1'; document.body.append(added)",
+            url,
+        )
+        assert chromium.run("return window.caught") is None
+        server.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    complaints = chromium.complaints()
+    assert len(complaints) >= 3
+    assert all("Content Security Policy" in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("fragment", ["", "case"], ids=["list", "case"])
+def test_ten_thousand_cases_open_in_a_second(
+    chromium: Chromium, content: dict[str, Any], fragment: str
+) -> None:
+    """Until the page can be used, and until its charts stand; the last case is a key away."""
+    some = content["cases"]
+    content["cases"] = []
+    for place in range(10_000):
+        case = copy.copy(some[place % len(some)])
+        case["id"] = f"{case['id']}{place:05}"
+        content["cases"].append(case)
+    last = content["cases"][-1]["id"]
+    chromium.look()
+    chromium.show(content, f"#case={last}" if fragment else "")
+    times = [
+        chromium.run("return performance.getEntriesByName(arguments[0])[0].startTime", mark)
+        for mark in ("opened", "drawn")
+    ]
+    print(f"10,000 cases: usable after {times[0]:.0f} ms, charts after {times[1]:.0f} ms")
+    assert times[0] < 1000
+    assert len(chromium.all(".line")) < 100
+    if fragment:
+        assert chromium.text("#details-title") == last
+        return
+    chromium.one("#grid").click()
+    chromium.press(chromium.keys.ESCAPE)
+    chromium.run("document.getElementById('grid').focus()")
+    chromium.press(chromium.keys.END)
+    assert chromium.ids()[-1] == last
+    chromium.one("#filter").send_keys(last)
+    assert chromium.ids() == [last]
+
+
+@pytest.mark.parametrize("fragment", ["", "case"], ids=["list", "case"])
+def test_a_phone(chromium: Chromium, content: dict[str, Any], fragment: str) -> None:
+    """At 360 points nothing reaches over the side, and a case is a screen of its own."""
+    case = content["cases"][-1]["id"]
+    chromium.look(width=360, height=740)
+    chromium.show(_spoiled(content), f"#case={case}" if fragment else "")
+    wide = "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+    assert chromium.run(wide) <= 360
+    for name in ("details", "grid"):
+        wide = "const box = document.getElementById(arguments[0]);"
+        assert chromium.run(f"{wide} return box.scrollWidth - box.clientWidth", name) <= 0
+        assert chromium.run(f"{wide} return box.getBoundingClientRect().width", name) <= 360
+    chromium.look()
+
+
+def test_dark_and_light(chromium: Chromium, content: dict[str, Any]) -> None:
+    """By what the system prefers; every verdict can be read, with a contrast of 4.5 to 1."""
+    grounds = []
+    for is_dark in (False, True):
+        chromium.look(dark=is_dark)
+        chromium.show(_spoiled(content))
+        grounds.append(
+            chromium.run("return getComputedStyle(document.documentElement).backgroundColor")
+        )
+        assert min(chromium.run(CONTRAST)) >= 4.5
+    assert grounds == ["rgb(255, 255, 255)", "rgb(20, 24, 29)"]
+    chromium.look()
+
+
+def test_no_colour_alone(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Every verdict has a symbol of its own, and its word."""
+    chromium.look()
+    chromium.show(_spoiled(content))
+    badges = chromium.run(
+        "return [...document.querySelectorAll('.line .badge')].map(badge => badge.innerText)"
+    )
+    looks = {badge.replace("\n", " ") for badge in badges}
+    assert len(looks) >= 8
+    assert len({look.partition(" ")[0] for look in looks}) == len(looks)
+
+
+def test_print(shown: Chromium, content: dict[str, Any]) -> None:
+    """All cases, not just those in sight; no tools; a sheet of paper comes out."""
+    shown.run("dispatchEvent(new Event('beforeprint'))")
+    shown.tell("Emulation.setEmulatedMedia", media="print")
+    assert len(shown.ids()) == len(content["cases"])
+    assert not shown.one("nav").is_displayed()
+    assert not shown.one("#filters").is_displayed()
+    tops = shown.run("return [...document.querySelectorAll('.line')].map(line => line.offsetTop)")
+    assert tops == sorted(set(tops))
+    shown.tell("Emulation.setEmulatedMedia", media="")
+    shown.run("dispatchEvent(new Event('afterprint'))")
+    assert len(shown.ids()) < len(content["cases"])
+    paper = base64.b64decode(shown.tell("Page.printToPDF")["data"])
+    assert paper.startswith(b"%PDF-")
+
+
+def test_history(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Steps with the commits that they lie between, and a case's runs, where runs were given."""
+    case = content["cases"][-1]["id"]
+    runs = [{"date": None, "commit": c * 40, "dirty": False, "blocks": False} for c in "abc"]
+    step = {"case": case, "before": 0, "run": 1, "percent": 6.0, "ratio_percent": 6.1}
+    content["history"] = {
+        "runs": runs,
+        "words": {"a": "same", "b": "slower"},
+        "cases": {f"perf {case}": {"verdicts": "abb", "points": [[0, 1, 1], [1, 2, 2], [2, 2, 2]]}},
+        "steps": [{**step, "by": "kernel", "is_confirmed": True}],
+    }
+    chromium.look()
+    chromium.show(content)
+    cells = chromium.text("#history-steps tbody tr").split("\t")
+    assert cells[:4] == [case, "▼ slower +6.00 %", "+6.10 %", "kernel"]
+    assert cells[4:] == ["a" * 12, "b" * 12, "confirmed"]
+    chromium.one("#history-steps a").click()
+    chromium.until("return document.getElementById('details').open")
+    assert chromium.text("#details-title") == case
+    assert "slower" in chromium.text("#details")
+    assert chromium.complaints() == []

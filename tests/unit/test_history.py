@@ -1,0 +1,169 @@
+"""History: runs in the order of their times, and the commits between which a step happened."""
+
+import datetime
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.errors import ResultsError
+from pipeline.report import history
+from pipeline.report.summary import Report, report_of
+from pipeline.source import Source
+from tests.unit.test_report import judged
+
+NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+CASE = "toy-cpu-fp32-E8-K2-T1"
+
+
+def run_of(
+    place: int, us: float | None, ratio: float | None = None, verdict: str = "pass"
+) -> Report:
+    """The report of one case at commit number `place`, with a time and a limit of 3 percent."""
+    numbers = {"limit_percent": 3.0}
+    if us is not None:
+        numbers |= {"time_us": us, "ratio_to_floor": us if ratio is None else ratio}
+    source = Source(commit=f"{place:040}", dirty=False, tree="7" * 64)
+    date = NOON + datetime.timedelta(hours=place)
+    return report_of([judged(verdict, 1, numbers=numbers)], source, date)
+
+
+def runs_of(times: Sequence[float]) -> list[Report]:
+    """A run a time."""
+    return [run_of(place, us) for place, us in enumerate(times)]
+
+
+@pytest.mark.parametrize(
+    ("times", "found"),
+    [
+        ([10, 10.02, 9.98, 10.01], []),
+        ([10, 10, 10.14, 10.2, 10.2], []),
+        ([10, 10, 10.2, 10.2, 10.2], [(2, 2.0, True)]),
+        ([10, 10, 9.5, 9.5], [(2, -5.0, True)]),
+        ([10, 10, 11, 10, 10], []),
+        ([10, 11, 10, 10, 10], []),
+        ([10, 10, 10, 11], [(3, 10.0, None)]),
+        ([10, 10, 11, 11, 10, 11, 11], [(2, 10.0, True)]),
+        ([10, 10, 11, 11, 11, 10, 10], [(2, 10.0, True), (5, -9.09, True)]),
+        ([10, 10, 11, 10.5, 10.5], [(2, 10.0, True), (3, -4.55, True)]),
+        ([10], []),
+        ([], []),
+    ],
+    ids=[
+        "noise",
+        "less than half the limit at a time",
+        "slower",
+        "faster",
+        "a spike",
+        "an early spike",
+        "not confirmed yet",
+        "a dip after a step",
+        "there and back",
+        "part of the way back",
+        "one run",
+        "no run",
+    ],
+)
+def test_steps(times: list[float], found: list[tuple[int, float, bool | None]]) -> None:
+    """A change of more than half the limit between neighbours, that the runs after it keep."""
+    steps = history.steps(runs_of(times))
+    assert [(step.run, step.percent, step.is_confirmed) for step in steps] == found
+    assert all(step.before == step.run - 1 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "by"),
+    [([1.0, 1.1, 1.1], "kernel"), ([1.0, 1.0, 1.0], "machine"), ([1.0, 1.01, 1.01], "machine")],
+    ids=["over the floor, too", "the floor as well", "hardly"],
+)
+def test_who_is_to_blame(ratios: list[float], by: str) -> None:
+    """The kernel where the time over the floor moved with it, else the machine."""
+    runs = [run_of(place, us, ratios[place]) for place, us in enumerate((10.0, 11.0, 11.0))]
+    assert [step.by for step in history.steps(runs)] == [by]
+
+
+def test_runs_without_the_case_are_passed_over() -> None:
+    """A run that did not time it neither makes a step nor hides one."""
+    runs = [run_of(0, 10), run_of(1, None), run_of(2, 11), run_of(3, None), run_of(4, 11)]
+    assert [(step.before, step.run) for step in history.steps(runs)] == [(0, 2)]
+
+
+def test_a_time_judged_again_is_no_confirmation() -> None:
+    """The same figures of the same commit are one measurement, however often reported."""
+    again = [run_of(0, 10), run_of(1, 11), run_of(1, 11), run_of(1, 11)]
+    assert [step.is_confirmed for step in history.steps(again)] == [None]
+    measured_again = [run_of(0, 10), run_of(1, 11), run_of(1, 11.01)]
+    assert [step.is_confirmed for step in history.steps(measured_again)] == [True]
+
+
+def _write(folder: Path, report: Report) -> None:
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(report.model_dump_json())
+
+
+def test_runs_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """From folders up to three deep, whatever they are called; one without a time is the oldest."""
+    _write(tmp_path / "a", run_of(3, 10))
+    _write(tmp_path / "b" / "results", run_of(1, 10))
+    _write(tmp_path / "c" / "d" / "e", run_of(2, 10).model_copy(update={"date": None}))
+    _write(tmp_path / "c" / "d" / "e" / "f", run_of(9, 10))
+    (tmp_path / "report.json").write_text("not one of the runs")
+    commits = [int(report.commit) for report in history.read(tmp_path)]
+    assert commits == [2, 1, 3]
+
+
+def test_an_older_report_has_no_date(tmp_path: Path) -> None:
+    """Version 1 of before is still read."""
+    folder = tmp_path / "a"
+    _write(folder, run_of(1, 10))
+    file = folder / "report.json"
+    old = file.read_text().replace('"date":"2026-11-24T13:00:00Z",', "")
+    assert "date" not in old
+    file.write_text(old)
+    assert [report.date for report in history.read(tmp_path)] == [None]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 2}', "[]"], ids=repr)
+def test_an_unreadable_run_is_one_line(tmp_path: Path, text: str) -> None:
+    """With its file, and exit code 3: a history with a hole would tell of the wrong commit."""
+    _write(tmp_path / "a", run_of(1, 10))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "report.json").write_text(text)
+    with pytest.raises(ResultsError) as caught:
+        history.read(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/b/report.json: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit == 3
+
+
+def test_no_folder_is_told(tmp_path: Path) -> None:
+    """A folder that is empty has no runs yet; one that is not there is a mistake."""
+    assert history.read(tmp_path) == []
+    with pytest.raises(ResultsError, match="found no folder, expected one of runs"):
+        history.read(tmp_path / "gone")
+
+
+def test_the_content_for_the_page() -> None:
+    """A letter a run for the verdicts, a point for each time, and the steps."""
+    runs = [run_of(0, 10), run_of(1, None, verdict="missing"), run_of(2, 11), run_of(3, 11)]
+    told = history.content(runs)
+    letters = {word: letter for letter, word in told["words"].items()}
+    one = told["cases"][f"parity {CASE}"]
+    assert one["verdicts"] == "".join(letters[word] for word in ("pass", "missing", "pass", "pass"))
+    assert [point[:2] for point in one["points"]] == [[0, 10], [2, 11], [3, 11]]
+    assert [(step["case"], step["run"]) for step in told["steps"]] == [(CASE, 2)]
+    assert told["runs"][0]["date"] == "2026-11-24T12:00:00+00:00"
+
+
+def test_the_steps_in_a_terminal() -> None:
+    """A line each, with both commits, and how many runs there were."""
+    file = io.StringIO()
+    runs = runs_of([10, 10, 11, 11])
+    history.print_steps(runs, Console(file=file, width=80, force_terminal=False))
+    head, line, end = file.getvalue().splitlines()
+    assert " ".join(head.split()) == "case step over the floor by from to state"
+    words = [CASE, "+10.00", "%", "+10.00", "%", "kernel", "0" * 12, "0" * 12, "confirmed"]
+    assert line.split() == words
+    assert end == "history: 4 runs, 1 steps"
