@@ -82,6 +82,14 @@ def gate_card(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Plant faults into the kernels: does parity kill every one? `-- --mutant ID` runs one."""
+    for row in _rows_here(session):
+        command = ["-m", "pipeline.mutants", "--row", row, *session.posargs]
+        _run(session, _python(session, ROWS[row].toolchain), *command)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time kernels beside their floors and peers, on the GPU row that this machine is."""
     for row in _rows_here(session, "--bench"):

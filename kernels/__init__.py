@@ -1,6 +1,6 @@
 """The kernels, a folder each: `kernel.py`, `reference.py`, `inputs.py`, and a `SPEC`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -90,6 +90,11 @@ class KernelSpec:
     `slowed`      gives the launch with so many rounds of extra work a program, into ``out=``: the
                   slowdowns that `nox -s gate-card` plants
 
+    For parity there may be, too:
+
+    `forms`       inputs in the other forms that the contract takes, made of some inputs, each with
+                  a word for it: what the reference gives of them, the kernel must
+
     Floors and peers are called as `launch` is, and a peer need not write into ``out=``; one that
     raises NotImplementedError does not support the shape.
     """
@@ -110,3 +115,4 @@ class KernelSpec:
     peers: Mapping[str, Callable[[], Callable[..., Outputs] | None]] = field(default_factory=dict)
     bare: Callable[..., Outputs] | None = None
     slowed: Callable[[int], Callable[..., Outputs]] | None = None
+    forms: Callable[[Inputs], Iterable[tuple[str, Inputs]]] | None = None

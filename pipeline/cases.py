@@ -103,6 +103,13 @@ def benched(matrix: Matrix) -> tuple[Case, ...]:
     return tuple(_cases(matrix, lambda kernel: kernel.bench or []))
 
 
+def quick(matrix: Matrix, kernel: str, row: str) -> tuple[Case, ...]:
+    """The parity cases of a row that a kernel's mutants are run against."""
+    mutants = matrix.kernels[kernel].mutants
+    every = (case for case in cases_of(matrix) if (case.kernel, case.row) == (kernel, row))
+    return tuple(case for case in every if mutants and mutants.covers(case.key))
+
+
 def _cases(matrix: Matrix, shapes_of: Callable[[Kernel], Sequence[Shape]]) -> Iterator[Case]:
     for (row_name, row), (name, kernel) in itertools.product(
         matrix.rows.items(), matrix.kernels.items()

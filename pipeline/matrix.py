@@ -187,6 +187,7 @@ class _Reading:
             for case in repeated(cases):
                 place, found = ("kernels", case.kernel, *part), f"case {case.id} twice"
                 self.doc.blame(place, found=found, expected="each case once")
+        self._blame_quick_cases(matrix, sorted({case.key for case in cases_by_part["shapes",]}))
         for i, skip in enumerate(matrix.skips):
             planned = cases_of(matrix, skip.check)
             if not any(skip.covers(case.id, skip.check) for case in planned):
@@ -194,6 +195,17 @@ class _Reading:
                 mend = did_you_mean(skip.cases, [case.id for case in planned])
                 where = ("skips", i, "cases")
                 self.doc.blame(where, found=found, expected=expected, mend=mend)
+
+    def _blame_quick_cases(self, matrix: Matrix, keys: Sequence[str]) -> None:
+        """Names of cases for mutants that no parity case has."""
+        for name, kernel in matrix.kernels.items():
+            own = [key for key in keys if key.startswith(f"{name}-")]
+            for i, pattern in enumerate(kernel.mutants.cases if kernel.mutants else []):
+                if not any(fnmatchcase(key, pattern) for key in own):
+                    path = ("kernels", name, "mutants", "cases", i)
+                    expected = f"parity cases of {name}, without the row"
+                    mend = did_you_mean(pattern, own)
+                    self.doc.blame(path, found=repr(pattern), expected=expected, mend=mend)
 
 
 def _model_at(path: document.Path) -> type[Block]:

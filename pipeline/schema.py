@@ -127,6 +127,21 @@ class Perf(Block):
     shapes: Annotated[list[Shape], Field(min_length=1)]
 
 
+class Mutants(Block):
+    """What faults planted into a kernel, kernels/<name>/mutants.yaml, are run against."""
+
+    cases: Annotated[list[Text], Field(min_length=1)] = Field(
+        description="Ids of parity cases without the row; * stands for anything"
+    )
+    seconds_per_mutant: Annotated[int, Field(gt=0, le=3600)] = Field(
+        description="For all of the cases together"
+    )
+
+    def covers(self, key: str) -> bool:
+        """Whether a case with this key is among them."""
+        return any(fnmatchcase(key, pattern) for pattern in self.cases)
+
+
 class Kernel(Block):
     """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
 
@@ -142,6 +157,10 @@ class Kernel(Block):
     )
     bench: Annotated[list[Shape], Field(min_length=1)] | None = Field(
         default=None, description="The shapes at which it is timed beside its floors and peers"
+    )
+
+    mutants: Mutants | None = Field(
+        default=None, description="The cases that kill planted faults, and the time they have"
     )
 
     def promise(self, dtype: str) -> Promise:
@@ -185,6 +204,7 @@ MODELS: dict[tuple[str, ...], type[Block]] = {
     ("kernels", "*", "perf"): Perf,
     ("kernels", "*", "perf", "shapes", "*"): Shape,
     ("kernels", "*", "bench", "*"): Shape,
+    ("kernels", "*", "mutants"): Mutants,
     ("skips", "*"): Skip,
 }
 

@@ -33,6 +33,7 @@ from kernels.gemma4_routing.builds import BUILDS
 from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from kernels.gemma4_routing.floor import FLOORS, least_bytes
+from kernels.gemma4_routing.forms import other_forms
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
 from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
 from kernels.gemma4_routing.launch import bare_launch
@@ -89,4 +90,5 @@ SPEC = KernelSpec(
     peers=PEERS,
     bare=bare_launch,
     slowed=SlowedLaunch,
+    forms=other_forms,
 )

@@ -53,6 +53,7 @@ def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
     assert {
         *map(session_of, Check),
         "gate-card",
+        "mutants",
         "bench",
         "report",
         "tests",

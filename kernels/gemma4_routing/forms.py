@@ -1,0 +1,30 @@
+"""Inputs in the other forms that the contract takes, for parity to ask the same bits of."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from kernels import Inputs
+
+# Of fp64 scales: not a whole fp32 number any more, nearer to the one that it was of.
+_BETWEEN = 1 + 2.0**-26
+
+
+def other_forms(inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
+    """Each form with a word for it: other strides, addresses, dtypes of scales, fewer experts."""
+    logits, scale = inputs["gating_output"], inputs["per_expert_scale"]
+    num_tokens, num_experts = logits.shape
+    spread = logits.repeat_interleave(2, dim=1)[:, ::2]
+    yield "a strided last axis", {**inputs, "gating_output": spread}
+    two = {"topk": min(2, num_experts), "per_expert_scale": scale[:2]}
+    yield "two experts of a strided axis", {"gating_output": spread[:, :2], **two}
+    shifted = logits.new_empty(num_tokens * (num_experts + 1) + 1)[1:]
+    shifted = shifted.view(num_tokens, num_experts + 1)[:, :num_experts]
+    yield "an odd address and row stride", {**inputs, "gating_output": shifted.copy_(logits)}
+    yield "scales of fp64", {**inputs, "per_expert_scale": scale.double() * _BETWEEN}
+    yield "scales of fp16", {**inputs, "per_expert_scale": scale.to(torch.float16)}
+    yield "strided scales", {**inputs, "per_expert_scale": scale.repeat_interleave(2)[::2]}
+    mixed = logits.clone()
+    mixed[:, 0], mixed[:, -1] = math.inf, math.nan
+    yield "an infinity and a NaN", {**inputs, "gating_output": mixed}

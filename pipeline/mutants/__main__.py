@@ -1,0 +1,192 @@
+"""``python -m pipeline.mutants``: plants faults into kernels, and asks whether parity sees each.
+
+On a GPU row the faults of its own kernels and launch settings run, too; that way was written for
+such a machine, and has been run on the cpu row only.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import cases, matrix, results
+from pipeline.errors import Exit, UsageError, UserError, did_you_mean, positive, run_command
+from pipeline.mutants import tables
+from pipeline.mutants.answers import Answers, Asked
+from pipeline.mutants.coverage import is_reached
+from pipeline.mutants.judge import Judged, enough, judge
+from pipeline.mutants.plan import Planted, plan
+from pipeline.mutants.pool import Pool
+from pipeline.schema import Matrix
+
+_EVERY = 50
+_TRACED = 10  # how many times as long the unmutated kernel may take, while it is traced
+
+
+class NotGreenError(UserError):
+    """A kernel whose cases do not pass as it stands: its mutants would say nothing."""
+
+    exit = Exit.BLOCKED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 where all that has to be killed is, 1 where not, or the error's own."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind
+    options = _parser().parse_args(arguments)
+    the_matrix = matrix.load()
+    kernels = _kernels(the_matrix, options.kernel)
+    planted = [one for kernel in kernels for one in plan(kernel)]
+    planted = _chosen(planted, options.mutant)
+    if options.list:
+        for one in planted:
+            print(f"{one.mutant.id}  {one.mutant.before!r} -> {one.mutant.after!r}")
+        return Exit.GOOD
+    if options.row not in the_matrix.rows:
+        known = list(the_matrix.rows)
+        message = f"--row: found {options.row!r}, expected one of {', '.join(known)}"
+        raise UsageError(f"{message}; {did_you_mean(options.row, known)}")
+    started = time.monotonic()
+    run = _Run(the_matrix, options.row, planted, options.workers)
+    judged = run.judged()
+    seconds = round(time.monotonic() - started, 1)
+    return _tell(run, judged, options, seconds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.mutants", description=__doc__)
+    several: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("--row", default="cpu", metavar="ROW", help="the row that this machine is")
+    parser.add_argument("--kernel", **several, metavar="NAME", help="only mutants of this kernel")
+    parser.add_argument("--mutant", **several, metavar="ID", help="only this one, in detail")
+    parser.add_argument("--list", action="store_true", help="name the mutants, run none")
+    text = "processes that run mutants at once"
+    parser.add_argument(
+        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help=text
+    )
+    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    return parser
+
+
+def _kernels(the_matrix: Matrix, named: Sequence[str]) -> list[str]:
+    known = [name for name, kernel in the_matrix.kernels.items() if kernel.mutants]
+    for name in named:
+        if name not in known:
+            message = f"--kernel: found {name!r}, expected one with mutants: {', '.join(known)}"
+            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+    return [name for name in known if not named or name in named]
+
+
+def _chosen(planted: list[Planted], named: Sequence[str]) -> list[Planted]:
+    known = [one.mutant.id for one in planted]
+    for name in named:
+        if name not in known:
+            message = f"--mutant: found {name!r}, expected one of nox -s mutants -- --list"
+            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+    return [one for one in planted if not named or one.mutant.id in named]
+
+
+class _Run:
+    """Mutants on one row: first the kernels as they are, then all that a case reaches."""
+
+    def __init__(
+        self, the_matrix: Matrix, row: str, planted: Sequence[Planted], workers: int
+    ) -> None:
+        self.matrix, self.name, self.row = the_matrix, row, the_matrix.rows[row]
+        self.planted, self.workers = planted, workers
+        self.seconds: dict[str, float] = {}
+        self._reached: dict[str, Answers] = {}
+
+    def judged(self) -> list[Judged]:
+        with Pool(name=self.name, row=self.row, workers=self.workers) as pool:
+            for kernel in dict.fromkeys(one.kernel for one in self.planted):
+                self._see_green(pool, kernel)
+            reached = {one.mutant.id: self._is_reached(one) for one in self.planted}
+            to_run = [one for one in self.planted if reached[one.mutant.id]]
+            print(
+                f"{len(to_run)} of {len(self.planted)} mutants are reached by the quick cases",
+                flush=True,
+            )
+            every = pool.ask_all([self._asked(one) for one in to_run], _told(len(to_run)))
+        answers = {one.id: one.answers for one in every}
+        return [
+            judge(
+                one,
+                answers.get(one.mutant.id),
+                backend=self.row.backend,
+                is_reached=reached[one.mutant.id],
+            )
+            for one in self.planted
+        ]
+
+    def _see_green(self, pool: Pool, kernel: str) -> None:
+        """The unmutated kernel's cases pass, and show what they reach of it."""
+        asked = self._of(kernel)
+        limit = asked.seconds * _TRACED
+        found = pool.ask(asked.model_copy(update={"is_traced": True, "seconds": limit}))
+        for answer in found.answers:
+            if answer.outcome != "pass":
+                message = (
+                    f"mutants: found {answer.case or kernel} to be red without any: "
+                    f"{answer.reason}; expected a pass; mend it first: nox -s parity"
+                )
+                raise NotGreenError(message)
+            self.seconds[answer.case] = answer.seconds
+        self._reached[kernel] = found
+
+    def _of(self, kernel: str) -> Asked:
+        quick = self.matrix.kernels[kernel].mutants
+        ids = [case.id for case in cases.quick(self.matrix, kernel, self.name)]
+        if not quick or not ids:
+            message = f"mutants: found no case of {kernel} on {self.name}, expected some"
+            raise UsageError(message)
+        return Asked(id="", kernel=kernel, cases=ids, seconds=quick.seconds_per_mutant)
+
+    def _asked(self, one: Planted) -> Asked:
+        mutant = {"id": one.mutant.id, "file": one.mutant.file, "text": one.mutant.text}
+        return self._of(one.kernel).model_copy(update=mutant)
+
+    def _is_reached(self, one: Planted) -> bool:
+        """By what was traced; what a GPU runs of a jitted function can not be."""
+        if self.row.backend != "interpreter" and one.is_jitted:
+            return one.backend in {None, self.row.backend}
+        reached = self._reached[one.kernel].reached
+        return is_reached(one.mutant, reached, source=one.source)
+
+
+def _told(total: int) -> Callable[[int], None]:
+    def told(count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{count}/{total} ", end="", file=sys.stderr, flush=True)
+        elif count % _EVERY == 0:
+            print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
+
+    return told
+
+
+def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds: float) -> int:
+    minimal = enough(judged, run.seconds)
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)
+    if options.mutant:
+        for one in judged:
+            print("\n".join(tables.detail(one)))
+    else:
+        words = {"seconds": seconds, "cases": list(run.seconds), "enough": list(minimal)}
+        file = options.results / "mutants.json"
+        results.write_whole(file, tables.as_json(judged, run.name, words))
+        print("\n".join(tables.table(judged)))
+    print()
+    blocking = [one for one in judged if one.status.blocks]
+    for one in blocking:
+        print("\n".join(tables.blocking(one, one.planted.source)))
+    print("\n".join(tables.summary(judged, list(run.seconds), minimal)))
+    print(f"{'BLOCKED' if blocking else 'GOOD'}: {len(judged)} mutants in {seconds:.0f} s")
+    return Exit.BLOCKED if blocking else Exit.GOOD
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
