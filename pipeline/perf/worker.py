@@ -10,7 +10,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,15 @@ import torch
 from kernels import KernelSpec
 from pipeline import machine, matrix
 from pipeline.bench.contestants import Set, first_set
-from pipeline.clock import Accelerator, Contestant, contestant, race, rounds_of, set_count
+from pipeline.clock import (
+    Accelerator,
+    Contestant,
+    Recording,
+    contestant,
+    race,
+    rounds_of,
+    set_count,
+)
 from pipeline.codegen.compile import code_of
 from pipeline.launches import compiled_by
 from pipeline.monitor import Monitor
@@ -123,7 +131,7 @@ def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
     return Answer(
         case=asked.case,
         floor=floor,
-        process=_process(ready, request, bench),
+        process=process_of(ready, request, bench),
         bytes=spec.least_bytes(asked.shape, dtype) if spec.least_bytes else None,
         launches={name: one.launches for name, one in ready.items()},
         code_hash=codes[0],
@@ -152,21 +160,60 @@ def _hash(call: Callable[[], object]) -> str | None:
     return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
 
 
-def _process(ready: dict[str, Contestant], request: Request, bench: Bench) -> Process:
-    """The samples of as many rounds as are asked for; those of a GPU held back are discarded."""
+class Watched:
+    """Recordings around each of whose replays the GPU's state is read."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self.begin()
+
+    def around(self, one: Contestant) -> Contestant:
+        """The contestant, watched."""
+        return replace(one, recording=_WatchedRecording(one.recording, self))
+
+    def begin(self) -> None:
+        """Reads the state before a round, whose `was_held_back` it is the first of."""
+        self.was_held_back = False
+        self.look()
+
+    def look(self) -> None:
+        """Reads the state; `was_held_back` from the first reading on at which the GPU is."""
+        self.state = self._monitor.read()
+        self.was_held_back |= self.state.is_held_back
+
+
+class _WatchedRecording:
+    """A recording; its replay ends with a reading, as what came before it did."""
+
+    def __init__(self, recording: Recording, watched: Watched) -> None:
+        self._recording, self._watched = recording, watched
+        self.is_graph = recording.is_graph
+
+    def replay(self) -> float:
+        us = self._recording.replay()
+        self._watched.look()
+        return us
+
+
+def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> Process:
+    """The samples of as many rounds as are asked for.
+
+    A round with a sample during which the GPU was held back is discarded whole, and counted: what
+    is compared was measured under the same conditions.
+    """
     samples: dict[str, list[float]] = {name: [] for name in ready}
-    discarded, before = 0, bench.monitor.read()
-    for found in islice(rounds_of(ready, seed=request.seed), _MOST_TRIES * request.rounds):
-        after = bench.monitor.read()
-        if before.is_held_back or after.is_held_back:
+    discarded, watched = 0, Watched(bench.monitor)
+    every = {name: watched.around(one) for name, one in ready.items()}
+    for found in islice(rounds_of(every, seed=request.seed), _MOST_TRIES * request.rounds):
+        if watched.was_held_back:
             discarded += 1
             time.sleep(_SECONDS_TO_COOL)
         else:
             for name, us in found.items():
                 samples[name].append(round(us, 5))
-        before = after
         if len(samples[KERNEL]) == request.rounds:
             break
+        watched.begin()
     if not samples[KERNEL]:
         message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
         raise RuntimeError(message)
@@ -174,8 +221,8 @@ def _process(ready: dict[str, Contestant], request: Request, bench: Bench) -> Pr
         samples_us=samples,
         discarded=discarded,
         sentinel_us=round(median(race({"sentinel": bench.sentinel}, rounds=3)["sentinel"]), 4),
-        sm_clock_mhz=after.sm_clock_mhz,
-        temperature_c=after.temperature_c,
+        sm_clock_mhz=watched.state.sm_clock_mhz,
+        temperature_c=watched.state.temperature_c,
     )
 
 

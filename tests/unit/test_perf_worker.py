@@ -1,0 +1,99 @@
+"""The samples of a timing process: what is read around each, and which are discarded."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from pipeline.clock import Contestant
+from pipeline.monitor import State
+from pipeline.perf import worker
+from pipeline.perf.timing import FLOOR, KERNEL, Process, Request
+
+HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
+READINGS_A_ROUND = 3  # before it, and after each of two samples
+
+
+@dataclass
+class Driver:
+    """What the driver answers, one reading after the other; then it is cool."""
+
+    states: Sequence[State] = ()
+    read_at: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._next: Iterator[State] = iter(self.states)
+
+    def read(self) -> State:
+        """The next state."""
+        self.read_at.append("read")
+        return next(self._next, COOL)
+
+
+@dataclass
+class Replay:
+    """A recording whose replay takes so long."""
+
+    us: float
+    noted: list[str]
+    is_graph: bool = True
+
+    def replay(self) -> float:
+        """Notes that it ran."""
+        self.noted.append("sample")
+        return self.us
+
+
+def _process(driver: Driver, rounds: int = 2) -> Process:
+    ready = {
+        name: Contestant(recording=Replay(us=us, noted=driver.read_at), launches=2)
+        for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
+    }
+    bench = worker.Bench(
+        device=torch.device("cpu"),
+        clock=None,  # type: ignore[arg-type]
+        monitor=driver,  # type: ignore[arg-type]
+        sentinel=Contestant(recording=Replay(us=9.0, noted=[]), launches=1),
+        specs={},
+        references={},
+    )
+    return worker.process_of(ready, Request(row="gpu", cases=[], rounds=rounds, seed=1), bench)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has to cool."""
+    monkeypatch.setattr(worker, "_SECONDS_TO_COOL", 0)
+
+
+def test_the_state_is_read_around_each_sample() -> None:
+    """Between any two samples, and before the first."""
+    driver = Driver()
+    found = _process(driver)
+    assert found.samples_us == {KERNEL: [4.0, 4.0], FLOOR: [2.0, 2.0]}
+    assert (found.discarded, found.sm_clock_mhz) == (0, 1980)
+    samples = [at for at, what in enumerate(driver.read_at) if what == "sample"]
+    assert all(driver.read_at[at - 1] == driver.read_at[at + 1] == "read" for at in samples)
+
+
+@pytest.mark.parametrize("reading", range(READINGS_A_ROUND), ids=["before", "within", "after"])
+def test_a_round_that_meets_a_throttled_clock_is_discarded(reading: int) -> None:
+    """At whichever reading of the second round; the others count."""
+    warm_up = 1 + 2  # of the watch's start, and of each contestant's first replay
+    cool = [COOL] * (warm_up + 2 + reading)  # 2 of the first round
+    found = _process(Driver([*cool, HOT]), rounds=3)
+    assert (found.discarded, len(found.samples_us[KERNEL])) == (1, 3)
+
+
+def test_rounds_after_it_has_cooled_count() -> None:
+    """What was read before the pause is not held against the round after it."""
+    warm_up = 1 + 2
+    found = _process(Driver([*[COOL] * (warm_up + 1), HOT]))
+    assert (found.discarded, len(found.samples_us[KERNEL])) == (1, 2)
+
+
+def test_a_gpu_that_is_always_held_back_is_an_error() -> None:
+    """After some tries for each round that was asked for."""
+    with pytest.raises(RuntimeError, match=r"^all 8 rounds were discarded: power or heat held"):
+        _process(Driver([HOT] * 100))
