@@ -20,7 +20,7 @@ _HELD_BACK = (
     | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
     | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
 )
-_SECONDS_FOR_A_TURN = 1800
+SECONDS_FOR_A_TURN = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def lock_file(gpu: str) -> Path:
 
 
 @contextmanager
-def turn_on(gpu: str, seconds: float = _SECONDS_FOR_A_TURN) -> Iterator[None]:
+def turn_on(gpu: str, seconds: float = SECONDS_FOR_A_TURN) -> Iterator[None]:
     """The GPU of this name for one run alone; NotTheRowError where another keeps it too long."""
     file = lock_file(gpu)
     lock = FileLock(file)

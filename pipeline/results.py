@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pipeline import bounded
 from pipeline.cases import Planned
 from pipeline.errors import ResultsError
 from pipeline.matrix import ROOT
 from pipeline.perf.timing import Timing
+from pipeline.plain import plain_line
 from pipeline.schema import Check
+from pipeline.wording import first_fault
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024
@@ -22,11 +25,12 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 def _number(value: object) -> object:
     """JSON has no infinities and no NaN: they are written as text."""
-    return float(str(value)) if value in {"Infinity", "-Infinity", "NaN"} else value
+    is_text = isinstance(value, str) and value in {"Infinity", "-Infinity", "NaN"}
+    return float(str(value)) if is_text else value
 
 
 Number = Annotated[float, BeforeValidator(_number)]
-Outcome = Literal["pass", "fail", "error", "timeout"]
+Outcome = Literal["pass", "fail", "error", "crash", "timeout"]
 
 
 class Record(BaseModel):
@@ -36,7 +40,7 @@ class Record(BaseModel):
 
     version: Literal[1] = 1
     case: str
-    check: Annotated[Check, Field(strict=False)]
+    check: Check
     outcome: Outcome
     reason: str
     numbers: dict[str, Number]
@@ -45,7 +49,7 @@ class Record(BaseModel):
     seed: int | None
     distributions: list[str]
     timing: Timing | None = None
-    seconds: float
+    seconds: Annotated[float, Field(ge=0, le=1e9)]
     commit: str
     dirty: bool
     tree: Digest
@@ -106,7 +110,7 @@ def write_whole(file: Path, text: str) -> None:
         draft.replace(file)
     except OSError as error:
         with suppress(OSError):
-            draft.unlink(missing_ok=True)
+            draft.unlink()
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a writable place"
         raise ResultsError(message) from None
 
@@ -125,26 +129,23 @@ def read(folder: Path, planned: Planned) -> Record | None:
         message = f"{folder}: found a file, expected the folder of results; move it away"
         raise ResultsError(message) from None
     if (record.case, record.check) != (planned.case.id, planned.check):
-        raise HalfWrittenError(f"{file.name}: found the record of {record.case}, {record.check}")
+        raise HalfWrittenError(f"{file.name}: found the record of {plain_line(record.case)}, {record.check}")
     return record
 
 
 def read_file(file: Path) -> Record:
     """The record in a file; HalfWrittenError where it is not whole, ResultsError, or no file."""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
+        content = bounded.read(file, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
         raise ResultsError(message) from None
-    if len(content) > _MAX_BYTES:
-        raise HalfWrittenError(f"{file.name}: found over {_MAX_BYTES:,} bytes, expected a record")
+    if excess := bounded.excess(content, _MAX_BYTES):
+        raise HalfWrittenError(f"{file.name}: found {excess}, expected a record")
     try:
         return Record.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        message = f"{file.name}: {place}: {first['msg'].lower()}; delete it and run the case again"
+        message = f"{file.name}: {first_fault(error)}; delete it and run the case again"
         raise HalfWrittenError(message) from None

@@ -1,28 +1,20 @@
-"""The GPUs of a row in this host, and a command that is spread over them: a process a GPU.
+"""The GPUs of a row in this host, and the shares of its cases: one a GPU.
 
-Each process sees its own GPU alone, by the variable that its runtime reads, and takes every n-th
-case: its share. Asked of the drivers, without torch.
+A process sees its own GPU alone, by the variable that its runtime reads, and takes every n-th case:
+its share. Asked of the drivers, without torch.
 """
 
 import argparse
 import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
-from typing import IO, Any, NoReturn
+from typing import Any
 
 import pynvml
 
 from pipeline import hardware
 from pipeline.schema import Row
 
-_SIGNALLED = 128  # a shell's word for a process that a signal ended: 137 for SIGKILL
-_SECONDS_TO_STOP = 20  # less than nox grants
 # The variable that makes GPUs visible, and the ones that number them anew beneath it.
 _VARIABLES = {
     "cuda": ("CUDA_VISIBLE_DEVICES", ()),
@@ -138,96 +130,3 @@ def first_number(row: Row, environment: Mapping[str, str] = os.environ) -> int:
     variable, _ = _VARIABLES.get(row.backend, ("", ()))
     first = environment.get(variable, "").partition(",")[0].strip()
     return int(first) if first.isdecimal() else 0
-
-
-def run(command: Sequence[str], gpus: Sequence[Gpu]) -> int:
-    """The worst exit code of a command that runs once on each GPU, with ``--share k/n`` behind it.
-
-    What a process says is passed on at once, behind the number of its GPU. One that dies leaves
-    the others as they are. KeyboardInterrupt, or SIGTERM, ends all, after they wrote what they
-    know.
-    """
-    lock = threading.Lock()
-    started: list[subprocess.Popen[str]] = []
-    readers: list[threading.Thread] = []
-    with _terminable():
-        try:
-            for number, gpu in enumerate(gpus, start=1):
-                share = Share(number=number, of=len(gpus))
-                started.append(process := _start([*command, "--share", str(share)], gpu))
-                for said, to in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
-                    arguments = (said, to, f"GPU {gpu.number}: ", lock)
-                    readers.append(threading.Thread(target=_pass_on, args=arguments, daemon=True))
-                    readers[-1].start()
-            codes = [process.wait() for process in started]
-        except KeyboardInterrupt:
-            _stop(started)
-            raise
-        finally:
-            for reader in readers:
-                reader.join(timeout=_SECONDS_TO_STOP)
-    for gpu, code in zip(gpus, codes, strict=True):
-        if code < 0:
-            name = signal.Signals(-code).name
-            print(f"GPU {gpu.number}: its process was ended by {name}: its share is missing")
-    return max((code if code >= 0 else _SIGNALLED - code) for code in codes)
-
-
-def _start(command: Sequence[str], gpu: Gpu) -> subprocess.Popen[str]:
-    """A process that hears no Ctrl-C: a terminal tells all, and the parent tells them by itself.
-
-    Heard twice, it would cut short what the first one makes it write.
-    """
-    environment = {**os.environ, gpu.variable: gpu.value, "PYTHONUNBUFFERED": "1"}
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
-    try:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _pass_on(said: IO[str], to: IO[str], before: str, lock: threading.Lock) -> None:
-    with said:
-        for line in filter(str.strip, said):
-            with lock, suppress(BrokenPipeError):
-                to.write(f"{before}{line.rstrip()}\n")
-                to.flush()
-
-
-def _stop(started: Sequence[subprocess.Popen[str]]) -> None:
-    """Asks every process to end, then, where it does not, makes it."""
-    for process in started:
-        process.terminate()
-    for process in started:
-        try:
-            process.wait(timeout=_SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM is KeyboardInterrupt within."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def hear_the_parent() -> None:
-    """In a share's process: SIGTERM, by which its parent ends it, is KeyboardInterrupt."""
-    signal.signal(signal.SIGTERM, _interrupt)

@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     NO_BASELINE = "no-baseline"
     WRONG_MACHINE = "wrong-machine"
     ERROR = "error"
+    CRASH = "crash"
     TIMEOUT = "timeout"
     MISSING = "missing"
 

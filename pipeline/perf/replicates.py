@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import Exit, UserError
 from pipeline.matrix import ROOT
-from pipeline.perf.timing import Answer, Request
+from pipeline.perf.timing import READY, Answer, Ended, Request
 
 _COMMAND = ("-m", "pipeline.perf.worker")
 SECONDS_A_PROCESS = 300
@@ -40,32 +40,41 @@ class Started:
         )
 
     def ask(self, request: Request, seconds: float = SECONDS_A_PROCESS) -> list[Answer]:
-        """Its answers; ProcessError where it dies, or takes longer."""
+        """Its answers; where it dies, or takes longer, the last one is of the case that it was at.
+
+        ProcessError where that is none: it did not get as far as to measure.
+        """
         try:
             said, complaint = self._process.communicate(request.model_dump_json() + "\n", seconds)
+            end = f"ended with {self._process.returncode}" if self._process.returncode else ""
+            outcome: Ended = "crash"
         except subprocess.TimeoutExpired:
-            self.stop()
-            message = f"perf: a timing process took more than {seconds:.0f} s and was ended"
-            raise ProcessError(message) from None
-        if code := self._process.returncode:
-            last = "\n".join(complaint.strip().splitlines()[-_LAST_LINES:])
-            raise ProcessError(f"perf: a timing process ended with {code}:\n{last}")
-        lines = (line for line in said.splitlines() if line.startswith("{"))
+            said, complaint = self.stop()
+            end, outcome = f"took more than {seconds:.0f} s and was ended", "timeout"
+        last = "\n".join(["", *complaint.strip().splitlines()[-_LAST_LINES:]])
+        lines = said.splitlines()
+        if end and READY not in lines:
+            raise ProcessError(f"perf: a timing process {end}{':' + last if last.strip() else ''}")
         try:
-            answers = [Answer.model_validate_json(line) for line in lines]
+            answers = [Answer.model_validate_json(line) for line in lines if line.startswith("{")]
         except ValidationError as error:
             raise ProcessError(f"perf: a timing process said what it should not: {error}") from None
         asked = [one.case for one in request.cases]
-        if (found := [one.case for one in answers]) != asked:
-            message = f"perf: a timing process answered for {len(found)} of {len(asked)} cases"
-            raise ProcessError(message)
+        if [one.case for one in answers] != asked[: len(answers)]:
+            raise ProcessError("perf: a timing process answered for cases that were not asked")
+        if len(answers) < len(asked) and not (answers and answers[-1].outcome != "error"):
+            if not end:
+                message = f"answered for {len(answers)} of {len(asked)} cases"
+                raise ProcessError(f"perf: a timing process {message}")
+            words = f"its timing process {end}{last}"
+            answers.append(Answer(case=asked[len(answers)], error=words, outcome=outcome))
         return answers
 
-    def stop(self) -> None:
-        """Ends it, whatever it does."""
+    def stop(self) -> tuple[str, str]:
+        """Ends it, whatever it does; what it said and what it complained of."""
         with suppress(OSError):
             self._process.kill()
-        self._process.communicate()
+        return self._process.communicate()
 
 
 class Replicates:
@@ -80,7 +89,7 @@ class Replicates:
     def ask(self, request: Request, *, is_last: bool) -> list[Answer]:
         """What a fresh process answers; another one is started meanwhile, unless this is the last.
 
-        ProcessError where it dies or takes too long.
+        Where it dies or takes too long, what it answered, and an error of the case it was at.
         """
         now = self._ready.pop() if self._ready else Started()
         self._ready.append(now)  # to be stopped, where this one is interrupted

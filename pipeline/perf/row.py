@@ -10,7 +10,7 @@ from pipeline.cases import Planned
 from pipeline.perf import baseline
 from pipeline.perf.judge import Finding, Speed, Stored, judge_one
 from pipeline.perf.replicates import Replicates
-from pipeline.perf.timing import KERNEL, PACE, Answer, Asked, Pace, Request, Timing
+from pipeline.perf.timing import KERNEL, PACE, Answer, Asked, Ended, Pace, Request, Timing
 from pipeline.worktree import commit_of, worktree
 
 ROUNDS = 7
@@ -27,6 +27,7 @@ class Timed:
     beside: list[Answer] = field(default_factory=list)
     reference: str | None = None
     error: str = ""
+    outcome: Ended = "error"
 
     @property
     def asked(self) -> Asked:
@@ -41,7 +42,8 @@ class Timed:
 
     def add(self, answer: Answer, *, is_beside: bool) -> None:
         """Takes what a process says of the case."""
-        self.error = self.error or answer.error
+        if answer.error and not self.error:
+            self.error, self.outcome = answer.error, answer.outcome
         if answer.process:
             (self.beside if is_beside else self.answers).append(answer)
 
@@ -126,23 +128,29 @@ class RowRun:
         """So many processes, each asked for all of these cases that have no error yet."""
         with Replicates() as processes:
             for number in range(1, count + 1):
-                alive = {one.planned.case.id: one for one in cases if not one.error}
+                alive = [one for one in cases if not one.error]
                 if not alive:
                     return
                 start = time.monotonic()
-                request = Request(
-                    row=self.row,
-                    cases=[one.asked for one in alive.values()],
-                    rounds=ROUNDS,
-                    seed=self._asked,
-                    is_hashed=self._asked == 0,
-                    root=str(root) if root else None,
-                )
-                for answer in processes.ask(request, is_last=number == count):
-                    alive[answer.case].add(answer, is_beside=root is not None)
+                left = alive
+                while left:  # one that dies costs the case that it was at
+                    answers = processes.ask(self._request(left, root), is_last=number == count)
+                    for one, answer in zip(left, answers, strict=False):
+                        one.add(answer, is_beside=root is not None)
+                    left = left[len(answers) :]
                 self._asked += 1
                 seconds = time.monotonic() - start
                 self.told(f"process {self._asked}: {len(alive)} cases in {seconds:.1f} s")
+
+    def _request(self, cases: Sequence[Timed], root: Path | None) -> Request:
+        return Request(
+            row=self.row,
+            cases=[one.asked for one in cases],
+            rounds=ROUNDS,
+            seed=self._asked,
+            is_hashed=self._asked == 0,
+            root=str(root) if root else None,
+        )
 
 
 def time_row(

@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Us = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# From a femtosecond to eleven days: quotients of any two are numbers, too, and have logarithms.
+Us = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=2**40)]
+Ended = Literal["error", "crash", "timeout"]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+# What a process says once it is warm, before its answers.
+READY = "ready"
 KERNEL, FLOOR, REFERENCE, AGAIN = "kernel", "floor", "reference", "again"
+# Of one case in one run; a judgement resamples all of them.
+MOST_PROCESSES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +79,11 @@ class Request(Part):
 class Process(Part):
     """The samples of one process for one case, in microseconds a launch, by contestant."""
 
-    samples_us: dict[str, list[Us]]
-    discarded: int
+    samples_us: dict[str, Annotated[list[Us], Field(min_length=1)]]
+    discarded: Count
     sentinel_us: Us
-    sm_clock_mhz: int | None
-    temperature_c: int | None
+    sm_clock_mhz: Count | None
+    temperature_c: Annotated[int, Field(ge=-300, le=1000)] | None
 
     def us(self, name: str) -> float:
         """The process's time of a contestant: the median of its samples."""
@@ -84,7 +91,11 @@ class Process(Part):
 
 
 class Answer(Part):
-    """What a process says of one case: its samples, an error, or the planted work it found."""
+    """What a process says of one case: its samples, an error, or the planted work it found.
+
+    `outcome` says what an error is of; a process's parent says it of the case that it died at, or
+    was too long at.
+    """
 
     case: str
     floor: str = ""
@@ -95,19 +106,36 @@ class Answer(Part):
     floor_hash: Hash | None = None
     planted: dict[str, int] = {}
     error: str = ""
+    outcome: Ended = "error"
+
+
+def _with(*names: str) -> AfterValidator:
+    """Refuses a process that has not timed all of these."""
+
+    def require(process: Process) -> Process:
+        if missing := [name for name in names if name not in process.samples_us]:
+            raise ValueError(f"found no times of {', '.join(missing)}")
+        return process
+
+    return AfterValidator(require)
 
 
 class Timing(Part):
     """All processes of one case; `reference` names the commit timed beside it, where one was."""
 
     floor: str
-    bytes: int | None
+    bytes: Annotated[int, Field(ge=0, le=2**63)] | None
     code_hash: Hash | None
     floor_hash: Hash | None
-    launches: int
-    processes: Annotated[list[Process], Field(min_length=1)]
+    launches: Count
+    processes: Annotated[
+        list[Annotated[Process, _with(KERNEL, FLOOR)]],
+        Field(min_length=1, max_length=MOST_PROCESSES),
+    ]
     reference: str | None = None
-    reference_processes: list[Process] = []
+    reference_processes: Annotated[
+        list[Annotated[Process, _with(KERNEL, REFERENCE)]], Field(max_length=MOST_PROCESSES)
+    ] = []
 
     def times(self, name: str) -> list[float]:
         """A time a process."""

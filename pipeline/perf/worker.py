@@ -35,7 +35,17 @@ from pipeline.codegen.compile import code_of
 from pipeline.launches import compiled_by
 from pipeline.monitor import Monitor
 from pipeline.perf import calibrate
-from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, REFERENCE, Answer, Asked, Process, Request
+from pipeline.perf.timing import (
+    AGAIN,
+    FLOOR,
+    KERNEL,
+    READY,
+    REFERENCE,
+    Answer,
+    Asked,
+    Process,
+    Request,
+)
 from pipeline.schema import DTYPES
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
@@ -226,18 +236,38 @@ def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> 
     )
 
 
-def answers(request: Request) -> Iterator[Answer]:
-    """An answer for each case, in the order of the request."""
+def answers(request: Request, bench: Bench) -> Iterator[Answer]:
+    """An answer for each case, in the order of the request, until the device is lost."""
+    for asked in request.cases:
+        try:
+            yield answer(asked, request, bench)
+        except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; told)
+            told = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+            if words := _lost(bench):
+                told = f"{told}\nthe device does not answer any more: {words}"
+                yield Answer(case=asked.case, error=told, outcome="crash")
+                return
+            yield Answer(case=asked.case, error=told)
+
+
+def _lost(bench: Bench) -> str:
+    """What the device says instead of running the sentinel, or nothing."""
+    try:
+        bench.sentinel.recording.replay()
+    except Exception as error:  # noqa: BLE001  (of the driver; told)
+        return str(error).strip().partition("\n")[0]
+    return ""
+
+
+def main() -> None:
+    """Says that it is ready, once it is, then every answer."""
+    request = Request.model_validate_json(sys.stdin.readline())
     with torch.inference_mode():
         bench = bench_of(request)
-        for asked in request.cases:
-            try:
-                yield answer(asked, request, bench)
-            except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; told)
-                told = str(error).strip() or "no message"
-                yield Answer(case=asked.case, error=f"{type(error).__name__}: {told}")
+        print(READY, flush=True)
+        for one in answers(request, bench):
+            print(one.model_dump_json(), flush=True)
 
 
 if __name__ == "__main__":
-    for one in answers(Request.model_validate_json(sys.stdin.readline())):
-        print(one.model_dump_json(), flush=True)
+    main()

@@ -12,6 +12,7 @@ import torch
 from pipeline import results
 from pipeline.cases import Case, Planned
 from pipeline.compare import Mismatch
+from pipeline.errors import ResultsError
 from pipeline.perf.row import Timed
 from pipeline.perf.timing import Timing
 from pipeline.results import Outcome, Record
@@ -19,6 +20,8 @@ from pipeline.schema import Matrix
 from pipeline.source import Source
 from pipeline.verdict import reproduce_command
 from tests.cells.evidence import Evidence
+from tests.cells.pulse import pulse
+from tests.cells.telling import Teller, Told
 from tests.cells.virtual import TimingError, VirtualClock
 
 _EVIDENCE = pytest.StashKey[Evidence]()
@@ -36,8 +39,11 @@ class Cells:
     source: Source
     folder: Path
     timed: Mapping[str, Timed] = field(default_factory=dict)
+    teller: Teller = field(default_factory=lambda: Teller(None))
     clock: VirtualClock = field(default_factory=VirtualClock)
     is_collected: bool = True
+    is_lost: bool = False
+    failure: ResultsError | None = None
     _outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _reporter: Any = None
@@ -49,19 +55,30 @@ class Cells:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test a case, for at most the seconds that matrix.yaml gives its kernel."""
-        kernels = self.matrix.kernels
         tests = [
             pytest.param(
                 planned.case,
                 id=planned.case.id,
                 marks=[
-                    pytest.mark.timeout(kernels[planned.case.kernel].seconds_per_case),
+                    pytest.mark.timeout(self._limit(planned.case)),
                     pytest.mark.benchmark(timer=self.clock, group=planned.case.cell),
                 ],
             )
             for planned in self.plan
         ]
         metafunc.parametrize("case", tests)
+
+    def _limit(self, case: Case) -> int:
+        return self.matrix.kernels[case.kernel].seconds_per_case
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Function) -> Generator[None, bool, bool]:
+        """Tells which case is about to run, and that it has."""
+        case = _case_of(item)
+        self.teller.tell(Told(case=case.id, seconds=self._limit(case)))
+        is_run = yield
+        self.teller.tell(Told())
+        return is_run
 
     @pytest.fixture
     def evidence(self, case: Case, request: pytest.FixtureRequest) -> Evidence:
@@ -81,7 +98,7 @@ class Cells:
         """What was measured of the case; its error, where there is one."""
         one = self.timed[case.id]
         if one.error:
-            raise TimingError(one.error)
+            raise TimingError(one.error, one.outcome)
         return one.timing
 
     @pytest.hookimpl(wrapper=True)
@@ -91,13 +108,21 @@ class Cells:
         """Writes the record as soon as the test, or its failed setup, is over."""
         report = yield
         if report.when == "call" or report.failed:
-            case: Case = item.callspec.params["case"]  # type: ignore[assignment]
+            case = _case_of(item)
             planned = next(planned for planned in self.plan if planned.case == case)
             outcome, reason = _outcome_of(call, item.path)
+            if outcome in {"error", "timeout"} and not self.timed and (words := pulse(self.device)):
+                # Nothing can be asked of the device in this process any more.
+                self.is_lost, item.session.shouldstop = True, words
+                outcome = "crash" if outcome == "error" else outcome
             record = self._record(planned, item.stash.get(_EVIDENCE, None), outcome, reason)
             record = record.model_copy(update={"seconds": call.duration})
-            results.write(self.folder, planned, record)
-            self._show(case, outcome, call.duration)
+            try:
+                results.write(self.folder, planned, record)
+            except ResultsError as error:
+                self.failure, item.session.shouldstop = error, "no record can be written"
+            else:
+                self._show(case, outcome, call.duration)
         return report
 
     def _record(
@@ -151,12 +176,19 @@ class Cells:
             self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}")
 
 
+def _case_of(item: pytest.Function) -> Case:
+    case: Case = item.callspec.params["case"]  # type: ignore[assignment]
+    return case
+
+
 def _outcome_of(call: pytest.CallInfo[None], file: Path) -> tuple[Outcome, str]:
     """What became of a test, and why; errors with their way from the check's `file` on."""
     if call.excinfo is None:
         return "pass", ""
     if isinstance(call.excinfo.value, Mismatch):
         return "fail", str(call.excinfo.value)
+    if isinstance(call.excinfo.value, TimingError):
+        return call.excinfo.value.outcome, str(call.excinfo.value)
     message = call.excinfo.exconly(tryshort=True)
     if call.excinfo.errisinstance(pytest.fail.Exception) and _TIMEOUT in message:
         return "timeout", message.strip()

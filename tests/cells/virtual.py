@@ -1,8 +1,14 @@
 """A clock for pytest-benchmark that what was measured moves on, through its public ``timer``."""
 
+from pipeline.perf.timing import Ended
+
 
 class TimingError(Exception):
-    """A case that could not be timed, in the timing process's words."""
+    """A case that could not be timed, in the timing process's words, and what became of it."""
+
+    def __init__(self, words: str, outcome: Ended) -> None:
+        super().__init__(words)
+        self.outcome = outcome
 
 
 class VirtualClock:

@@ -65,8 +65,8 @@ def stored_of(us: float = 10.0, *, commit: str = COMMIT, floor: str = FLOORS[0])
 class Made:
     """Stands in for `Replicates`: `us` gives each time, an error of a case is its answer.
 
-    `errors_beside` are those of processes that time another tree beside; `raised` is what the
-    process of a number raises.
+    `errors_beside` are those of processes that time another tree beside; `deaths` are those at
+    which a process ends; `raised` is what the process of a number raises.
     """
 
     us: Us = lambda _, number: near(10.0, number)
@@ -74,6 +74,7 @@ class Made:
     floor_us: Us = lambda _, number: near(1.0, number)
     errors: dict[str, str] = field(default_factory=dict)
     errors_beside: dict[str, str] = field(default_factory=dict)
+    deaths: dict[str, str] = field(default_factory=dict)
     raised: dict[int, BaseException] = field(default_factory=dict)
     code: str = CODE
     requests: list[Request] = field(default_factory=list)
@@ -99,7 +100,12 @@ class Made:
         self.is_last.append(is_last)
         if number in self.raised:
             raise self.raised[number]
-        return [self._answer(asked, request, number) for asked in request.cases]
+        answers: list[Answer] = []
+        for asked in request.cases:
+            if words := self.deaths.get(asked.case):
+                return [*answers, Answer(case=asked.case, error=words, outcome="crash")]
+            answers.append(self._answer(asked, request, number))
+        return answers
 
     def _answer(self, asked: Asked, request: Request, number: int) -> Answer:
         errors = self.errors | (self.errors_beside if request.root else {})

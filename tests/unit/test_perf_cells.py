@@ -1,4 +1,4 @@
-"""``python -m tests.cells perf``: made-up processes become records, and pytest-benchmark's file."""
+"""A worker of perf: made-up processes become records, and one file of pytest-benchmark's."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import cases, machine, matrix, results, source
+from pipeline import cases, matrix, results, source
 from pipeline.cases import Planned, Selection
 from pipeline.errors import run_command
 from pipeline.matrix import ROOT
@@ -26,21 +26,20 @@ TIMED = [f"gemma4_routing-h200-{dtype}-E128-K8-T1" for dtype in ("fp32", "bf16")
 FAILED = "gemma4_routing-h200-bf16-E128-K8-T128"
 ERROR = "RuntimeError: all 28 rounds were discarded"
 FIELDS = ["case", "floor_us", "ratio_to_floor", "bytes", "code_hash"]
-# The command on a machine that takes itself for the row, and times with made-up processes.
+# A worker on a machine that takes itself for the row, and times with made-up processes.
 SCRIPT = f"""\
 import sys
 import torch
 from pipeline import machine
 from pipeline.errors import run_command
 from pipeline.perf import baseline, row
-from tests.cells import __main__ as cells
+from tests.cells import worker as cells
 from tests.unit.processes import Made, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)
 machine.uuid_of = lambda _: "made up"
 machine.fingerprint = lambda row: {{"device": {{"name": row.device}}}}
 baseline.load = lambda *_: None
-cells.require_visible = lambda *_: None
 row.Replicates = Made(
     us=lambda case, n: near(2.0 if "bf16" in case else 3.0, n, 0.5),
     errors={{{FAILED!r}: {ERROR!r}}},
@@ -165,7 +164,7 @@ def test_a_case_that_failed_leaves_the_process_s_words(
     """Its record is an error, without times; it is no benchmark."""
     record = records[FAILED]
     assert (record.outcome, record.timing, record.numbers) == ("error", None, {})
-    assert record.reason.partition("\n")[0] == f"tests.cells.virtual.TimingError: {ERROR}"
+    assert record.reason == ERROR
     assert set(benchmarks) == {*TIMED}
 
 
@@ -223,10 +222,8 @@ def test_a_limit_below_what_is_visible_ends_it(
         assert (row, case, limit) == ("h200", TIMED[0], 3)
         raise LimitError("too small")
 
-    monkeypatch.setattr(machine, "device_of", lambda *_: None)
-    monkeypatch.setattr(machine, "fingerprint", lambda _: {})
     monkeypatch.setattr(command, "require_visible", require_visible)
-    monkeypatch.setattr(command, "time_row", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(command, "supervise", lambda *_: pytest.fail("timed"))
     assert run_command(lambda: command.main(_arguments(tmp_path))) == 2
     assert capsys.readouterr() == ("", "too small\n")
     assert list(tmp_path.iterdir()) == []

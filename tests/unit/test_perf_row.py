@@ -241,3 +241,14 @@ def test_processes_beside_have_seeds_of_their_own(run: Run) -> None:
     made = _slow()
     run(made, dict.fromkeys(IDS, stored_of()))
     assert [one.seed for one in made.requests] == [*range(16)]
+
+
+def test_a_process_that_dies_costs_one_case(run: Run, told: list[str]) -> None:
+    """The cases after it are asked of another one, with the same seed; the others go on without."""
+    made = Made(deaths={IDS[1]: "its timing process ended with -11"})
+    found = run(made, {})
+    assert made.asked() == [IDS, [IDS[2]]] + [[IDS[0], IDS[2]]] * 7
+    assert [one.seed for one in made.requests] == [0, 0, *range(1, 8)]
+    assert (found[IDS[1]].error, found[IDS[1]].outcome) == (made.deaths[IDS[1]], "crash")
+    assert [len(found[name].answers) for name in (IDS[0], IDS[2])] == [8, 8]
+    assert len(told) == 8

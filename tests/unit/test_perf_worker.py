@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from pipeline.clock import Contestant
+from pipeline.clock import Contestant, Recording
 from pipeline.monitor import State
 from pipeline.perf import worker
-from pipeline.perf.timing import FLOOR, KERNEL, Process, Request
+from pipeline.perf.timing import FLOOR, KERNEL, Answer, Asked, Process, Request
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 READINGS_A_ROUND = 3  # before it, and after each of two samples
@@ -45,20 +45,24 @@ class Replay:
         return self.us
 
 
+def _bench(driver: Driver, sentinel: Recording) -> worker.Bench:
+    return worker.Bench(
+        device=torch.device("cpu"),
+        clock=None,  # type: ignore[arg-type]
+        monitor=driver,  # type: ignore[arg-type]
+        sentinel=Contestant(recording=sentinel, launches=1),
+        specs={},
+        references={},
+    )
+
+
 def _process(driver: Driver, rounds: int = 2) -> Process:
     ready = {
         name: Contestant(recording=Replay(us=us, noted=driver.read_at), launches=2)
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
     }
-    bench = worker.Bench(
-        device=torch.device("cpu"),
-        clock=None,  # type: ignore[arg-type]
-        monitor=driver,  # type: ignore[arg-type]
-        sentinel=Contestant(recording=Replay(us=9.0, noted=[]), launches=1),
-        specs={},
-        references={},
-    )
-    return worker.process_of(ready, Request(row="gpu", cases=[], rounds=rounds, seed=1), bench)
+    request = Request(row="gpu", cases=[], rounds=rounds, seed=1)
+    return worker.process_of(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +101,39 @@ def test_a_gpu_that_is_always_held_back_is_an_error() -> None:
     """After some tries for each round that was asked for."""
     with pytest.raises(RuntimeError, match=r"^all 8 rounds were discarded: power or heat held"):
         _process(Driver([HOT] * 100))
+
+
+@dataclass
+class Broken:
+    """A recording that cannot be replayed any more."""
+
+    is_graph: bool = True
+
+    def replay(self) -> float:
+        """As torch says it."""
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore of it")
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["it answers", "it is lost"])
+def test_an_error_is_of_one_case_while_the_device_answers(
+    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    """Where it does not, nothing more can be asked in this process."""
+
+    def answer(asked: Asked, *_: object) -> Answer:
+        if asked.case == "toy-1":
+            raise RuntimeError("a bug")
+        return Answer(case=asked.case)
+
+    monkeypatch.setattr(worker, "answer", answer)
+    asked = [Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)]
+    sentinel = Broken() if is_lost else Replay(us=9.0, noted=[])
+    request = Request(row="gpu", cases=asked, rounds=1, seed=1)
+    found = [*worker.answers(request, _bench(Driver(), sentinel))]
+    if is_lost:
+        words = "the device does not answer any more: CUDA error: an illegal memory access"
+        said = f"RuntimeError: a bug\n{words} was encountered"
+        assert found == [Answer(case="toy-1", error=said, outcome="crash")]
+    else:
+        said = "RuntimeError: a bug"
+        assert found == [Answer(case="toy-1", error=said), Answer(case="toy-2")]

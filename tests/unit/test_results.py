@@ -201,7 +201,7 @@ AGAIN = "delete it and run the case again"
         (_with(check="party"), f"check: input should be 'parity' or 'perf'; {AGAIN}"),
         (
             _with(outcome="skip"),
-            f"outcome: input should be 'pass', 'fail', 'error' or 'timeout'; {AGAIN}",
+            f"outcome: input should be 'pass', 'fail', 'error', 'crash' or 'timeout'; {AGAIN}",
         ),
         (
             _with(digest="A" * 64),

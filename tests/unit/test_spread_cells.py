@@ -42,14 +42,14 @@ import torch
 from pipeline import machine
 from pipeline.errors import run_command
 from pipeline.perf import baseline, row
-from tests.cells import __main__ as cells
+from tests.cells import worker as cells
 from tests.unit.processes import Made, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)
-machine.uuid_of = lambda _: "made up " + sys.argv[-1].replace("/", " of ")
+share = sys.argv[sys.argv.index("--share") + 1]
+machine.uuid_of = lambda _: "made up " + share.replace("/", " of ")
 machine.fingerprint = lambda row: {"device": {"name": row.device}}
 baseline.load = lambda *_: None
-cells.require_visible = lambda *_: None
 row.Replicates = Made(us=lambda case, n: near(2.0, n, 0.5))
 time_row = cells.time_row
 def timed(plan, found, told, pace, comparisons):
@@ -156,25 +156,6 @@ def test_gpus_limits_it(tree: Tree, tmp_path: Path) -> None:
     assert _seen(tmp_path) == {"pretended 0": 3}
 
 
-def test_a_share_that_dies_leaves_no_older_record(tree: Tree, folder: Path) -> None:
-    """What it had to run is missing, though an earlier run of the same files passed."""
-    died = PAIR.replace(
-        "sys.exit(",
-        "start = spread._start\n"
-        "def _dies(command, gpu):\n"
-        "    if gpu.number:\n"
-        "        command = [sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)']\n"
-        "    return start(command, gpu)\n"
-        "spread._start = _dies\n"
-        "sys.exit(",
-    )
-    done = _cells(tree, died, *_parity(folder))
-    assert done.returncode == 137
-    assert "GPU 1: its process was ended by SIGKILL: its share is missing" in done.stdout
-    found = [results.read(folder, planned) is not None for planned in _plan(SMALL)]
-    assert found == [True, False, True]
-
-
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The results of a spread run of perf, and what it said."""
@@ -183,9 +164,8 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     shares.write_text(TIMING)
     code = PAIR.replace(
         "sys.exit(",
-        "start = spread._start\n"
-        f"spread._start = lambda command, gpu: start([sys.executable, {str(shares)!r}, "
-        "*command[3:]], gpu)\n"
+        "from tests.cells import supervisor\n"
+        f"supervisor._WORKER = ({str(shares)!r},)\n"
         "cells.require_visible = lambda *_: None\n"
         "sys.exit(",
     )

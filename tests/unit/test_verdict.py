@@ -4,13 +4,14 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from pipeline import cases, matrix, results
 from pipeline.cases import Planned, Selection
 from pipeline.errors import ResultsError
+from pipeline.results import Outcome
 from pipeline.schema import Check, Skip
 from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
@@ -61,6 +62,7 @@ STATES: dict[str, tuple[State, str, str]] = {
     "pass": (_written(), "pass", ""),
     "fail": (_written(outcome="fail", reason="9 values differ"), "fail", "9 values differ"),
     "error": (_written(outcome="error", reason="a bug"), "error", "a bug"),
+    "crash": (_written(outcome="crash", reason="its process"), "crash", "its process"),
     "timeout": (_written(outcome="timeout", reason="Timeout"), "timeout", "Timeout"),
     "dirty": (_written(dirty=True), "pass", ""),
     "nothing": (_nothing, "missing", SILENCE),
@@ -134,7 +136,7 @@ def test_goodness(verdict: Verdict) -> None:
 
 def test_words() -> None:
     """Every verdict that a case can get has a member, and a record's outcomes are among them."""
-    assert {"pass", "fail", "error", "timeout", "missing", "skip"} <= {*map(str, Verdict)}
+    assert {*get_args(Outcome), "missing", "skip"} <= {*map(str, Verdict)}
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -146,7 +148,14 @@ def test_each_state_of_a_record(tmp_path: Path, name: str) -> None:
     assert judged.verdict == verdict
     assert judged.reason.removeprefix(f"{CASE.id}.json: ").startswith(reason)
     assert bool(judged.reason) == bool(reason)
-    assert (judged.record is not None) == (name in {"pass", "fail", "error", "timeout", "dirty"})
+    assert (judged.record is not None) == (name in {*get_args(Outcome), "dirty"})
+
+
+def test_a_record_of_another_commit_names_both(tmp_path: Path) -> None:
+    """By twelve digits each, as git shows them."""
+    results.write(tmp_path, PLANNED, record_of(PLANNED, commit="d" * 40))
+    (judged,) = judge([PLANNED], tmp_path, SOURCE)
+    assert judged.reason == "its result is of commit dddddddddddd, expected cccccccccccc"
 
 
 def test_one_verdict_for_everything_planned(tmp_path: Path) -> None:

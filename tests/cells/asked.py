@@ -1,0 +1,96 @@
+"""What is asked of the cells: one check of one row's cases, within a selection."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import cases, matrix, results, verdict
+from pipeline.cases import Planned
+from pipeline.errors import UsageError, did_you_mean, positive
+from pipeline.schema import Check, Matrix, Row
+from pipeline.source import Source
+from pipeline.spread import Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A command line, parsed, and everything that it plans on the row.
+
+    `share` and `tell` are a worker's: the part of the plan that is its, and the pipe on which it
+    says what it does.
+    """
+
+    check: Check
+    row_name: str
+    matrix: Matrix
+    plan: Sequence[Planned]
+    folder: Path
+    is_resumed: bool
+    processes: int | None
+    gpus: int | None
+    share: Share
+    tell: int | None
+
+    @property
+    def row(self) -> Row:
+        """The row that this machine is to be."""
+        return self.matrix.rows[self.row_name]
+
+    def to_run(self, source: Source, share: Share) -> tuple[Planned, ...]:
+        """What of a share is to leave a record: all of it, or what has none yet."""
+        plan = tuple(one for one in share.take(self.plan) if not one.skip)
+        if self.is_resumed:
+            judged = verdict.judge(plan, self.folder, source)
+            plan = tuple(one.planned for one in judged if one.record is None)
+        return plan
+
+    def samples(self, share: Share | None = None) -> Path:
+        """pytest-benchmark's file of the row, or of a share of it."""
+        part = f".{share.number}of{share.of}" if share and share.of > 1 else ""
+        return self.folder / self.check / f"{self.row_name}.benchmark{part}.json"
+
+
+def parse(words: Sequence[str]) -> Asked:
+    """A command line of the cells; UsageError where it names nothing."""
+    options = _parser().parse_args(words)
+    the_matrix = matrix.load()
+    if options.on not in the_matrix.rows:
+        known = list(the_matrix.rows)
+        mend = did_you_mean(options.on, known)
+        message = f"--on: found {options.on!r}, expected one of {', '.join(known)}; {mend}"
+        raise UsageError(message)
+    plan = cases.plan(the_matrix, cases.Selection.of(options), checks=[options.check])
+    return Asked(
+        check=options.check,
+        row_name=options.on,
+        matrix=the_matrix,
+        plan=tuple(one for one in plan if one.case.row == options.on),
+        folder=options.results,
+        is_resumed=options.resume,
+        processes=options.processes,
+        gpus=options.gpus,
+        share=options.share,
+        tell=options.tell,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cells",
+        description="Runs one check's cells on one row: a record a case.",
+        epilog="Judge what it recorded by nox -s report.",
+    )
+    parser.add_argument("check", type=Check, choices=list(Check), help="the question to ask")
+    parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
+    cases.Selection.add_options(parser.add_argument)
+    parser.add_argument("--resume", action="store_true", help="only cases without a valid result")
+    text = "perf: exactly so many processes, instead of as many as the verdicts need"
+    parser.add_argument("--processes", type=positive, metavar="N", help=text)
+    text = "at most so many GPUs of this host, instead of all that are the row"
+    parser.add_argument("--gpus", type=positive, metavar="N", help=text)
+    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    whole = Share(number=1, of=1)
+    parser.add_argument("--share", type=Share.parse, default=whole, help=argparse.SUPPRESS)
+    parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)
+    return parser

@@ -1,0 +1,97 @@
+"""A worker: the cases of a share in one process, through pytest, a record a case.
+
+It is started, watched and followed by another one, where it dies, by `supervisor`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline import machine, results, source, spread
+from pipeline.errors import run_command
+from pipeline.monitor import SECONDS_FOR_A_TURN, turn_on
+from pipeline.perf.baseline import shown
+from pipeline.perf.replicates import SECONDS_A_PROCESS
+from pipeline.perf.row import time_row
+from pipeline.perf.timing import Pace
+from pipeline.schema import Check
+from tests.cells import asked
+from tests.cells.asked import Asked
+from tests.cells.plugin import Cells
+from tests.cells.telling import LOST, Teller, Told, obey
+
+_INTERRUPTED = 130
+# Of the samples at stored speed, and of those beside another commit.
+_TIMINGS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 once every case has a record; LOST where another process has to go on."""
+    cells = asked.parse(list(sys.argv[1:] if arguments is None else arguments))
+    if cells.tell is not None:
+        obey()
+    return _run(cells, Teller(cells.tell))
+
+
+def _run(asked_: Asked, teller: Teller) -> int:
+    state = source.current()
+    plan = asked_.to_run(state, asked_.share)
+    cells = Cells(
+        plan=plan,
+        matrix=asked_.matrix,
+        device=machine.device_of(asked_.row_name, asked_.row),
+        machine=machine.fingerprint(asked_.row),
+        source=state,
+        folder=asked_.folder,
+        teller=teller,
+    )
+    results.discard(asked_.folder, plan)
+    teller.tell(Told(machine=cells.machine))
+    if not plan:
+        return 0
+    if asked_.check != Check.PERF:
+        return _tested(cells, asked_.check)
+    return _timed(cells, asked_, teller)
+
+
+def _timed(cells: Cells, asked_: Asked, teller: Teller) -> int:
+    """The times of all cases, in processes of their own, then a test of each."""
+    file = asked_.samples(asked_.share)
+    results.make_folder(file.parent)
+    pace = Pace()
+    if count := asked_.processes:
+        pace = Pace(first=count, most=count)
+    most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
+    teller.tell(Told(seconds=most))
+    with turn_on(spread.lock_of(machine.uuid_of(cells.device), asked_.row)):
+        # As many comparisons as the report will make, however many of them are made here.
+        cells.timed = time_row(cells.plan, cells.machine, _say, pace, len(asked_.plan))
+    teller.tell(Told())
+    code = _tested(cells, asked_.check, "--benchmark-quiet", f"--benchmark-json={file}")
+    if asked_.share.of == 1:
+        print(f"samples, for pytest-benchmark compare: {shown(file)}")
+    return code
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _tested(cells: Cells, check: Check, *options: str) -> int:
+    """What is said below Python is not captured: a process that dies leaves it as last words."""
+    file = Path(__file__).with_name(f"test_{check}.py")
+    quiet = ["--quiet", "--no-header", "--no-summary", "--tb=no", "--capture=sys"]
+    code = pytest.main([str(file), *quiet, *options], plugins=[cells])
+    if cells.failure:
+        raise cells.failure
+    if cells.is_lost:
+        return LOST
+    if code == pytest.ExitCode.INTERRUPTED and cells.is_collected:
+        return _INTERRUPTED
+    return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} else int(code) + 64
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,118 @@
+"""Injected faults: what is expected of them, what they get, and what the README says of both."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.faults import __main__ as command
+from pipeline.faults import tables
+from pipeline.faults.events import EVENTS, Event
+from pipeline.faults.kinds import KINDS, kinds_on
+from pipeline.faults.scratch import Scratch
+from pipeline.faults.tables import Seen
+from pipeline.matrix import ROOT
+from pipeline.verdict import Verdict
+
+GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)
+BAD = Seen(name="bb", words="y", expected="crash", observed="pass", seconds=2, reason="a\nb")
+
+
+def test_real_faults_get_their_verdicts(tmp_path: Path) -> None:
+    """Each costs its own case, with a reason; a run whose first process is killed is resumed."""
+    named = ["segfault", "exit", "exception", "supervisor-killed", "disk-full"]
+    options = ["--row", "cpu", "--results", str(tmp_path), *(f"--fault={name}" for name in named)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.faults", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    found = json.loads((tmp_path / "faults.json").read_text())["faults"]
+    observed = {one["name"]: one["observed"] for one in found}
+    if observed["disk-full"].startswith("not possible here: unshare"):
+        pytest.skip(observed["disk-full"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {one["name"]: one["observed"] for one in found[:3]} == {
+        "exception": "error; then pass",
+        "segfault": "crash; then pass",
+        "exit": "crash; then pass",
+    }
+    assert all(one["reason"] for one in found[:3])
+    assert done.stdout.splitlines()[-1].startswith("GOOD: 5 of 5 faults got what is expected, in ")
+
+
+def test_what_is_not_as_expected_blocks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or what cannot be injected here: silence is no proof."""
+    event = Event(name="odd", expected="a", words="w", happens=lambda _: "b")
+    monkeypatch.setattr(command, "EVENTS", (event,))
+    options = ["--row", "cpu", "--results", str(tmp_path), "--fault", "odd"]
+    assert command.main(options) == 1
+    said = capsys.readouterr().out
+    assert "BAD   odd  b" in said
+    assert "BLOCKED: 0 of 1 faults" in said
+
+
+def test_names_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row, a fault, or one that this row cannot have; each names what there is."""
+    for options, said in (
+        (["--row", "cpus"], "--row: found 'cpus', expected one of cpu, "),
+        (["--row", "cpu", "--fault", "trap"], "--fault: found trap, expected some of none, "),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            command.main(options)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_table() -> None:
+    """One that is not as expected tells what was, and the last words."""
+    assert list(tables.table([GOOD, BAD])) == [
+        "good  a   pass; then pass  (1.0 s)",
+        "BAD   bb  pass  (2.0 s)",
+        "      expected crash",
+        "      a",
+        "      b",
+    ]
+    assert list(tables.markdown([GOOD, BAD]))[2:] == [
+        "| `a` | x | pass; then pass | the same |",
+        "| `bb` | y | crash | **pass** |",
+    ]
+
+
+def test_faults_are_of_a_row() -> None:
+    """Those of a GPU's alone are not asked of a CPU; names and verdicts are those there are."""
+    assert kinds_on("cuda") == KINDS
+    assert {kind.name for kind in KINDS} - {kind.name for kind in kinds_on("interpreter")} == {
+        "illegal-address",
+        "misaligned-address",
+        "device-assert",
+        "trap",
+    }
+    names = [one.name for one in (*KINDS, *EVENTS)]
+    assert len(names) == len(set(names))
+    assert {kind.verdict for kind in KINDS} <= {*map(str, Verdict)}
+
+
+def test_the_scratch_copy_is_of_one_kernel(tmp_path: Path) -> None:
+    """And one row; it holds no baseline of anything."""
+    scratch = Scratch.at(tmp_path, "cpu", [1, 2])
+    assert scratch.case(2, 3) == "faulty-cpu-fp32-F2-T3"
+    assert sorted(one.name for one in (tmp_path / "kernels").iterdir()) == ["__init__.py", "faulty"]
+    assert not (tmp_path / "pipeline" / "baselines").exists()
+
+
+def test_the_readme_has_every_fault() -> None:
+    """With what is expected of it, in the words of the table."""
+    readme = (ROOT / "README.md").read_text()
+    for kind in KINDS:
+        assert f"| `{kind.name}` | {kind.words} | {kind.verdict}; then pass | the same |" in readme
+    for event in EVENTS:
+        assert f"| `{event.name}` | {event.words} | {event.expected} | the same |" in readme
