@@ -1,7 +1,8 @@
 """What an interpreted kernel reads and writes: its arguments alone, each value by one program.
 
 Triton's interpreter loads from any address that it is given, so that a mask too wide shows in no
-output where the values are not used. On a GPU this is compute-sanitizer's question.
+output where the values are not used. On a GPU this is compute-sanitizer's question, which
+`pipeline.sanitize` asks.
 """
 
 from collections.abc import Callable, Iterator, Sequence

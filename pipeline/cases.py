@@ -103,11 +103,18 @@ def benched(matrix: Matrix) -> tuple[Case, ...]:
     return tuple(_cases(matrix, lambda kernel: kernel.bench or []))
 
 
+def sanitized(matrix: Matrix) -> tuple[Case, ...]:
+    """Every case that runs under compute-sanitizer, in the same order."""
+    return tuple(_cases(matrix, lambda kernel: kernel.sanitize.shapes if kernel.sanitize else []))
+
+
 def quick(matrix: Matrix, kernel: str, row: str) -> tuple[Case, ...]:
     """The parity cases of a row that a kernel's mutants are run against."""
-    mutants = matrix.kernels[kernel].mutants
+    mutants, is_compiled = matrix.kernels[kernel].mutants, matrix.rows[row].is_compiled
     every = (case for case in cases_of(matrix) if (case.kernel, case.row) == (kernel, row))
-    return tuple(case for case in every if mutants and mutants.covers(case.key))
+    return tuple(
+        case for case in every if mutants and mutants.covers(case.key, is_compiled=is_compiled)
+    )
 
 
 def _cases(matrix: Matrix, shapes_of: Callable[[Kernel], Sequence[Shape]]) -> Iterator[Case]:
@@ -158,23 +165,35 @@ def plan(
 
 def _planned(matrix: Matrix, case: Case, check: Check) -> Planned:
     kernel = matrix.kernels[case.kernel]
-    is_perf = kernel.perf is not None and check == Check.PERF
+    is_perf, name = kernel.perf is not None and check == Check.PERF, case.id
     return Planned(
         case=case,
         check=check,
         device=matrix.rows[case.row].device,
         golden=kernel.golden and check == Check.PARITY,
         limit_percent=kernel.perf.limit_percent if kernel.perf and is_perf else None,
-        skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
+        skip=next((skip for skip in matrix.skips if skip.covers(name, check)), None),
     )
 
 
 def select_benched(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
     """The cases that bench times within `selection`, whose cases may be patterns."""
-    cases = benched(matrix)
-    if not cases:
+    if not (cases := benched(matrix)):
         message = "matrix.yaml: found no bench: in any kernel, expected shapes to time; add some"
         raise UsageError(message)
+    return _select_matched(cases, selection)
+
+
+def select_sanitized(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
+    """The cases that run under compute-sanitizer within `selection`, as bench's are selected."""
+    if not (cases := sanitized(matrix)):
+        message = "matrix.yaml: found no sanitize: in any kernel, expected shapes to run; add some"
+        raise UsageError(message)
+    return _select_matched(cases, selection)
+
+
+def _select_matched(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
+    """Those within `selection`, whose cases may be patterns."""
     matched = {
         name: [one.id for one in cases if fnmatchcase(one.id, name)] for name in selection.case
     }

@@ -148,11 +148,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--present", action="store_true", help=text)
     text = "rows to time kernels on: GPUs, narrowed by the cases of bench"
     parser.add_argument("--bench", action="store_true", help=text)
+    text = "rows to run under compute-sanitizer, narrowed by the cases of sanitize"
+    parser.add_argument("--sanitize", action="store_true", help=text)
     options, _ = parser.parse_known_args(arguments)
     plan = matrix.load()
     selection = cases.Selection.of(options)
     if options.bench:
         cases.select_benched(plan, selection)
+    elif options.sanitize:
+        cases.select_sanitized(plan, selection)
     else:
         cases.plan(plan, selection)
     here = selection.rows(plan) or rows_here(plan, accelerators())

@@ -77,9 +77,14 @@ class Row(Block):
     )
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether kernels are compiled there, and not interpreted."""
+        return self.backend != "interpreter"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variable that Triton reads as it decorates a kernel: interpret, or compile."""
-        return {"TRITON_INTERPRET": "1" if self.backend == "interpreter" else "0"}
+        return {"TRITON_INTERPRET": "0" if self.is_compiled else "1"}
 
 
 class Promise(Block):
@@ -130,16 +135,29 @@ class Perf(Block):
 class Mutants(Block):
     """What faults planted into a kernel, kernels/<name>/mutants.yaml, are run against."""
 
-    cases: Annotated[list[Text], Field(min_length=1)] = Field(
+    cases: Annotated[list[Text], Field(min_length=1, max_length=25)] = Field(
         description="Ids of parity cases without the row; * stands for anything"
+    )
+    compiled_cases: Annotated[list[Text], Field(max_length=25)] = Field(
+        [], description="As cases, and asked besides them on rows that compile"
     )
     seconds_per_mutant: Annotated[int, Field(gt=0, le=3600)] = Field(
         description="For all of the cases together"
     )
 
-    def covers(self, key: str) -> bool:
-        """Whether a case with this key is among them."""
-        return any(fnmatchcase(key, pattern) for pattern in self.cases)
+    def covers(self, key: str, *, is_compiled: bool) -> bool:
+        """Whether a case with this key is among those of a row that compiles, or interprets."""
+        patterns = [*self.cases, *(self.compiled_cases if is_compiled else [])]
+        return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+class Sanitize(Block):
+    """What runs under compute-sanitizer's tools on NVIDIA rows."""
+
+    seconds_per_tool: Annotated[int, Field(gt=0, le=3600)] = Field(
+        description="For all of the kernel's cases together, under one tool"
+    )
+    shapes: Annotated[list[Shape], Field(min_length=1)]
 
 
 class Kernel(Block):
@@ -161,6 +179,9 @@ class Kernel(Block):
 
     mutants: Mutants | None = Field(
         default=None, description="The cases that kill planted faults, and the time they have"
+    )
+    sanitize: Sanitize | None = Field(
+        default=None, description="The shapes that run under compute-sanitizer, and their time"
     )
 
     def promise(self, dtype: str) -> Promise:
@@ -190,7 +211,7 @@ class Matrix(Block):
     architectures: list[Architecture] = Field(
         default=[], description="What generated code is locked for"
     )
-    skips: list[Skip]
+    skips: Annotated[list[Skip], Field(max_length=25)]
 
 
 # The model of each mapping in the file, by its path; names of rows, kernels, dtypes are "*".
@@ -205,6 +226,8 @@ MODELS: dict[tuple[str, ...], type[Block]] = {
     ("kernels", "*", "perf", "shapes", "*"): Shape,
     ("kernels", "*", "bench", "*"): Shape,
     ("kernels", "*", "mutants"): Mutants,
+    ("kernels", "*", "sanitize"): Sanitize,
+    ("kernels", "*", "sanitize", "shapes", "*"): Shape,
     ("skips", "*"): Skip,
 }
 

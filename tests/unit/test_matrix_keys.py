@@ -45,7 +45,7 @@ KEY_FAULTS = {
         "seconds_per_case: 10",
         "seconds_per_case: 10\n    second: 1",
         "24:5: kernels.toy.second: found unknown key 'second', expected one of dtypes, "
-        "seconds_per_case, golden, shapes, codegen, perf, bench, mutants",
+        "seconds_per_case, golden, shapes, codegen, perf, bench, mutants, sanitize",
     ),
     "unknown key of a skip": (
         "skips: []",

@@ -1,0 +1,35 @@
+"""The process that a tool watches: a planted fault, a case, a planted fault, a case, and so on.
+
+``python -m pipeline.sanitize.worker ROW TOOL FILE CASE...`` writes an answer a case to the file,
+and exits with 0 once every case has run, whatever became of it.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import machine, matrix
+from pipeline.cases import sanitized
+from pipeline.sanitize.launch import answer
+from pipeline.sanitize.planted import plant
+from tests.cells.evidence import Evidence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the named cases, each between two planted faults."""
+    row, tool, file, *names = arguments
+    the_matrix = matrix.load()
+    device = machine.device_of(row, the_matrix.rows[row])
+    known = {case.id: case for case in sanitized(the_matrix)}
+    with Path(file).open("w", encoding="utf-8") as stream:
+        plant(tool, device)
+        for case in (known[name] for name in names):
+            promise = the_matrix.kernels[case.kernel].promise(case.dtype)
+            seed = Evidence(case=case, device=device, promise=promise).seed
+            print(answer(case, seed, device).model_dump_json(), file=stream, flush=True)
+            plant(tool, device)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

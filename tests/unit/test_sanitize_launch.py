@@ -1,0 +1,162 @@
+"""What runs under a tool: cases with exact memory of their own, and faults that are planted."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import kernels.gemma4_routing as routing
+from kernels.gemma4_routing.launch import launch_of
+from pipeline import cases, matrix
+from pipeline.cases import Case
+from pipeline.matrix import ROOT
+from pipeline.sanitize.launch import _placed, answer
+from pipeline.sanitize.tools import TOOLS
+from pipeline.schema import DTYPES
+
+CPU = torch.device("cpu")
+SIZES = (("E", 8), ("K", 2))
+CASE = Case(kernel="gemma4_routing", row="cpu", dtype="fp32", shape=(*SIZES, ("T", 33)))
+# What each planted fault comes down to, in PTX.
+FAULTS = {
+    "memcheck": "st.global.b32",
+    "racecheck": "@reads ld.shared.b32",
+    "initcheck": "ld.global.b32",
+    "synccheck": "@comes bar.warp.sync",
+}
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from pipeline.sanitize import planted
+
+SIGNATURES = {
+    "memcheck": ({"words_ptr": "*i32", "WORDS": "constexpr"}, {(1,): 128}, 1),
+    "racecheck": ({"words_ptr": "*i32"}, {}, 2),
+    "initcheck": ({"words_ptr": "*i32", "copied_ptr": "*i32"}, {}, 1),
+    "synccheck": ({"words_ptr": "*i32", "lanes": "i32"}, {}, 1),
+}
+for name, (signature, constants, warps) in SIGNATURES.items():
+    function = getattr(planted, f"_planted_{name}_kernel")
+    source = ASTSource(function, signature, constants)
+    target = GPUTarget("cuda", 90, 32)
+    compiled = triton.compile(source, target=target, options={"num_warps": warps})
+    print(f"== {name} {compiled.metadata.name}")
+    print(compiled.asm["ptx"])
+"""
+
+
+def test_a_case_passes() -> None:
+    """Every form of its inputs is launched once; of more rows only the rows themselves."""
+    few = answer(CASE, 7, CPU)
+    forms = list(routing.SPEC.forms(_inputs(CASE))) if routing.SPEC.forms else []
+    assert (few.outcome, few.reason, few.launches) == ("pass", "", 2 + len(forms))
+    many = replace(CASE, shape=(*SIZES, ("T", 65)))
+    assert answer(many, 7, CPU).launches == 1
+    one = replace(CASE, shape=(*SIZES, ("T", 1)))
+    assert answer(one, 7, CPU).launches == len(routing.SPEC.distributions) + 1 + len(forms)
+
+
+def _inputs(case: Case) -> dict[str, Any]:
+    logits = torch.zeros(dict(case.shape)["T"], 8)
+    return {"gating_output": logits, "topk": 2, "per_expert_scale": torch.ones(8)}
+
+
+def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is a launch of something else than the kernel; what is raised is an error."""
+
+    def wrong(*, out: tuple[Tensor, ...], **inputs: Any) -> tuple[Tensor, ...]:
+        routing.gemma4_routing(**inputs, out=out)
+        out[1][3] = 0
+        return out
+
+    def absent(*, out: tuple[Tensor, ...], **inputs: Any) -> tuple[Tensor, ...]:
+        found = routing.gemma4_routing_reference(**inputs)
+        for one, other in zip(out, found, strict=True):
+            one.copy_(other)
+        return out
+
+    def raising(**_: Any) -> tuple[Tensor, ...]:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    expected = {
+        wrong: ("fail", "topk_ids is not that of the reference, of rows from 0 on: "),
+        absent: ("fail", "launches: found 0 of the Triton kernel, expected 1"),
+        raising: ("error", "RuntimeError: CUDA error: unspecified launch failure"),
+    }
+    for launch, (outcome, reason) in expected.items():
+        monkeypatch.setattr(routing, "SPEC", replace(routing.SPEC, launch=launch))
+        found = answer(CASE, 7, CPU)
+        assert (found.outcome, found.reason.startswith(reason)) == (outcome, True), found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.arange(12.0).view(3, 4),
+        torch.arange(12.0).view(3, 4)[::2],
+        torch.arange(12.0).view(3, 4)[:, ::2],
+        torch.arange(13.0)[1:].view(3, 4)[:, :3],
+        torch.arange(12.0)[:0].view(0, 4),
+        torch.tensor(3.0),
+    ],
+)
+def test_a_tensor_has_memory_of_its_own(value: Tensor) -> None:
+    """Up to its last value and no further, with its strides and its offset."""
+    placed = _placed(value, CPU)
+    assert isinstance(placed, Tensor)
+    assert torch.equal(placed, value)
+    assert (placed.stride(), placed.storage_offset()) == (value.stride(), value.storage_offset())
+    last = max((placed[index].data_ptr() for index in _places(value)), default=placed.data_ptr())
+    storage = placed.untyped_storage()
+    end = storage.data_ptr() + storage.nbytes()
+    assert end == (last + value.element_size() if value.numel() else storage.data_ptr())
+    assert _placed(8, CPU) == 8
+
+
+def _places(value: Tensor) -> Iterator[tuple[int, ...]]:
+    yield from (tuple(place) for place in torch.ones(value.shape).nonzero().tolist())
+
+
+def test_planted_faults_compile() -> None:
+    """For an H200, into the kernels that the tools are to name, with the fault in their code."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        cwd=ROOT,
+        env={"TRITON_INTERPRET": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    codes = {code.split()[0]: code for code in done.stdout.split("== ")[1:]}
+    assert list(codes) == [tool.name for tool in TOOLS] == list(FAULTS)
+    for tool in TOOLS:
+        assert codes[tool.name].split()[1] == tool.planted
+        assert FAULTS[tool.name] in codes[tool.name]
+
+
+def test_every_launch_setting_is_checked() -> None:
+    """Whatever parity and bench launch on an NVIDIA row, at reduced sizes."""
+    plan = matrix.load()
+    planned = [*cases.cases_of(plan), *cases.benched(plan)]
+    assert _settings(planned) <= _settings(cases.sanitized(plan))
+
+
+def _settings(planned: Any) -> set[tuple[Any, ...]]:
+    """Kernel, lanes and the most rows a program, of all cases of the h200 row."""
+    found = set()
+    for case in planned:
+        shape = dict(case.shape)
+        if case.row != "h200" or not shape["T"]:
+            continue
+        dtype = getattr(torch, DTYPES[case.dtype])
+        cut = launch_of(dtype, (shape["T"], shape["E"], shape["K"]), "cuda")
+        is_many = cut.rows > 2 and "LANES" not in cut.constants
+        found.add((cut.function.__name__, cut.constants.get("LANES"), is_many, case.dtype))
+    return found
