@@ -6,6 +6,7 @@ The walk of one mutant, a file each, in this order::
     -> plan (every mutant, with its proof) -> pool (processes) -> worker (a forked child for each,
     which asks tests/cells/test_parity.py's function of the quick cases) -> coverage (what the
     unmutated kernel reached) -> judge (a status each, the cases that kill all) -> tables
+    -> record (results/mutants.json, which the report's page shows)
 
 A mutant is run in a process of its own, from a copy of `kernels/` in a temporary folder, against
 all the cases that ``matrix.yaml`` lists under ``mutants``:

@@ -1,10 +1,10 @@
 """``python -m pipeline.mutants``: plants faults into kernels, and asks whether parity sees each.
 
-On a GPU row the faults of its own kernels and launch settings run, too; that way was written for
-such a machine, and has been run on the cpu row only.
+On a GPU row the faults of its own kernels and launch settings run, too.
 """
 
 import argparse
+import datetime
 import os
 import signal
 import sys
@@ -13,17 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, matrix, results
+from pipeline import cases, matrix, results, source
 from pipeline.errors import Exit, UsageError, UserError, did_you_mean, positive, run_command
 from pipeline.mutants import tables
-from pipeline.mutants.answers import Answers, Asked
+from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
 from pipeline.mutants.judge import Judged, enough, judge
 from pipeline.mutants.plan import Planted, plan
 from pipeline.mutants.pool import Pool
-from pipeline.schema import Matrix
+from pipeline.schema import Matrix, Row
 
 _EVERY = 50
+_GB_A_WORKER = 12  # 8 for the far rows of parity in fp32, and what a process takes by itself
 _TRACED = 10  # how many times as long the unmutated kernel may take, while it is traced
 
 
@@ -41,16 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kernels = _kernels(the_matrix, options.kernel)
     planted = [one for kernel in kernels for one in plan(kernel)]
     planted = _chosen(planted, options.mutant)
-    if options.list:
-        for one in planted:
-            print(f"{one.mutant.id}  {one.mutant.before!r} -> {one.mutant.after!r}")
-        return Exit.GOOD
     if options.row not in the_matrix.rows:
         known = list(the_matrix.rows)
         message = f"--row: found {options.row!r}, expected one of {', '.join(known)}"
         raise UsageError(f"{message}; {did_you_mean(options.row, known)}")
     started = time.monotonic()
-    run = _Run(the_matrix, options.row, planted, options.workers)
+    if options.own:
+        backend = the_matrix.rows[options.row].backend
+        planted = [one for one in planted if one.backend == backend]
+    if not planted:
+        raise UsageError(f"--own: found no mutant that only {options.row} runs, expected some")
+    if options.list:
+        for one in planted:
+            print(f"{one.mutant.id}  {one.mutant.before!r} -> {one.mutant.after!r}")
+        return Exit.GOOD
+    run = _Run(the_matrix, planted, options)
     judged = run.judged()
     seconds = round(time.monotonic() - started, 1)
     return _tell(run, judged, options, seconds)
@@ -62,13 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--row", default="cpu", metavar="ROW", help="the row that this machine is")
     parser.add_argument("--kernel", **several, metavar="NAME", help="only mutants of this kernel")
     parser.add_argument("--mutant", **several, metavar="ID", help="only this one, in detail")
+    text = "only those of files that this row's backend alone runs"
+    parser.add_argument("--own", action="store_true", help=text)
+    text = "ask no more cases once one has killed a mutant: not which are enough"
+    parser.add_argument("--brief", action="store_true", help=text)
     parser.add_argument("--list", action="store_true", help="name the mutants, run none")
-    text = "processes that run mutants at once"
-    parser.add_argument(
-        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help=text
-    )
+    text = "processes that run mutants at once; by default one a core, as the GPU's memory allows"
+    parser.add_argument("--workers", type=positive, metavar="N", help=text)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     return parser
+
+
+def _workers(row: Row) -> int:
+    """One a core; on a GPU no more than have memory for rows that are far apart."""
+    cores = os.cpu_count() or 1
+    return min(cores, max(1, row.memory_gb // _GB_A_WORKER)) if row.is_compiled else cores
 
 
 def _kernels(the_matrix: Matrix, named: Sequence[str]) -> list[str]:
@@ -93,10 +107,13 @@ class _Run:
     """Mutants on one row: first the kernels as they are, then all that a case reaches."""
 
     def __init__(
-        self, the_matrix: Matrix, row: str, planted: Sequence[Planted], workers: int
+        self, the_matrix: Matrix, planted: Sequence[Planted], options: argparse.Namespace
     ) -> None:
-        self.matrix, self.name, self.row = the_matrix, row, the_matrix.rows[row]
-        self.planted, self.workers = planted, workers
+        self.matrix, self.name = the_matrix, options.row
+        self.row = the_matrix.rows[self.name]
+        self.planted, self.is_brief = planted, options.brief
+        self.workers = options.workers or _workers(self.row)
+        self.state = source.current()
         self.seconds: dict[str, float] = {}
         self._reached: dict[str, Answers] = {}
 
@@ -110,17 +127,22 @@ class _Run:
                 f"{len(to_run)} of {len(self.planted)} mutants are reached by the quick cases",
                 flush=True,
             )
-            every = pool.ask_all([self._asked(one) for one in to_run], _told(len(to_run)))
+            by_id = {one.mutant.id: one for one in to_run}
+
+            def heard(one: Answers) -> None:
+                found = self._judge(by_id[one.id], one.answers, is_reached=True)
+                if found.status.blocks:
+                    print(f"{found.status}  {one.id}", flush=True)
+
+            every = pool.ask_all([self._asked(one) for one in to_run], _told(len(to_run)), heard)
         answers = {one.id: one.answers for one in every}
         return [
-            judge(
-                one,
-                answers.get(one.mutant.id),
-                backend=self.row.backend,
-                is_reached=reached[one.mutant.id],
-            )
+            self._judge(one, answers.get(one.mutant.id), is_reached=reached[one.mutant.id])
             for one in self.planted
         ]
+
+    def _judge(self, one: Planted, answers: Sequence[Answer] | None, *, is_reached: bool) -> Judged:
+        return judge(one, answers, backend=self.row.backend, is_reached=is_reached)
 
     def _see_green(self, pool: Pool, kernel: str) -> None:
         """The unmutated kernel's cases pass, and show what they reach of it."""
@@ -147,7 +169,7 @@ class _Run:
 
     def _asked(self, one: Planted) -> Asked:
         mutant = {"id": one.mutant.id, "file": one.mutant.file, "text": one.mutant.text}
-        return self._of(one.kernel).model_copy(update=mutant)
+        return self._of(one.kernel).model_copy(update={**mutant, "is_brief": self.is_brief})
 
     def _is_reached(self, one: Planted) -> bool:
         """By what was traced; what a GPU runs of a jitted function can not be."""
@@ -168,14 +190,21 @@ def _told(total: int) -> Callable[[int], None]:
 
 
 def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds: float) -> int:
-    minimal = enough(judged, run.seconds)
+    minimal = () if run.is_brief else enough(judged, run.seconds)
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)
     if options.mutant:
         for one in judged:
             print("\n".join(tables.detail(one)))
     else:
-        words = {"seconds": seconds, "cases": list(run.seconds), "enough": list(minimal)}
+        words = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "commit": run.state.commit,
+            "dirty": run.state.dirty,
+            "seconds": seconds,
+            "cases": list(run.seconds),
+            "enough": list(minimal),
+        }
         file = options.results / "mutants.json"
         results.write_whole(file, tables.as_json(judged, run.name, words))
         print("\n".join(tables.table(judged)))

@@ -8,6 +8,7 @@ from pipeline.mutants.mutant import Span
 
 # `import` where the kernel could not even be imported: it was asked of no case.
 Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import"]
+KILLING = frozenset({"fail", "error", "crash"})
 
 
 class _Line(BaseModel):
@@ -15,7 +16,10 @@ class _Line(BaseModel):
 
 
 class Asked(_Line):
-    """One mutant: the file of the kernel that is another, and its text; none for the kernel."""
+    """One mutant: the file of the kernel that is another, and its text; none for the kernel.
+
+    One that `is_brief` is asked no more cases once one has killed it.
+    """
 
     id: str
     kernel: str
@@ -24,6 +28,7 @@ class Asked(_Line):
     cases: list[str]
     seconds: int
     is_traced: bool = False
+    is_brief: bool = False
 
 
 class Answer(_Line):

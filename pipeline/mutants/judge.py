@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.mutants.answers import Answer
+from pipeline.mutants.answers import KILLING, Answer
 from pipeline.mutants.listing import Proof
 from pipeline.mutants.plan import Planted
-
-_KILLING = frozenset({"fail", "error", "crash"})
 
 
 class Status(StrEnum):
@@ -40,7 +38,7 @@ class Judged:
     @property
     def killers(self) -> tuple[Answer, ...]:
         """The cases that show it."""
-        return tuple(answer for answer in self.answers if answer.outcome in _KILLING)
+        return tuple(answer for answer in self.answers if answer.outcome in KILLING)
 
 
 def judge(
@@ -57,7 +55,7 @@ def _status(
     for answer in answers:
         if answer.outcome == "import":
             return Status.NO_BUILD, answer.reason
-        if answer.outcome in _KILLING:
+        if answer.outcome in KILLING:
             return _killed(planted.proof, answer)
     if excuse := _excuse(planted, backend, is_reached=is_reached):
         return excuse

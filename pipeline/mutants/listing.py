@@ -1,7 +1,7 @@
 """A kernel's `mutants.yaml`: what the operators work on, faults by name, and proofs."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,15 +13,16 @@ from pipeline.mutants.operators import OPERATORS
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 FileName = Annotated[str, Field(pattern=r"^[a-z_]+(/[a-z_]+)?\.py$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+Form = TypeVar("Form", bound=BaseModel)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """A mapping of the file: every key known, every value of its own type, frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Mutated(_Part):
+class Mutated(Part):
     """A file that the operators work on; all its functions where none is named."""
 
     file: FileName
@@ -31,14 +32,14 @@ class Mutated(_Part):
     )
 
 
-class Change(_Part):
+class Change(Part):
     """Text that stands exactly once in a file, and what replaces it."""
 
     before: Words
     after: str
 
 
-class NamedFault(_Part):
+class NamedFault(Part):
     """A fault that was made once, or is likely to be; `source` says where it is known from."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,60}$")]
@@ -51,7 +52,7 @@ class NamedFault(_Part):
     )
 
 
-class Proof(_Part):
+class Proof(Part):
     """Why mutants that survive need not be killed, or where they can be.
 
     It covers the mutants whose edit lies in `code`, which stands exactly once in the functions that
@@ -68,7 +69,7 @@ class Proof(_Part):
     because: Words
 
 
-class Listing(_Part):
+class Listing(Part):
     """The whole file."""
 
     mutated: Annotated[list[Mutated], Field(min_length=1)]
@@ -83,10 +84,15 @@ def file_of(kernel: str, root: Path = ROOT) -> Path:
 
 def read(file: Path) -> Listing:
     """The list in a file; MatrixError with every fault of it."""
+    return read_as(Listing, file)
+
+
+def read_as(form: type[Form], file: Path) -> Form:
+    """The same of a list that has another form."""
     doc = document.read(file)
-    listing: Listing | None = None
+    listing: Form | None = None
     try:
-        listing = Listing.model_validate(doc.data)
+        listing = form.model_validate(doc.data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             _blame(doc, detail)

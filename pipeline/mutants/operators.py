@@ -6,7 +6,7 @@ are tried on every node of the functions that a kernel's `mutants.yaml` names.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.mutants.mutant import Edit, Mutant, Source
@@ -191,13 +191,24 @@ OPERATORS: dict[str, Operator] = {
 
 def mutants_of(file: str, source: str, function: ast.FunctionDef) -> Iterator[Mutant]:
     """Every mutant of a function, by operator and place; no two give the same text."""
+    nodes = [node for part in _body(function) for node in ast.walk(part)]
+    yield from mutants_at(file, source, function.name, nodes, OPERATORS)
+
+
+def mutants_at(
+    file: str,
+    source: str,
+    name: str,
+    nodes: Iterable[ast.AST],
+    operators: Mapping[str, Operator],
+) -> Iterator[Mutant]:
+    """Every mutant of these nodes of a file, which are those of what `name` is."""
     text, seen = Text(Source(source)), {source}
-    prefix = f"{file.removesuffix('.py').replace('/', '.')}.{function.name}"
-    nodes = [node for part in _body(function) for node in ast.walk(part) if hasattr(node, "lineno")]
-    nodes.sort(key=text.span)
-    for operator, edits_of in OPERATORS.items():
+    prefix = f"{file.removesuffix('.py').replace('/', '.')}.{name}"
+    placed = sorted((node for node in nodes if hasattr(node, "lineno")), key=text.span)
+    for operator, edits_of in operators.items():
         number = 0
-        for node in nodes:
+        for node in placed:
             for edit in edits_of(node, text):
                 number += 1
                 mutated = text.source.edited([edit])
@@ -208,7 +219,7 @@ def mutants_of(file: str, source: str, function: ast.FunctionDef) -> Iterator[Mu
                 yield Mutant(
                     id=f"{prefix}.{operator.replace(' ', '-')}.{number}",
                     file=file,
-                    function=function.name,
+                    function=name,
                     line=text.source.line_of(edit.start),
                     operator=operator,
                     before=text.source.piece(edit.start, edit.end),

@@ -53,6 +53,8 @@ class _Module:
             if isinstance(node, ast.FunctionDef):
                 module.functions[node.name] = node
                 module.names[node.name] = span
+            elif isinstance(node, ast.ClassDef):
+                module.names[node.name] = span
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for name in (one for target in targets for one in ast.walk(target)):
@@ -66,6 +68,75 @@ class _Module:
         return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
+@dataclass(kw_only=True)
+class Sources:
+    """The files of a folder that mutants are of; `faults` is what a list says wrongly of them.
+
+    `whose` is what messages call the files by: ``the kernel's``.
+    """
+
+    folder: Path
+    whose: str
+    modules: dict[str, _Module] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def module(self, file: str) -> _Module:
+        """A file of the folder; an empty one, after blaming, where there is none."""
+        if file not in self.modules:
+            try:
+                text = (self.folder / file).read_text(encoding="utf-8")
+            except OSError:
+                self.faults.append(f"{file}: found no such file, expected one of {self.whose}")
+                text = ""
+            self.modules[file] = _Module.of(text)
+        return self.modules[file]
+
+    def proven(self, found: Sequence[Planted], listed: Sequence[Proof]) -> list[Planted]:
+        """The mutants, each with the first proof that covers it."""
+        proofs: dict[str, Proof] = {}
+        for number, proof in enumerate(listed):
+            where = f"proofs[{number}]"
+            if not self._is_tied(proof, where) or not (place := self._place(proof, where)):
+                continue
+            covered = [one.mutant for one in found if _covers(proof, place, one.mutant)]
+            if not covered:
+                self.faults.append(f"{where}: found no mutant of {proof.code!r}, expected some")
+            for mutant in covered:
+                proofs.setdefault(mutant.id, proof)
+        return [replace(one, proof=proofs.get(one.mutant.id)) for one in found]
+
+    def _is_tied(self, proof: Proof, where: str) -> bool:
+        """Whether the proof is of the code that is there."""
+        before = len(self.faults)
+        for name, digest in proof.tied_to.items():
+            file, _, inner = name.rpartition(".")
+            module = self.module(f"{file.replace('.', '/')}.py")
+            if inner not in module.names:
+                self.faults.append(f"{where}: found no {name}, expected what the proof is tied to")
+            elif (now := module.digest(inner)) != digest:
+                self.faults.append(
+                    f"{where}: found {name} changed, {now}, expected {digest}, of which it is a "
+                    "proof; prove it again, then write the new digest"
+                )
+        return len(self.faults) == before
+
+    def _place(self, proof: Proof, where: str) -> tuple[str, int, int] | None:
+        """Where the code of a proof stands: file and offsets."""
+        places, code = [], proof.code.encode()
+        for name in proof.tied_to:
+            stem, _, inner = name.rpartition(".")
+            file = f"{stem.replace('.', '/')}.py"
+            start, end = self.modules[file].names[inner]
+            body = self.modules[file].text.encode()[start:end]
+            if count := body.count(code):
+                at = start + body.index(code)
+                places += [(file, at, at + len(code))] * count
+        if len(places) != 1:
+            self.faults.append(f"{where}: found {proof.code!r} {len(places)} times, expected once")
+            return None
+        return places[0]
+
+
 def plan(kernel: str, root: Path = ROOT) -> tuple[Planted, ...]:
     """Every mutant of a kernel; MutantsError where its list does not match its code."""
     return _Plan(kernel, listing.read(listing.file_of(kernel, root)), root).planted()
@@ -76,14 +147,13 @@ class _Plan:
 
     def __init__(self, kernel: str, listed: Listing, root: Path) -> None:
         self.kernel, self.listed = kernel, listed
-        self.folder = root / "kernels" / kernel
-        self.modules: dict[str, _Module] = {}
-        self.faults: list[str] = []
+        self.sources = Sources(folder=root / "kernels" / kernel, whose="the kernel's")
+        self.faults = self.sources.faults
 
     def planted(self) -> tuple[Planted, ...]:
         named = [one for fault in self.listed.faults for one in self._named(fault)]
         found = [one for part in self.listed.mutated for one in self._of(part)]
-        found = [*named, *self._proven(found)]
+        found = [*named, *self.sources.proven(found, self.listed.proofs)]
         names = [one.mutant.id for one in found]
         self.faults += [f"{name}: found twice" for name in {*names} if names.count(name) > 1]
         if self.faults:
@@ -92,19 +162,8 @@ class _Plan:
             )
         return tuple(found)
 
-    def _module(self, file: str) -> _Module:
-        """A file of the kernel; an empty one, after blaming, where there is none."""
-        if file not in self.modules:
-            try:
-                text = (self.folder / file).read_text(encoding="utf-8")
-            except OSError:
-                self.faults.append(f"{file}: found no such file, expected one of the kernel's")
-                text = ""
-            self.modules[file] = _Module.of(text)
-        return self.modules[file]
-
     def _of(self, part: Mutated) -> Iterator[Planted]:
-        module = self._module(part.file)
+        module = self.sources.module(part.file)
         for name in part.functions or module.functions:
             if not (function := module.functions.get(name)):
                 self.faults.append(f"{part.file}: found no function {name}, expected one")
@@ -119,7 +178,7 @@ class _Plan:
                 )
 
     def _named(self, fault: NamedFault) -> Iterator[Planted]:
-        source = Source(self._module(fault.file).text)
+        source = Source(self.sources.module(fault.file).text)
         content, edits = source.text.encode(), []
         for change in fault.edits:
             before = change.before.encode()
@@ -152,51 +211,6 @@ class _Plan:
             because = fault.needs_gpu
             proof = Proof.model_construct(concludes="needs gpu", because=because)
         yield Planted(mutant=mutant, kernel=self.kernel, source=source.text, proof=proof)
-
-    def _proven(self, found: Sequence[Planted]) -> list[Planted]:
-        """The mutants, each with the first proof that covers it."""
-        proofs: dict[str, Proof] = {}
-        for number, proof in enumerate(self.listed.proofs):
-            where = f"proofs[{number}]"
-            if not self._is_tied(proof, where) or not (place := self._place(proof, where)):
-                continue
-            covered = [one.mutant for one in found if _covers(proof, place, one.mutant)]
-            if not covered:
-                self.faults.append(f"{where}: found no mutant of {proof.code!r}, expected some")
-            for mutant in covered:
-                proofs.setdefault(mutant.id, proof)
-        return [replace(one, proof=proofs.get(one.mutant.id)) for one in found]
-
-    def _is_tied(self, proof: Proof, where: str) -> bool:
-        """Whether the proof is of the code that is there."""
-        before = len(self.faults)
-        for name, digest in proof.tied_to.items():
-            file, _, inner = name.rpartition(".")
-            module = self._module(f"{file.replace('.', '/')}.py")
-            if inner not in module.names:
-                self.faults.append(f"{where}: found no {name}, expected what the proof is tied to")
-            elif (now := module.digest(inner)) != digest:
-                self.faults.append(
-                    f"{where}: found {name} changed, {now}, expected {digest}, of which it is a "
-                    "proof; prove it again, then write the new digest"
-                )
-        return len(self.faults) == before
-
-    def _place(self, proof: Proof, where: str) -> tuple[str, int, int] | None:
-        """Where the code of a proof stands: file and offsets."""
-        places, code = [], proof.code.encode()
-        for name in proof.tied_to:
-            stem, _, inner = name.rpartition(".")
-            file = f"{stem.replace('.', '/')}.py"
-            start, end = self.modules[file].names[inner]
-            body = self.modules[file].text.encode()[start:end]
-            if count := body.count(code):
-                at = start + body.index(code)
-                places += [(file, at, at + len(code))] * count
-        if len(places) != 1:
-            self.faults.append(f"{where}: found {proof.code!r} {len(places)} times, expected once")
-            return None
-        return places[0]
 
 
 def _covers(proof: Proof, place: tuple[str, int, int], mutant: Mutant) -> bool:

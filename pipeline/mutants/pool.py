@@ -30,13 +30,15 @@ class WorkerError(UserError):
 class Pool:
     """Workers of one row, from a ``with`` on; behind it no process and no file of them is left.
 
-    Each worker leads a group of its own, so that its end is its children's, too, and an interrupt
-    of the terminal is for this process to pass on.
+    `module` is what they run; it is given `name`, which is the row's, and a folder. Each worker
+    leads a group of its own, so that its end is its children's, too, and an interrupt of the
+    terminal is for this process to pass on.
     """
 
     name: str
     row: Row
     workers: int
+    module: str = "pipeline.mutants.worker"
     root: Path = ROOT
     _processes: list[subprocess.Popen[str]] = field(default_factory=list)
     _free: SimpleQueue[subprocess.Popen[str]] = field(default_factory=SimpleQueue)
@@ -44,7 +46,7 @@ class Pool:
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
-        command = [sys.executable, "-m", "pipeline.mutants.worker", self.name, self._folder.name]
+        command = [sys.executable, "-m", self.module, self.name, self._folder.name]
         for _ in range(self.workers):
             process = subprocess.Popen(
                 command,
@@ -98,16 +100,24 @@ class Pool:
             raise WorkerError(message)
         return Answers.model_validate_json(line)
 
-    def ask_all(self, every: Sequence[Asked], told: Callable[[int], None]) -> list[Answers]:
-        """What became of all of them, in their order; `told` hears how many are done."""
+    def ask_all(
+        self,
+        every: Sequence[Asked],
+        told: Callable[[int], None],
+        heard: Callable[[Answers], None] = lambda _: None,
+    ) -> list[Answers]:
+        """What became of all of them, in their order; `told` is how many, `heard` of which."""
         executor = ThreadPoolExecutor(max_workers=self.workers)
         try:
-            return list(_counted(executor.map(self.ask, every), told))
+            return list(_counted(executor.map(self.ask, every), told, heard))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _counted(found: Iterator[Answers], told: Callable[[int], None]) -> Iterator[Answers]:
+def _counted(
+    found: Iterator[Answers], told: Callable[[int], None], heard: Callable[[Answers], None]
+) -> Iterator[Answers]:
     for count, one in enumerate(found, start=1):
+        heard(one)
         told(count)
         yield one

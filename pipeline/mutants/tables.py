@@ -1,13 +1,13 @@
 """How a run of mutants is told: operators by status, what blocks, the score; and as JSON."""
 
 import difflib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.mutants.judge import Judged, Status, score
+from pipeline.mutants.record import Killer, Recorded, Run, Score
 
 _DISTRIBUTION = re.compile(r"row [\d,]+ \((\w+)\)")
 
@@ -68,54 +68,49 @@ def summary(judged: Sequence[Judged], cases: Sequence[str], minimal: Sequence[st
     elsewhere = sum(one.status == Status.OTHER_ROW for one in judged)
     share = 100 * killed / of if of else 100.0
     by = ", ".join(f"{name} {count}" for name, count in names.most_common())
+    few = f"{len(minimal)} of {len(cases)} cases are enough: {', '.join(minimal)}"
     return [
         f"first seen in rows of: {by}",
-        f"{len(minimal)} of {len(cases)} cases are enough: {', '.join(minimal)}",
+        *([few] if minimal else []),
         f"score: {killed} of {of} killed, {share:.1f} %; {len(judged) - of - elsewhere} equivalent "
         f"by proof, {elsewhere} of another row",
     ]
 
 
 def as_json(judged: Sequence[Judged], row: str, words: Mapping[str, Any]) -> str:
-    """The whole run: `words`, and a record of each mutant."""
+    """The whole run: `words`, which are the fields of `Run` that no mutant has, and each mutant."""
     killed, of = score(judged)
-    return (
-        json.dumps(
-            {
-                "version": 1,
-                "row": row,
-                **words,
-                "score": {"killed": killed, "of": of},
-                "statuses": dict(Counter(one.status for one in judged)),
-                "mutants": [_record(one) for one in judged],
-            },
-            indent=1,
-        )
-        + "\n"
+    run = Run(
+        row=row,
+        **words,
+        score=Score(killed=killed, of=of),
+        statuses=dict(Counter(one.status for one in judged)),
+        mutants=[_recorded(one) for one in judged],
     )
+    return run.model_dump_json(indent=1) + "\n"
 
 
-def _record(one: Judged) -> dict[str, Any]:
+def _recorded(one: Judged) -> Recorded:
     mutant = one.planted.mutant
-    return {
-        "id": mutant.id,
-        "kernel": one.planted.kernel,
-        "file": f"kernels/{one.planted.kernel}/{mutant.file}",
-        "line": mutant.line,
-        "function": mutant.function,
-        "operator": mutant.operator,
-        "source": mutant.source,
-        "before": mutant.before,
-        "after": mutant.after,
-        "status": one.status,
-        "why": one.why,
-        "killed_by": [
-            {
-                "case": answer.case,
-                "outcome": answer.outcome,
-                "distribution": distribution(answer.reason),
-                "reason": answer.reason.split("\n")[0],
-            }
+    return Recorded(
+        id=mutant.id,
+        kernel=one.planted.kernel,
+        file=f"kernels/{one.planted.kernel}/{mutant.file}",
+        line=mutant.line,
+        function=mutant.function,
+        operator=mutant.operator,
+        source=mutant.source,
+        before=mutant.before,
+        after=mutant.after,
+        status=one.status,
+        why=one.why,
+        killed_by=[
+            Killer(
+                case=answer.case,
+                outcome=answer.outcome,
+                distribution=distribution(answer.reason),
+                reason=answer.reason.split("\n")[0],
+            )
             for answer in one.killers
         ],
-    }
+    )

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline import cases, hardware, matrix, results, source
 from pipeline.errors import Exit, run_command
-from pipeline.report import history, page_data
+from pipeline.report import history, page_data, runs
 from pipeline.report.junit import junit
 from pipeline.report.markdown import markdown
 from pipeline.report.page import page
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     the_matrix, selection = matrix.load(), cases.Selection.of(options)
     cases.plan(the_matrix, selection)
-    runs = history.read(options.history) if options.history else []
+    past = runs.read(options.history) if options.history else None
+    for line in past.skipped if past else ():
+        print(line, file=sys.stderr)
     if not selection.rows(the_matrix):
         here = hardware.rows_here(the_matrix, hardware.accelerators())
         selection = replace(selection, row=here)
@@ -40,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results.write_whole(folder / "report.xml", junit(report))
     results.write_whole(folder / "report.md", markdown(report))
     console = Console(soft_wrap=False)
-    runs = [*runs, report] if options.history else []
-    if runs:
-        history.print_steps(runs, console)
+    past = past.then(report) if past else None
+    if past:
+        history.print_steps(past, console)
     print_report(report, console)
-    shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), runs)
+    shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), past)
     results.write_whole(folder / "report.html", page(shown))
     if report.is_undecided:
         return int(Exit.INCONCLUSIVE)
@@ -68,7 +70,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="show trends, and the commits of steps, over the runs whose report.json is in a "
-        "folder below DIR, three deep at most",
+        "folder below DIR, three deep at most; what is no report is skipped, and told",
     )
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--processes", help=argparse.SUPPRESS)

@@ -7,18 +7,14 @@ stayed, the machine did.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median_high, median_low
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 
-from pipeline.errors import ResultsError
+from pipeline.report.runs import Runs
 from pipeline.report.summary import Report, ReportedCase
 
-_DEPTH = 3
-_MAX_BYTES = 256 * 1024 * 1024
 _NEAR = 3  # runs before a step and after it that have to agree
 _SHOWN = 20
 _COLUMNS = ("case", "step", "over the floor", "by", "from", "to", "state")
@@ -50,32 +46,6 @@ class Step:
     ratio_percent: float | None
     by: str
     is_confirmed: bool | None
-
-
-def read(folder: Path) -> list[Report]:
-    """The reports below `folder`, the oldest first; ResultsError for one that cannot be read."""
-    if not folder.is_dir():
-        raise ResultsError(f"--history: {folder}: found no folder, expected one of runs")
-    patterns = ["/".join(["*"] * depth) + "/report.json" for depth in range(1, _DEPTH + 1)]
-    files = sorted(file for pattern in patterns for file in folder.glob(pattern))
-    reports = [_read_one(file) for file in files]
-    return sorted(reports, key=lambda report: report.date.timestamp() if report.date else 0.0)
-
-
-def _read_one(file: Path) -> Report:
-    try:
-        if (size := file.stat().st_size) > _MAX_BYTES:
-            message = f"{file}: found {size:,} bytes, expected at most {_MAX_BYTES:,}"
-            raise ResultsError(message)
-        return Report.model_validate_json(file.read_bytes())
-    except OSError as error:
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable report"
-        raise ResultsError(message) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        message = f"{file}: {place}: {first['msg'].lower()}; expected a report, delete it or mend"
-        raise ResultsError(message) from None
 
 
 def series(reports: Sequence[Report]) -> dict[tuple[str, str], list[Point]]:
@@ -166,8 +136,9 @@ def _ratio_change(before: Point, after: Point) -> float | None:
     return _change(after.ratio, before.ratio)
 
 
-def content(reports: Sequence[Report]) -> dict[str, Any]:
+def content(runs: Runs) -> dict[str, Any]:
     """What the page shows of the runs: verdicts as a letter each, times as points, the steps."""
+    reports = runs.reports
     every = series(reports)
     words = sorted({point.verdict for points in every.values() for point in points})
     letters = {word: chr(ord("a") + place) for place, word in enumerate(words)}
@@ -192,11 +163,13 @@ def content(reports: Sequence[Report]) -> dict[str, Any]:
         "words": {letter: word for word, letter in letters.items()},
         "cases": cases,
         "steps": [vars(step) for step in steps(reports)],
+        "skipped": len(runs.skipped),
     }
 
 
-def print_steps(reports: Sequence[Report], console: Console) -> None:
+def print_steps(runs: Runs, console: Console) -> None:
     """A line a step, with the commits that it lies between."""
+    reports = runs.reports
     found = steps(reports)
     lines = [_line(step, reports) for step in found[-_SHOWN:]]
     if lines:
@@ -205,7 +178,9 @@ def print_steps(reports: Sequence[Report], console: Console) -> None:
             text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
             console.print(text.rstrip(), **_PLAIN)
     hidden = f", {len(found) - _SHOWN} earlier ones not shown" if len(found) > _SHOWN else ""
-    console.print(f"history: {len(reports)} runs, {len(found)} steps{hidden}", **_PLAIN)
+    skipped = f"; {len(runs.skipped)} unreadable, skipped" if runs.skipped else ""
+    told = f"history: {len(reports)} runs, {len(found)} steps{hidden}{skipped}"
+    console.print(told, **_PLAIN)
 
 
 def _line(step: Step, reports: Sequence[Report]) -> tuple[str, ...]:

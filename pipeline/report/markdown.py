@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.plain import plain_line
 from pipeline.report.summary import Report, ReportedCase
 from pipeline.report.tables import COLUMNS, cells, conclusion, reproduce, silent
 
@@ -94,4 +95,5 @@ def _clipped(text: str) -> str:
 
 def _inline(text: str) -> str:
     """Text that Markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|&~" else letter for letter in text)
+    letters = plain_line(text, len(text))
+    return "".join(f"\\{one}" if one in r"\`*_{}[]<>#|&~" else one for one in letters)

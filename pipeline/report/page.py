@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 ASSETS = Path(__file__).parent / "assets"
 _MARK = re.compile(r"@@([a-z]+)@@")
-_SCRIPTS = ("uPlot.iife.min.js", "charts.js", "sections.js", "page.js")
+_SCRIPTS = ("uPlot.iife.min.js", "charts.js", "list.js", "mutants.js", "sections.js", "page.js")
 _STYLES = ("uPlot.min.css", "page.css")
 
 

@@ -1,7 +1,7 @@
 """What the page shows: the report, and what is stored beside it, as one mapping for JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 from pipeline import golden
 from pipeline.bench import record as bench
 from pipeline.codegen import lock
+from pipeline.mutants import record as mutant
 from pipeline.perf import baseline, card
-from pipeline.report import history, page_speed
+from pipeline.report import history, page_mutants, page_speed
+from pipeline.report.runs import Runs
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
 from pipeline.schema import Matrix
@@ -28,6 +30,7 @@ class Stored:
     baselines: list[baseline.Baseline]
     cards: list[card.Card]
     benches: list[bench.Bench]
+    mutants: mutant.Run | None
 
 
 def stored(the_matrix: Matrix, results: Path) -> Stored:
@@ -41,11 +44,12 @@ def stored(the_matrix: Matrix, results: Path) -> Stored:
         baselines=[one for one in timed if one],
         cards=[one for one in map(card.load, rows) if one],
         benches=[bench.read(file) for file in files],
+        mutants=mutant.read(results / "mutants.json"),
     )
 
 
 def content(
-    report: Report, the_matrix: Matrix, beside: Stored, runs: Sequence[Report] = ()
+    report: Report, the_matrix: Matrix, beside: Stored, past: Runs | None = None
 ) -> dict[str, Any]:
     """The whole of it, in JSON's types; numbers that JSON has not are null or text."""
     whole = json.loads(report.model_dump_json())
@@ -68,7 +72,8 @@ def content(
         "cards": [_card(one) for one in beside.cards],
         "speed": page_speed.sets(report, beside.baselines, beside.benches),
         "machines": _machines(report, beside),
-        "history": history.content(runs) if runs else None,
+        "mutants": page_mutants.content(beside.mutants) if beside.mutants else None,
+        "history": history.content(past) if past else None,
     }
 
 

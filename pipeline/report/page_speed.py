@@ -4,6 +4,7 @@ A set is of one row, kernel, dtype and other axes; it has a curve each for the k
 floor and its peers.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from pipeline.perf.baseline import Baseline
 from pipeline.report.summary import Report
 
 _AXIS = "T"
+# Of a case's id, behind kernel and row: the dtype, then the sizes by axis.
+_PARTS = re.compile(r"([a-z0-9]+)((?:-[A-Z][0-9]{1,13})+)")
 
 
 class Key(NamedTuple):
@@ -88,10 +91,9 @@ def _of_baselines(baselines: Iterable[Baseline]) -> Iterator[_Told]:
     for baseline in baselines:
         own = baseline.kernelproof
         for case, stored in baseline.stored.items():
-            # A case's id has its parts in this order, and no dtype or axis has a hyphen.
-            dtype, *axes = case.removeprefix(f"{own.kernel}-{own.row}-").split("-")
-            shape = {axis.rstrip("0123456789"): axis for axis in axes}
-            sizes = {name: int(axis.removeprefix(name)) for name, axis in shape.items()}
+            parts = _PARTS.fullmatch(case.removeprefix(f"{own.kernel}-{own.row}-"))
+            dtype, axes = (parts[1], parts[2]) if parts else ("", "")
+            sizes = {axis[0]: int(axis[1:]) for axis in axes.split("-") if axis}
             if sizes.get(_AXIS):
                 times = {"kernel": stored.timing.us, "floor": stored.timing.floor_us}
                 key = _key(own.row, own.kernel, dtype, sizes)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline.plain import plain
 from pipeline.report.summary import Report, ReportedCase
 from pipeline.schema import Check
 from pipeline.verdict import session_of
@@ -55,7 +56,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(text.rstrip(), style=_STYLES[blocks], **_PLAIN)
     for cases in _causes(report):
         console.print(f"\n{_red(cases)}", style="red", **_PLAIN)
-        console.print(cases[0].reason, **_PLAIN)
+        console.print(plain(cases[0].reason), **_PLAIN)
         console.print(f"reproduce: {reproduce(cases)}", **_PLAIN)
     console.print(_hidden(report))
     console.print(conclusion(report), style="red" if report.blocks else "green", **_PLAIN)

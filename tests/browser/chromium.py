@@ -88,15 +88,15 @@ class Chromium:
         """What the first element says."""
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
-    def ids(self) -> list[str]:
-        """The ids of the lines that are elements now."""
-        script = "return [...document.querySelectorAll('.line')].map(line => line.dataset.id)"
-        return list(self.run(script))
+    def ids(self, table: str = "#grid") -> list[str]:
+        """The ids of the lines that are elements now, of a table."""
+        lines = "document.querySelectorAll(arguments[0] + ' .line')"
+        return list(self.run(f"return [...{lines}].map(line => line.dataset.id)", table))
 
-    def selected(self) -> str:
+    def selected(self, table: str = "#grid") -> str:
         """The id of the line that the arrow keys are at; asked at once, as scrolling redraws."""
-        script = "return document.querySelector('.line[aria-selected=true]').dataset.id"
-        return str(self.run(script))
+        line = "document.querySelector(arguments[0] + ' .line[aria-selected=true]')"
+        return str(self.run(f"return {line}.dataset.id", table))
 
     def press(self, *keys: str) -> None:
         """Types keys where the focus is."""

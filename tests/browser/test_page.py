@@ -21,7 +21,8 @@ def test_the_verdict_and_the_matrix(shown: Chromium, content: dict[str, Any]) ->
 def test_every_section_is_there(shown: Chromium) -> None:
     """With a chart where it has one, drawn and not blank; no history where none was asked for."""
     links = [link.text for link in shown.all("nav a")]
-    assert links == ["Matrix", "Cases", "Time over T", "Baselines", "Gate card", "Machines"]
+    charts = ["Time over T", "Baselines", "Gate card"]
+    assert links == ["Matrix", "Cases", *charts, "Mutants", "Machines"]
     inked = shown.run(
         "return [...document.querySelectorAll('canvas')].map(canvas => canvas.getContext('2d')"
         ".getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"
@@ -112,7 +113,7 @@ def test_the_keyboard(shown: Chromium, content: dict[str, Any]) -> None:
     here = shown.selected()
     of_cell = [one["id"] for one in content["cases"] if "-cpu-fp32-" in one["id"]]
     assert here == of_cell[2]
-    assert shown.one("#grid").get_attribute("aria-activedescendant") == "line-2"
+    assert shown.one("#grid").get_attribute("aria-activedescendant") == "grid-2"
     shown.press(keys.END)
     assert shown.selected() == of_cell[-1]
     shown.press(keys.HOME, keys.ENTER)

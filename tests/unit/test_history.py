@@ -3,13 +3,12 @@
 import datetime
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from pipeline.errors import ResultsError
 from pipeline.report import history
+from pipeline.report.runs import Runs
 from pipeline.report.summary import Report, report_of
 from pipeline.source import Source
 from tests.unit.test_report import judged
@@ -98,72 +97,31 @@ def test_a_time_judged_again_is_no_confirmation() -> None:
     assert [step.is_confirmed for step in history.steps(measured_again)] == [True]
 
 
-def _write(folder: Path, report: Report) -> None:
-    folder.mkdir(parents=True)
-    (folder / "report.json").write_text(report.model_dump_json())
-
-
-def test_runs_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
-    """From folders up to three deep, whatever they are called; one without a time is the oldest."""
-    _write(tmp_path / "a", run_of(3, 10))
-    _write(tmp_path / "b" / "results", run_of(1, 10))
-    _write(tmp_path / "c" / "d" / "e", run_of(2, 10).model_copy(update={"date": None}))
-    _write(tmp_path / "c" / "d" / "e" / "f", run_of(9, 10))
-    (tmp_path / "report.json").write_text("not one of the runs")
-    commits = [int(report.commit) for report in history.read(tmp_path)]
-    assert commits == [2, 1, 3]
-
-
-def test_an_older_report_has_no_date(tmp_path: Path) -> None:
-    """Version 1 of before is still read."""
-    folder = tmp_path / "a"
-    _write(folder, run_of(1, 10))
-    file = folder / "report.json"
-    old = file.read_text().replace('"date":"2026-11-24T13:00:00Z",', "")
-    assert "date" not in old
-    file.write_text(old)
-    assert [report.date for report in history.read(tmp_path)] == [None]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"version": 2}', "[]"], ids=repr)
-def test_an_unreadable_run_is_one_line(tmp_path: Path, text: str) -> None:
-    """With its file, and exit code 3: a history with a hole would tell of the wrong commit."""
-    _write(tmp_path / "a", run_of(1, 10))
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "report.json").write_text(text)
-    with pytest.raises(ResultsError) as caught:
-        history.read(tmp_path)
-    assert str(caught.value).startswith(f"{tmp_path}/b/report.json: ")
-    assert "\n" not in str(caught.value)
-    assert caught.value.exit == 3
-
-
-def test_no_folder_is_told(tmp_path: Path) -> None:
-    """A folder that is empty has no runs yet; one that is not there is a mistake."""
-    assert history.read(tmp_path) == []
-    with pytest.raises(ResultsError, match="found no folder, expected one of runs"):
-        history.read(tmp_path / "gone")
-
-
 def test_the_content_for_the_page() -> None:
     """A letter a run for the verdicts, a point for each time, and the steps."""
     runs = [run_of(0, 10), run_of(1, None, verdict="missing"), run_of(2, 11), run_of(3, 11)]
-    told = history.content(runs)
+    told = history.content(Runs(reports=tuple(runs), skipped=("a line",)))
     letters = {word: letter for letter, word in told["words"].items()}
     one = told["cases"][f"parity {CASE}"]
     assert one["verdicts"] == "".join(letters[word] for word in ("pass", "missing", "pass", "pass"))
     assert [point[:2] for point in one["points"]] == [[0, 10], [2, 11], [3, 11]]
     assert [(step["case"], step["run"]) for step in told["steps"]] == [(CASE, 2)]
     assert told["runs"][0]["date"] == "2026-11-24T12:00:00+00:00"
+    assert told["skipped"] == 1
 
 
-def test_the_steps_in_a_terminal() -> None:
-    """A line each, with both commits, and how many runs there were."""
+@pytest.mark.parametrize(
+    ("skipped", "told"),
+    [((), ""), (("a line",) * 2, "; 2 unreadable, skipped")],
+    ids=["all", "some"],
+)
+def test_the_steps_in_a_terminal(skipped: tuple[str, ...], told: str) -> None:
+    """A line each, with both commits, and how many runs there were, and were not read."""
     file = io.StringIO()
-    runs = runs_of([10, 10, 11, 11])
+    runs = Runs(reports=tuple(runs_of([10, 10, 11, 11])), skipped=skipped)
     history.print_steps(runs, Console(file=file, width=80, force_terminal=False))
     head, line, end = file.getvalue().splitlines()
     assert " ".join(head.split()) == "case step over the floor by from to state"
     words = [CASE, "+10.00", "%", "+10.00", "%", "kernel", "0" * 12, "0" * 12, "confirmed"]
     assert line.split() == words
-    assert end == "history: 4 runs, 1 steps"
+    assert end == f"history: 4 runs, 1 steps{told}"

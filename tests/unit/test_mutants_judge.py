@@ -179,7 +179,8 @@ def test_tables_tell_what_blocks() -> None:
 
 def test_json_holds_every_mutant() -> None:
     """What it changes, what became of it, and by which cases."""
-    whole = json.loads(as_json([_judged("a", x="fail", y="pass")], "cpu", {"seconds": 1.0}))
+    words = {"seconds": 1.0, "cases": ["x", "y"], "enough": ["x"]}
+    whole = json.loads(as_json([_judged("a", x="fail", y="pass")], "cpu", words))
     assert (whole["row"], whole["seconds"], whole["score"]) == ("cpu", 1.0, {"killed": 1, "of": 1})
     (one,) = whole["mutants"]
     killer = {"case": "x", "outcome": "fail", "distribution": "", "reason": "why"}

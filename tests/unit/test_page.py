@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline import matrix
+from pipeline.mutants.judge import Status
 from pipeline.report import page_data
 from pipeline.report.page import ASSETS, embedded, page
 from pipeline.report.page_data import Stored
@@ -19,7 +20,7 @@ from pipeline.report.summary import Report, report_of
 from pipeline.report.tables import conclusion
 from tests.unit.test_report import SOURCE, judged, mixed
 
-NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[])
+NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)
 PLAN = matrix.load()
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028@@style@@ &quot; <!-- ]]>"
 
@@ -132,11 +133,12 @@ def test_the_plotting_library_is_unchanged() -> None:
 
 
 def test_every_verdict_has_a_look() -> None:
-    """A symbol of its own, which no other has."""
+    """A symbol of its own, which no other has; and every status of a mutant, too."""
     script = (ASSETS / "page.js").read_text()
     looks = re.search(r"const LOOKS = \{(.*?)\};", script, re.DOTALL)
     assert looks
-    symbols = dict(re.findall(r'"?([\w-]+)"?: \["(.)", "\w+"\]', looks[1]))
+    symbols = dict(re.findall(r'"?([a-z][a-z -]*)"?: \["(.)", "\w+"\]', looks[1]))
+    assert symbols.keys() >= {status.value for status in Status}
     assert symbols.keys() >= set(content_of(mixed())["good"])
     assert symbols.keys() >= {"fail", "slower", "missing", "error", "timeout", "wrong-machine"}
     assert len(set(symbols.values())) == len(symbols)
@@ -147,7 +149,8 @@ def test_every_element_that_a_script_asks_for_is_there() -> None:
     template = (ASSETS / "page.html").read_text()
     ids = re.findall(r'\bid="([^"]+)"', template)
     assert len(ids) == len(set(ids))
-    scripts = "".join((ASSETS / name).read_text() for name in ("page.js", "sections.js"))
+    own = [file for file in ASSETS.glob("*.js") if not file.name.startswith("uPlot")]
+    scripts = "".join(file.read_text() for file in own)
     assert set(re.findall(r'\$\("([^"]+)"\)', scripts)) <= set(ids)
 
 
@@ -165,4 +168,4 @@ def test_a_page_is_written_beside_the_report(tmp_path: Path) -> None:
         "baseline: gemma4_routing",
         "gate card",
     }
-    assert whole["history"] is None
+    assert (whole["mutants"], whole["history"]) == (None, None)

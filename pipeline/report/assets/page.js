@@ -6,12 +6,16 @@
   const $ = (id) => document.getElementById(id);
   const { short } = Charts;
 
-  // A verdict's symbol and its kind; the kind gives the colour.
+  // A verdict's symbol and its kind, or a mutant's status's; the kind gives the colour.
   const LOOKS = {
     pass: ["✓", "good"], same: ["=", "good"], faster: ["▲", "good"], skip: ["–", "none"],
     fail: ["✕", "bad"], slower: ["▼", "bad"], error: ["!", "bad"], timeout: ["⧗", "bad"],
+    crash: ["✗", "bad"],
     changed: ["≠", "bad"], inconclusive: ["?", "doubt"], "no-baseline": ["○", "doubt"],
     "wrong-machine": ["⇄", "doubt"], missing: ["∅", "silent"],
+    killed: ["†", "good"], equivalent: ["≡", "good"], "other row": ["→", "none"],
+    survived: ["◆", "bad"], "timed out": ["◔", "bad"], "no build": ["□", "bad"],
+    refuted: ["≢", "bad"],
   };
   const look = (verdict) => LOOKS[verdict] ?? ["•", data.good.includes(verdict) ? "good" : "bad"];
   const ORDER = ["bad", "silent", "doubt", "none", "good"];
@@ -164,159 +168,49 @@
     }, h("span", { "aria-hidden": "true" }, `${symbol} `), text);
   }
 
-  // ---- the list of cases: only the lines in sight are elements ----
+  // ---- the list of cases ----
 
-  const List = (() => {
-    const COLUMNS = [["verdict", "Verdict"], ["id", "Case"], ["check", "Check"],
-      ["worst", "Error or time"], ["cause", "Cause"]];
-    let shown = [];
-    let here = 0;
-    let sorted = ["", 1];
-    let top = 0; // the first line that is an element
-    const grid = $("grid");
-    const body = $("grid-body");
-    const said = data.cases.map((one) =>
-      `${one.id} ${one.verdict} ${one.check} ${one.reason}`.toLowerCase());
-    const keys = {
-      verdict: (one) => gravity(one.verdict), id: (one) => one.id, check: (one) => one.check,
-      worst: (one) => one.numbers.time_percent ?? one.numbers.max_ulp ?? -Infinity,
-      cause: cause,
-    };
-    const collator = new Intl.Collator("en", { numeric: true });
+  const verdicts = unique(data.cases.map((one) => one.verdict));
+  verdicts.sort((a, b) => gravity(a) - gravity(b));
+  const checks = unique(data.cases.map((one) => one.check));
 
-    function show() {
-      const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-      const verdict = $("verdict").value;
-      const check = $("check").value;
-      shown = data.cases.filter((one, place) =>
-        (!verdict || (verdict === "blocks" ? one.blocks : one.verdict === verdict))
-        && (!check || one.check === check)
-        && words.every((word) => said[place].includes(word)));
-      const [column, way] = sorted;
-      const key = keys[column];
-      if (key) {
-        const kept = new Map(shown.map((one) => [one, key(one)]));
-        shown.sort((a, b) => {
-          const [x, y] = [kept.get(a), kept.get(b)];
-          return way * (typeof x === "number" && typeof y === "number"
-            ? x - y || 0 : collator.compare(x, y));
-        });
-      } else {
-        shown.sort((a, b) => b.blocks - a.blocks);
-      }
-      here = 0;
-      grid.scrollTop = 0;
-      grid.setAttribute("aria-rowcount", shown.length + 1);
-      $("count").textContent = shown.length === data.cases.length
-        ? `${shown.length.toLocaleString("en")} cases`
-        : `${shown.length.toLocaleString("en")} of ${data.cases.length.toLocaleString("en")} cases`;
-      draw();
-    }
-
-    const size = () => parseFloat(getComputedStyle(document.documentElement).fontSize)
-      * parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
-
-    const above = (high) => Math.max(0, Math.floor(grid.scrollTop / high) - 8);
-
-    // Lines are replaced only when others come into sight: a click may have begun on one of them.
-    function scrolled() {
-      if (above(size()) !== top) draw();
-    }
-
-    function draw(all = false) {
-      const high = size();
-      body.style.height = `${Math.max(shown.length, 1) * high}px`;
-      const first = all ? 0 : above(high);
-      top = first;
-      const count = all ? 1000 : Math.ceil(grid.clientHeight / high) + 16;
-      const lines = shown.slice(first, first + count).map((one, place) => line(one, first + place, high));
-      const empty = h("div", { class: "empty", role: "row" },
-        h("span", { role: "gridcell" }, "no case fits: clear the filter to see them all"));
-      body.replaceChildren(...(shown.length ? lines : [empty]));
-      const active = $(`line-${here}`);
-      if (active) grid.setAttribute("aria-activedescendant", active.id);
-      else grid.removeAttribute("aria-activedescendant");
-    }
-
-    function line(one, place, high) {
-      const cell = (name, child) => h("span", { role: "gridcell", class: name }, child);
-      const element = h("div", {
-        role: "row", class: "line", id: `line-${place}`, "aria-rowindex": place + 2,
-        "aria-selected": String(place === here), "data-id": one.id,
-        onclick: () => { here = place; draw(); open(one.id, one.check); },
-      }, cell("", badge(one.verdict)), cell("id mono", one.id), cell("of", one.check),
-      cell("worst", worst(one)), cell("cause", cause(one)));
-      element.style.top = `${place * high}px`;
-      return element;
-    }
-
-    function move(to) {
-      here = Math.max(0, Math.min(shown.length - 1, to));
-      const high = size();
-      const at = here * high;
-      const seen = grid.clientHeight - $("grid-head").offsetHeight;
-      if (at < grid.scrollTop) grid.scrollTop = at;
-      else if (at + high > grid.scrollTop + seen) grid.scrollTop = at + high - seen;
-      draw();
-    }
-
-    function key(event) {
-      if (event.target !== grid) return;
-      const page = Math.max(1, Math.floor(grid.clientHeight / size()) - 2);
-      const moves = {
-        ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + page, PageUp: here - page,
-        Home: 0, End: shown.length - 1,
-      };
-      if (event.key in moves) move(moves[event.key]);
-      else if (event.key === "Enter" && shown[here]) open(shown[here].id, shown[here].check);
-      else return;
-      event.preventDefault();
-    }
-
-    function sort(column) {
-      const [before, way] = sorted;
-      sorted = before !== column ? [column, 1] : way === 1 ? [column, -1] : ["", 1];
-      heads();
-      show();
-    }
-
-    function heads() {
-      $("grid-head").replaceChildren(...COLUMNS.map(([name, title]) => {
-        const way = sorted[0] === name ? sorted[1] : 0;
-        const state = way ? (way > 0 ? "ascending" : "descending") : "none";
-        const arrow = way ? (way > 0 ? " ↑" : " ↓") : "";
-        return h("span", { role: "columnheader", "aria-sort": state },
-          h("button", { type: "button", class: "sort", onclick: () => sort(name) }, title + arrow));
-      }));
-    }
-
-    function start() {
-      const verdicts = unique(data.cases.map((one) => one.verdict));
-      verdicts.sort((a, b) => gravity(a) - gravity(b));
-      options($("verdict"), ["", "blocks", ...verdicts], ["all", "any that blocks", ...verdicts]);
-      const checks = unique(data.cases.map((one) => one.check));
-      options($("check"), ["", ...checks], ["all", ...checks]);
-      $("filter").addEventListener("input", show);
-      for (const id of ["verdict", "check"]) $(id).addEventListener("change", show);
-      $("filters").addEventListener("submit", (event) => {
-        event.preventDefault();
-        grid.focus();
-      });
-      grid.addEventListener("scroll", scrolled);
-      grid.addEventListener("keydown", key);
-      addEventListener("resize", () => draw());
-      addEventListener("beforeprint", () => draw(true));
-      addEventListener("afterprint", () => draw());
-      heads();
-      show();
-    }
-
-    return { start, show };
-  })();
+  const List = longTable({ h, options }, {
+    at: { grid: $("grid"), head: $("grid-head"), body: $("grid-body"), filter: $("filter"),
+      form: $("filters"), count: $("count") },
+    items: data.cases,
+    noun: "case",
+    columns: [
+      ["Verdict", (one) => gravity(one.verdict), (one) => ["", badge(one.verdict)]],
+      ["Case", (one) => one.id, (one) => ["id mono", one.id]],
+      ["Check", (one) => one.check, (one) => ["of", one.check]],
+      ["Error or time", (one) => one.numbers.time_percent ?? one.numbers.max_ulp ?? -Infinity,
+        (one) => ["worst", worst(one)]],
+      ["Cause", cause, (one) => ["cause", cause(one)]],
+    ],
+    selects: [
+      [$("verdict"), ["", "blocks", ...verdicts], ["all", "any that blocks", ...verdicts],
+        (one, value) => (value === "blocks" ? one.blocks : one.verdict === value)],
+      [$("check"), ["", ...checks], ["all", ...checks], (one, value) => one.check === value],
+    ],
+    words: (one) => `${one.id} ${one.verdict} ${one.check} ${one.reason}`,
+    rank: (one) => (one.blocks ? 0 : 1),
+    open: (one) => open(one.id, one.check),
+  });
 
   // ---- one case ----
 
   const dialog = $("details");
+  let from = $("grid"); // the table to go back to
+
+  // Opens the dialog with these parts, under an address of their own.
+  function present(title, link, parts, table) {
+    from = table;
+    $("details-title").textContent = title;
+    $("details-body").replaceChildren(...parts);
+    if (location.hash !== link) history.replaceState(null, "", link);
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  }
 
   function open(id, check = "") {
     const found = data.cases.filter((one) => one.id === id);
@@ -328,23 +222,22 @@
       return;
     }
     found.sort((a, b) => (b.check === check) - (a.check === check) || b.blocks - a.blocks);
-    $("details-title").textContent = id;
     const parts = [...found.flatMap(answer), ...kept(found[0]), ...costs(found[0])];
-    $("details-body").replaceChildren(...parts);
-    const link = `#case=${encodeURIComponent(id)}`;
-    if (location.hash !== link) history.replaceState(null, "", link);
-    if (!dialog.open) dialog.showModal();
-    dialog.scrollTop = 0;
+    present(id, `#case=${encodeURIComponent(id)}`, parts, $("grid"));
   }
 
   function answer(one) {
-    const button = h("button", { type: "button", onclick: () => copy(one.reproduce, button) }, "Copy");
-    const again = h("div", { class: "again" }, h("pre", { class: "reproduce" }, one.reproduce), button);
     return [
       h("div", { class: "verdict" }, badge(one.verdict), h("strong", {}, one.check)),
       one.reason && h("pre", { class: "reason" }, one.reason),
-      facts(one), h("h3", {}, "Reproduce"), again,
+      facts(one), ...reproduce(one.reproduce),
     ].filter(Boolean);
+  }
+
+  function reproduce(command) {
+    const button = h("button", { type: "button", onclick: () => copy(command, button) }, "Copy");
+    const again = h("div", { class: "again" }, h("pre", { class: "reproduce" }, command), button);
+    return [h("h3", {}, "Reproduce"), again];
   }
 
   function facts(one) {
@@ -440,13 +333,15 @@
   }
 
   function shut() {
-    if (location.hash.startsWith("#case=")) history.replaceState(null, "", "#cases");
-    $("grid").focus({ preventScroll: true });
+    const isOpened = /^#(case|mutant)=/.test(location.hash);
+    if (isOpened) history.replaceState(null, "", `#${from.closest("section").id}`);
+    from.focus({ preventScroll: true });
   }
 
   function follow() {
-    const { hash } = location;
-    if (hash.startsWith("#case=")) open(decodeURIComponent(hash.slice(6)));
+    const [, kind, name] = location.hash.match(/^#(case|mutant)=(.*)$/) ?? [];
+    if (kind === "case") open(decodeURIComponent(name));
+    else if (kind === "mutant") Sections.openMutant(decodeURIComponent(name));
     else if (dialog.open) dialog.close();
   }
 
@@ -456,16 +351,14 @@
       event.preventDefault();
       $("filter").focus();
       $("filter").select();
-    } else if (event.key === "Escape" && event.target === $("filter")) {
-      $("filter").value = "";
-      List.show();
-      $("grid").focus();
     }
   }
 
   // ---- the sections below, each only where there is something to show ----
 
-  const Sections = sections(data, { $, h, table, badge, options, unique, short, signed });
+  const Sections = sections(data, {
+    $, h, table, badge, options, unique, short, signed, present, reproduce,
+  });
 
   function start() {
     Sections.reveal();

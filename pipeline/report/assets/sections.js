@@ -1,7 +1,9 @@
 "use strict";
 // The sections with charts and stored figures; each is there only where it has something to show.
 
-function sections(data, { $, h, table, badge, options, unique, short, signed }) {
+function sections(data, tools) {
+  const { $, h, table, badge, options, unique, short, signed } = tools;
+  const planted = mutants(data, tools);
   const past = data.history;
   const places = (values) => values.map((_, place) => String(place));
 
@@ -197,8 +199,10 @@ function sections(data, { $, h, table, badge, options, unique, short, signed }) 
 
   function trends() {
     const first = past.runs[0].date?.slice(0, 10) ?? "without a date";
-    $("history-runs").textContent = `${past.runs.length} runs since ${first}; a step is a change of `
-      + "more than half a case's limit that the runs after it confirm.";
+    const reports = past.skipped === 1 ? "1 report was" : `${past.skipped} reports were`;
+    const skipped = past.skipped ? `${reports} unreadable, and skipped; ` : "";
+    $("history-runs").textContent = `${past.runs.length} runs since ${first}; ${skipped}a step is a `
+      + "change of more than half a case's limit that the runs after it confirm.";
     steps();
     const keys = Object.keys(past.cases).filter((key) => past.cases[key].points.length);
     const stepped = new Set(past.steps.map((step) => `perf ${step.case}`));
@@ -231,8 +235,8 @@ function sections(data, { $, h, table, badge, options, unique, short, signed }) 
 
   const every = {
     speed: [data.speed.length, speed], baselines: [data.baselines.length, baselines],
-    gate: [data.cards.length, gate], machines: [data.machines.length, machines],
-    history: [past, trends],
+    gate: [data.cards.length, gate], mutants: [data.mutants, planted.draw],
+    machines: [data.machines.length, machines], history: [past, trends],
   };
 
   function reveal() {
@@ -243,5 +247,5 @@ function sections(data, { $, h, table, badge, options, unique, short, signed }) 
     for (const [has, show] of Object.values(every)) if (has) show();
   }
 
-  return { reveal, draw, runsOf };
+  return { reveal, draw, runsOf, openMutant: planted.open };
 }

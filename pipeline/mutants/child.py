@@ -1,0 +1,81 @@
+"""A forked child: what it tells, line by line on a pipe, and how it ended."""
+
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+Tell = Callable[[dict[str, Any]], None]
+
+_AT_ONCE = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a child told, and its end: ``SIGABRT`` or ``exit code 0``; `is_late` where it hung."""
+
+    lines: list[dict[str, Any]]
+    end: str
+    is_late: bool
+
+
+def ask_child(work: Callable[[Tell], None], seconds: float) -> Told:
+    """What `work` tells in a process of its own, which ends with it, or after so many seconds."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _be_the_child(work, writer)
+    os.close(writer)
+    told: list[dict[str, Any]] = []
+    is_late = False
+    try:
+        for line in _lines(reader, time.monotonic() + seconds):
+            told.append(line)  # noqa: PERF402  (what came before a time-out is kept)
+    except TimeoutError:
+        is_late = True
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.close(reader)
+    end = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return Told(lines=told, end=end, is_late=is_late)
+
+
+def _be_the_child(work: Callable[[Tell], None], writer: int) -> None:
+    """Works without a terminal, and ends this process."""
+    code = 1
+    try:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        work(lambda line: _tell(writer, line))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _tell(writer: int, line: dict[str, Any]) -> None:
+    content = (json.dumps(line) + "\n").encode()
+    while content:
+        content = content[os.write(writer, content) :]
+
+
+def _lines(reader: int, until: float) -> Iterator[dict[str, Any]]:
+    """The lines of a pipe until its end; TimeoutError where that has not come by `until`."""
+    content = b""
+    while True:
+        left = until - time.monotonic()
+        if left <= 0 or not select.select([reader], [], [], left)[0]:
+            raise TimeoutError
+        more = os.read(reader, _AT_ONCE)
+        if not more:
+            return
+        *lines, content = (content + more).split(b"\n")
+        yield from map(json.loads, lines)

@@ -1,0 +1,173 @@
+"""The section of mutants in use: the score, what blocks first, filters, keys, links, its limits."""
+
+import copy
+from typing import Any
+
+from tests.browser.chromium import Chromium
+
+TABLE = "#mutant-grid"
+NAN = "fault.nan-row-not-normalised"
+BLOCKING = ("survived", "timed out", "no build", "refuted")
+
+
+def _blocked(content: dict[str, Any]) -> list[str]:
+    """The ids of mutants that block, one of each such status, made of the last that are killed."""
+    run = content["mutants"]
+    killed = [one for one in run["mutants"] if one["status"] == "killed"][-len(BLOCKING) :]
+    for one, status in zip(killed, BLOCKING, strict=True):
+        one.update(status=status, why=f"{status}, made up", killed_by=[])
+    blocking = [{"status": status, "count": 1, "blocks": True} for status in BLOCKING]
+    run["statuses"] = [*blocking, *run["statuses"]]
+    run["score"]["killed"] -= len(BLOCKING)
+    return [one["id"] for one in killed]
+
+
+def test_the_score_and_its_run(shown: Chromium, content: dict[str, Any]) -> None:
+    """How many of how many, what is not counted, a count for each status, and of which run."""
+    said = "✓\n36 of 36 killed\n 100.0 %; 13 equivalent by proof, 16 of another row, no survivor"
+    assert shown.text("#mutant-score").split() == said.split()
+    counts = " ".join(shown.text("#mutant-statuses").split())
+    assert counts == "† killed 36 ≡ equivalent 13 → other row 16"
+    assert shown.text("#mutant-run") == (
+        "row cpu · a commit that was not noted · 6 of 13 cases kill all that is killed · 371 s"
+    )
+    assert shown.text("#mutant-count") == f"{len(content['mutants']['mutants'])} mutants"
+
+
+def test_what_blocks_comes_first(chromium: Chromium, content: dict[str, Any]) -> None:
+    """In the score, in the counts and in the table; and the run's commit, where it noted one."""
+    blocked = _blocked(content)
+    content["mutants"].update(commit="c" * 40, dirty=True, date="2026-11-24")
+    chromium.look()
+    chromium.show(content)
+    assert "✕ 32 of 36 killed 88.8 %;" in " ".join(chromium.text("#mutant-score").split())
+    told = "1 survived, 1 timed out, 1 no build, 1 refuted"
+    assert chromium.text("#mutant-score").endswith(told)
+    assert chromium.text("#mutant-run").startswith(
+        "row cpu · commit cccccccccccc, with changes that are not committed · 2026-11-24 · "
+    )
+    assert chromium.ids(TABLE)[: len(blocked)] == blocked
+    first = chromium.text(f"{TABLE} .line").split("\n")
+    assert (first[1], first[-1]) == ("survived", "survived, made up")
+    chromium.choose("#mutant-status", "any that blocks")
+    assert chromium.ids(TABLE) == blocked
+    assert chromium.complaints() == []
+
+
+def test_a_line_tells_what_killed_it(shown: Chromium, content: dict[str, Any]) -> None:
+    """Id, operator, place, and the first killer with its distribution; or the proof."""
+    shown.one("#mutant-filter").send_keys(NAN)
+    cells = [cell.text for cell in shown.all(f"{TABLE} .line > *")]
+    assert cells[1:4] == [NAN, "NaN handling", "kernel.py:123"]
+    assert cells[4] == "cpu-fp32-E128-K8-T31 (one_nan), and 9 more"
+    shown.choose("#mutant-status", "equivalent")
+    assert shown.text("#mutant-grid .empty") == "no mutant fits: clear the filter to see them all"
+    shown.one("#mutant-filter").send_keys(shown.keys.ESCAPE)
+    assert shown.focus() == "mutant-grid"
+    proofs = [line.text for line in shown.all(f"{TABLE} .line .cause")]
+    wanted = [one["why"] for one in content["mutants"]["mutants"] if one["status"] == "equivalent"]
+    assert proofs == wanted
+
+
+def test_the_filter_and_the_operator(shown: Chromium, content: dict[str, Any]) -> None:
+    """Words may be of a case or of a distribution, too; the cases' own table stays as it is."""
+    shown.one("#mutant-filter").send_keys("one_nan fp32-E128")
+    assert NAN in shown.ids(TABLE)
+    assert "equivalent" not in shown.text("#mutant-body")
+    shown.choose("#mutant-operator", "NaN handling")
+    every = content["mutants"]["mutants"]
+    wanted = [one["id"] for one in every if one["operator"] == "NaN handling"]
+    assert shown.ids(TABLE) == wanted
+    assert shown.text("#mutant-count") == f"{len(wanted)} of {len(every)} mutants"
+    assert shown.text("#count") == f"{len(content['cases'])} cases"
+
+
+def test_the_keyboard_opens_a_mutant(shown: Chromium, content: dict[str, Any]) -> None:
+    """With its change, its killers and its command; Esc goes back to the table."""
+    keys = shown.keys
+    shown.one("#mutant-filter").send_keys("one_nan", keys.ENTER)
+    assert shown.focus() == "mutant-grid"
+    shown.press(keys.ARROW_DOWN, keys.HOME)
+    assert shown.selected(TABLE) == NAN
+    shown.press(keys.ENTER)
+    assert shown.text("#details-title") == NAN
+    one = next(one for one in content["mutants"]["mutants"] if one["id"] == NAN)
+    assert shown.text(".change").split("\n") == [f"- {one['before']}", f"+ {one['after']}"]
+    told = shown.text("#details")
+    for words in (one["source"], "kernels/gemma4_routing/kernel.py:123", "values differ, in 6"):
+        assert words in told
+    killers = [row.text.split() for row in shown.all("#details tbody tr")]
+    assert len(killers) == 10
+    assert killers[0] == ["gemma4_routing-cpu-fp32-E128-K8-T31", "fail", "one_nan"]
+    assert shown.text(".reproduce") == f"nox -s mutants -- --mutant {NAN}"
+    shown.press(keys.ESCAPE)
+    shown.until("return location.hash === '#mutants'")
+    assert shown.focus() == "mutant-grid"
+
+
+def test_links_to_a_mutant(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Open it at once, and lead on to the case that killed it; one that is gone fits nothing."""
+    chromium.look()
+    chromium.show(content, f"#mutant={NAN}")
+    assert chromium.text("#details-title") == NAN
+    chromium.one("#details tbody a").click()
+    chromium.until(
+        "return document.querySelector('#details .reproduce')"
+        ".textContent.startsWith('nox -s reproduce')"
+    )
+    assert chromium.text("#details-title") == "gemma4_routing-cpu-fp32-E128-K8-T31"
+    chromium.press(chromium.keys.ESCAPE)
+    chromium.until("return location.hash === '#cases'")
+    assert chromium.focus() == "grid"
+    chromium.show(content, "#mutant=fault.gone")
+    assert chromium.ids(TABLE) == []
+    assert chromium.complaints() == []
+
+
+def test_no_run_is_no_section(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Neither a heading nor a link to it; and an address of a mutant opens nothing."""
+    content["mutants"] = None
+    chromium.look()
+    chromium.show(content, f"#mutant={NAN}")
+    assert not chromium.one("#mutants").is_displayed()
+    assert "Mutants" not in chromium.text("nav")
+    assert not chromium.run("return document.getElementById('details').open")
+    assert chromium.complaints() == []
+
+
+def test_ten_thousand_mutants(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Only those in sight are elements, and the last is a key away; paper says what it leaves."""
+    some = content["mutants"]["mutants"]
+    content["mutants"]["mutants"] = []
+    for place in range(10_000):
+        one = copy.copy(some[place % len(some)])
+        one["id"] = f"{one['id']}-{place:05}"
+        content["mutants"]["mutants"].append(one)
+    chromium.look()
+    chromium.show(content)
+    times = [
+        chromium.run("return performance.getEntriesByName(arguments[0])[0].startTime", mark)
+        for mark in ("opened", "drawn")
+    ]
+    print(f"10,000 mutants: usable after {times[0]:.0f} ms, drawn after {times[1]:.0f} ms")
+    assert times[1] < 1000
+    assert len(chromium.ids(TABLE)) < 100
+    chromium.run("document.getElementById('mutant-grid').focus()")
+    chromium.press(chromium.keys.END)
+    others = [one["id"] for one in content["mutants"]["mutants"] if one["status"] == "other row"]
+    assert chromium.selected(TABLE) == others[-1]
+    chromium.run("dispatchEvent(new Event('beforeprint'))")
+    assert len(chromium.ids(TABLE)) == 1000
+    assert chromium.text("#mutant-grid .empty") == "and 9000 more"
+    chromium.run("dispatchEvent(new Event('afterprint'))")
+    assert len(chromium.ids(TABLE)) < 100
+
+
+def test_every_status_is_told_without_colour(chromium: Chromium, content: dict[str, Any]) -> None:
+    """By a symbol of its own, and its word, which can be read in both schemes."""
+    _blocked(content)
+    chromium.look()
+    chromium.show(content)
+    badges = [badge.text.split("\n") for badge in chromium.all("#mutant-statuses .badge")]
+    assert [word for _, word in badges] == [*BLOCKING, "killed", "equivalent", "other row"]
+    assert len({symbol for symbol, _ in badges}) == len(badges)
