@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from math import prod
 from typing import Any
 
 from pipeline.errors import UsageError, did_you_mean
@@ -108,12 +109,17 @@ def sanitized(matrix: Matrix) -> tuple[Case, ...]:
     return tuple(_cases(matrix, lambda kernel: kernel.sanitize.shapes if kernel.sanitize else []))
 
 
-def quick(matrix: Matrix, kernel: str, row: str) -> tuple[Case, ...]:
-    """The parity cases of a row that a kernel's mutants are run against."""
+def of_mutants(
+    matrix: Matrix, kernel: str, row: str, *, is_quick: bool = False
+) -> tuple[Case, ...]:
+    """The parity cases of a row that a kernel's mutants are run against, or those enough to."""
     mutants, is_compiled = matrix.kernels[kernel].mutants, matrix.rows[row].is_compiled
-    every = (case for case in cases_of(matrix) if (case.kernel, case.row) == (kernel, row))
     return tuple(
-        case for case in every if mutants and mutants.covers(case.key, is_compiled=is_compiled)
+        case
+        for case in cases_of(matrix)
+        if (case.kernel, case.row) == (kernel, row)
+        and mutants
+        and mutants.covers(case.key, is_compiled=is_compiled, is_quick=is_quick)
     )
 
 
@@ -130,6 +136,12 @@ def _cases(matrix: Matrix, shapes_of: Callable[[Kernel], Sequence[Shape]]) -> It
             for sizes in itertools.product(*(sizes for _, sizes in axes)):
                 named = tuple(zip((axis for axis, _ in axes), sizes, strict=True))
                 yield Case(kernel=name, row=row_name, dtype=dtype, shape=named)
+
+
+def most_cases(matrix: Matrix, kernel: Kernel, shape: Shape) -> int:
+    """How many cases one block of sizes plans at most, without making them."""
+    rows = sum(row.memory_gb >= (shape.min_memory_gb or 0) for row in matrix.rows.values())
+    return rows * len(shape.dtypes or kernel.dtypes) * prod(map(len, shape.axes.values()))
 
 
 def repeated(cases: Sequence[Case]) -> Iterator[Case]:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from pipeline.plain import plain
+
 _FAULTS_SHOWN = 25
+_MOST_KNOWN = 1_000  # words that one is compared with, 45 us each at most
 
 
 class Exit(enum.IntEnum):
@@ -90,17 +93,17 @@ class MatrixError(UserError):
         super().__init__("\n".join(lines))
 
 
-def positive(text: str) -> int:
-    """An option's whole number from 1 on, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        message = f"found {text!r}, expected a whole number from 1 on"
+def positive(text: str, most: int | None = None) -> int:
+    """An option's whole number from 1 on, to `most` where there is one, for argparse."""
+    if not text.isdecimal() or int(text) < 1 or (most and int(text) > most):
+        message = f"found {text!r}, expected a whole number from 1 {f'to {most}' if most else 'on'}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The likely correction of `word` among `known`, as the end of a message, or nothing."""
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, known[:_MOST_KNOWN], n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
@@ -109,7 +112,7 @@ def run_command(command: Callable[[], int]) -> int:
     try:
         return command()
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return int(error.exit)
     except KeyboardInterrupt:
         return 130

@@ -141,13 +141,19 @@ class Mutants(Block):
     compiled_cases: Annotated[list[Text], Field(max_length=25)] = Field(
         [], description="As cases, and asked besides them on rows that compile"
     )
+    enough: Annotated[list[Text], Field(max_length=25)] = Field(
+        [], description="Of cases, those that kill all of an interpreted row: what --quick asks"
+    )
     seconds_per_mutant: Annotated[int, Field(gt=0, le=3600)] = Field(
         description="For all of the cases together"
     )
 
-    def covers(self, key: str, *, is_compiled: bool) -> bool:
-        """Whether a case with this key is among those of a row that compiles, or interprets."""
-        patterns = [*self.cases, *(self.compiled_cases if is_compiled else [])]
+    def covers(self, key: str, *, is_compiled: bool, is_quick: bool = False) -> bool:
+        """Whether a case with this key is asked on a row that compiles, or interprets."""
+        if is_compiled:
+            patterns = [*self.cases, *self.compiled_cases]
+        else:
+            patterns = self.enough if is_quick and self.enough else self.cases
         return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from pipeline.errors import Exit, UsageError, UserError, did_you_mean, positive,
 from pipeline.mutants import tables
 from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
-from pipeline.mutants.judge import Judged, enough, judge
+from pipeline.mutants.judge import Judged, enough, judge, left_alive
 from pipeline.mutants.plan import Planted, plan
 from pipeline.mutants.pool import Pool
 from pipeline.schema import Matrix, Row
 
 _EVERY = 50
-_GB_A_WORKER = 12  # 8 for the far rows of parity in fp32, and what a process takes by itself
+_GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself
 _TRACED = 10  # how many times as long the unmutated kernel may take, while it is traced
 
 
@@ -70,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mutant", **several, metavar="ID", help="only this one, in detail")
     text = "only those of files that this row's backend alone runs"
     parser.add_argument("--own", action="store_true", help=text)
-    text = "ask no more cases once one has killed a mutant: not which are enough"
-    parser.add_argument("--brief", action="store_true", help=text)
+    text = "only the cases that are enough, and no more of them once one has killed a mutant"
+    parser.add_argument("--quick", action="store_true", help=text)
     parser.add_argument("--list", action="store_true", help="name the mutants, run none")
     text = "processes that run mutants at once; by default one a core, as the GPU's memory allows"
     parser.add_argument("--workers", type=positive, metavar="N", help=text)
@@ -111,7 +111,7 @@ class _Run:
     ) -> None:
         self.matrix, self.name = the_matrix, options.row
         self.row = the_matrix.rows[self.name]
-        self.planted, self.is_brief = planted, options.brief
+        self.planted, self.is_quick = planted, options.quick
         self.workers = options.workers or _workers(self.row)
         self.state = source.current()
         self.seconds: dict[str, float] = {}
@@ -141,6 +141,18 @@ class _Run:
             for one in self.planted
         ]
 
+    def left_alive(self, judged: Sequence[Judged]) -> Iterator[str]:
+        """A line for each kernel of whose killed mutants the cases of --quick leave some alive."""
+        for kernel in dict.fromkeys(one.planted.kernel for one in judged):
+            asked = cases.of_mutants(self.matrix, kernel, self.name, is_quick=True)
+            own = [one for one in judged if one.planted.kernel == kernel]
+            if alive := left_alive(own, {case.id for case in asked}):
+                yield (
+                    f"matrix.yaml: kernels.{kernel}.mutants.enough: found cases that leave "
+                    f"{len(alive)} of the killed alive, {alive[0]} among them; expected none: "
+                    "name those that are enough"
+                )
+
     def _judge(self, one: Planted, answers: Sequence[Answer] | None, *, is_reached: bool) -> Judged:
         return judge(one, answers, backend=self.row.backend, is_reached=is_reached)
 
@@ -161,7 +173,8 @@ class _Run:
 
     def _of(self, kernel: str) -> Asked:
         quick = self.matrix.kernels[kernel].mutants
-        ids = [case.id for case in cases.quick(self.matrix, kernel, self.name)]
+        asked = cases.of_mutants(self.matrix, kernel, self.name, is_quick=self.is_quick)
+        ids = [case.id for case in asked]
         if not quick or not ids:
             message = f"mutants: found no case of {kernel} on {self.name}, expected some"
             raise UsageError(message)
@@ -169,7 +182,7 @@ class _Run:
 
     def _asked(self, one: Planted) -> Asked:
         mutant = {"id": one.mutant.id, "file": one.mutant.file, "text": one.mutant.text}
-        return self._of(one.kernel).model_copy(update={**mutant, "is_brief": self.is_brief})
+        return self._of(one.kernel).model_copy(update={**mutant, "is_brief": self.is_quick})
 
     def _is_reached(self, one: Planted) -> bool:
         """By what was traced; what a GPU runs of a jitted function can not be."""
@@ -190,7 +203,7 @@ def _told(total: int) -> Callable[[int], None]:
 
 
 def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds: float) -> int:
-    minimal = () if run.is_brief else enough(judged, run.seconds)
+    minimal = () if run.is_quick else enough(judged, run.seconds)
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)
     if options.mutant:
@@ -213,8 +226,11 @@ def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds:
     for one in blocking:
         print("\n".join(tables.blocking(one, one.planted.source)))
     print("\n".join(tables.summary(judged, list(run.seconds), minimal)))
-    print(f"{'BLOCKED' if blocking else 'GOOD'}: {len(judged)} mutants in {seconds:.0f} s")
-    return Exit.BLOCKED if blocking else Exit.GOOD
+    alive = [] if options.mutant else [*run.left_alive(judged)]
+    print("\n".join(alive), end="\n" if alive else "")
+    is_good = not (blocking or alive)
+    print(f"{'GOOD' if is_good else 'BLOCKED'}: {len(judged)} mutants in {seconds:.0f} s")
+    return Exit.GOOD if is_good else Exit.BLOCKED
 
 
 if __name__ == "__main__":

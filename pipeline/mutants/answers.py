@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.mutants.mutant import Span
 
-# `import` where the kernel could not even be imported: it was asked of no case.
-Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import"]
+# `import` where the kernel could not even be imported: it was asked of no case. `memory` where the
+# device had not enough, which says nothing of the mutant.
+Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import", "memory"]
 KILLING = frozenset({"fail", "error", "crash"})
 
 

@@ -42,6 +42,7 @@ def traced(folder: Path) -> Iterator[Callable[[], dict[str, list[Span]]]]:
         return {file: sorted(spans) for file, spans in found.items()}
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # noqa: SLF001  (Python 3.12 hears of none without)
     sys.settrace(begin)
     try:
         yield told

@@ -61,6 +61,8 @@ def _status(
         return excuse
     if not is_reached:
         return Status.SURVIVED, "no quick case reaches it: add one that does, or a question"
+    if short := next((answer for answer in answers if answer.outcome == "memory"), None):
+        return Status.SURVIVED, f"{short.case}: {short.reason}; run it with fewer --workers"
     if late := next((answer for answer in answers if answer.outcome == "timeout"), None):
         return Status.TIMED_OUT, f"{late.case}: {late.reason}"
     return Status.SURVIVED, f"{len(answers)} cases pass"
@@ -110,6 +112,15 @@ def enough(judged: Sequence[Judged], seconds: Mapping[str, float]) -> tuple[str,
         if kills[case] <= _killed_by([one for one in chosen if one != case], kills):
             chosen.remove(case)
     return tuple(case for case in seconds if case in chosen)
+
+
+def left_alive(judged: Sequence[Judged], cases: Collection[str]) -> tuple[str, ...]:
+    """The killed mutants that none of these cases kills, by their ids."""
+    return tuple(
+        one.planted.mutant.id
+        for one in judged
+        if one.status == Status.KILLED and not any(answer.case in cases for answer in one.killers)
+    )
 
 
 def _killed_by(cases: Collection[str], kills: Mapping[str, set[str]]) -> set[str]:

@@ -105,7 +105,8 @@ class Worker:
         except Mismatch as mismatch:
             outcome, reason = "fail", _reason(mismatch)
         except BaseException as error:  # noqa: BLE001  (whatever a mutant makes of it)
-            outcome, reason = "error", _reason(error)
+            is_short = type(error).__name__ == "OutOfMemoryError"  # torch's, of a device
+            outcome, reason = "memory" if is_short else "error", _reason(error)
         seconds = round(time.monotonic() - started, 3)
         return {"case": case.id, "outcome": outcome, "reason": reason, "seconds": seconds}
 

@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline import cases, matrix, results, verdict
 from pipeline.cases import Planned
 from pipeline.errors import UsageError, did_you_mean, positive
+from pipeline.perf.timing import MOST_PROCESSES
 from pipeline.schema import Check, Matrix, Row
 from pipeline.source import Source
 from pipeline.spread import Share
@@ -85,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--resume", action="store_true", help="only cases without a valid result")
+    few = partial(positive, most=MOST_PROCESSES)
     text = "perf: exactly so many processes, instead of as many as the verdicts need"
-    parser.add_argument("--processes", type=positive, metavar="N", help=text)
+    parser.add_argument("--processes", type=few, metavar="N", help=text)
     text = "at most so many GPUs of this host, instead of all that are the row"
     parser.add_argument("--gpus", type=positive, metavar="N", help=text)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")

@@ -28,9 +28,11 @@ _CHUNK = 2**20
 _AGREEMENT_ROWS = 16_384
 # Rows that are also launched alone, and the most that are launched as a strided view.
 _ALONE, _STRIDED = 3, 257
-# Rows launched so far apart, in elements, that the last one's offset needs more than 32 bits; and
-# rows that are launched in other forms.
-_APART, _FAR, _FORMED = 2**30, 3, 64
+# Elements from the first to the last of rows that are launched far apart: so many that an offset in
+# 32 bits does not reach the last, of the most of them the last 16; the fewest and the most of them.
+_SPAN, _FAR, _MANY = 2**31 + 2**23, 3, 8192
+# Rows that are launched in other forms.
+_FORMED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,19 +191,36 @@ def _ask_rows_alone(launch: Launch, outputs: Outputs) -> None:
 
 
 def _ask_far_rows(launch: Launch, outputs: Outputs) -> None:
-    """The first rows, in memory that is mostly never touched, give the same bits."""
+    """Rows far apart, in memory that is mostly never touched, give the same bits."""
     if launch.count < _FAR:
         return
-    rows, inputs = slice(0, _FAR), launch.rows(slice(0, _FAR))
-    for name in launch.spec.per_token:
-        near = inputs[name]
-        far = near.new_empty_strided(near.shape, (_APART, *near.stride()[1:]))
-        inputs[name] = far.copy_(near)
-    for output, one, near in zip(
-        launch.spec.outputs, launch.spec.launch(**inputs), outputs, strict=True
-    ):
-        of = f"rows side by side, {_APART:,} elements apart"
-        require_bits(output.name, one, near[rows], of=of, explain=launch.explain)
+    memory = {
+        name: launch.inputs[name].new_empty(_SPAN + launch.inputs[name][0].numel())
+        for name in launch.spec.per_token
+    }
+    for rows, apart in _far(launch.count):
+        inputs, numbers = launch.rows(rows), range(launch.count)[rows]
+        for name, place in memory.items():
+            near = inputs[name]
+            far = place.as_strided(near.shape, (apart, *near.stride()[1:]))
+            inputs[name] = far.copy_(near)
+        found = launch.spec.launch(**inputs)
+        for output, one, near in zip(launch.spec.outputs, found, outputs, strict=True):
+            of = f"rows side by side, {apart:,} elements apart"
+            explain = partial(_explain_nth, launch, numbers)
+            require_bits(output.name, one, near[rows], of=of, explain=explain)
+
+
+def _far(count: int) -> Iterator[tuple[slice, int]]:
+    """Some of so many rows, and how many elements apart, within `_SPAN`.
+
+    As many as there is a launch setting for; the last, beyond which no memory is; and two whose
+    stride itself needs more than 32 bits, after one that does not.
+    """
+    many = min(count, _MANY)
+    yield slice(0, many), _SPAN // (many - 1) // 64 * 64
+    yield slice(count - _FAR, count), _SPAN // (_FAR - 1)
+    yield slice(0, 2), 2**31
 
 
 def _ask_forms(launch: Launch) -> None:

@@ -57,6 +57,8 @@ def _judged(name: str, **outcomes: Outcome) -> Judged:
         (["pass", "timeout"], None, Status.TIMED_OUT),
         (["fail", "timeout"], None, Status.KILLED),
         (["import"], None, Status.NO_BUILD),
+        (["pass", "memory"], None, Status.SURVIVED),
+        (["memory", "fail"], None, Status.KILLED),
         (["pass"], "equivalent", Status.EQUIVALENT),
         (["pass", "timeout"], "equivalent", Status.EQUIVALENT),
         (["pass", "fail"], "equivalent", Status.REFUTED),

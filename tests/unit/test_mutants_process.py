@@ -101,6 +101,25 @@ def test_whole_run_is_recorded(tree: Tree, tmp_path: Path) -> None:
     assert any(name.startswith("kernel.toy.") for name in status)
 
 
+def test_quick_run_asks_what_is_enough(tree: Tree, tmp_path: Path) -> None:
+    """No more of them once one has killed; a whole run says where they are too few."""
+    few = 'cases: ["*-N33-T40", "*-fp32-N33-T0"]\n      enough: ["*-fp32-N33-T0"]\n'
+    tree.replace("matrix.yaml", 'cases: ["*-fp32-N33-T40"]\n', few)
+    try:
+        whole = tree.python("pipeline.mutants", "--kernel", "toy", "--results", str(tmp_path))
+        tree.replace("matrix.yaml", 'enough: ["*-fp32-N33-T0"]', 'enough: ["*-N33-T40"]')
+        options = ["--quick", "--mutant", "fault.signs-kept"]
+        quick = tree.python("pipeline.mutants", "--kernel", "toy", *options)
+    finally:
+        text = (tree.root / "matrix.yaml").read_text()
+        few = few.replace('enough: ["*-fp32-N33-T0"]', 'enough: ["*-N33-T40"]')
+        (tree.root / "matrix.yaml").write_text(text.replace(few, 'cases: ["*-fp32-N33-T40"]\n'))
+    assert whole.returncode == 1
+    assert "matrix.yaml: kernels.toy.mutants.enough: found cases that leave " in whole.stdout
+    assert quick.returncode == 0, quick.stdout + quick.stderr
+    assert [line.split()[0] for line in quick.stdout.splitlines()[1:3]] == ["killed", "fail"]
+
+
 def test_red_kernel_has_no_mutants(tree: Tree) -> None:
     """Cases that fail without a fault would kill every one."""
     tree.replace("kernels/toy/kernel.py", "tl.max(products", "tl.min(products")
@@ -115,13 +134,15 @@ def test_red_kernel_has_no_mutants(tree: Tree) -> None:
 
 def test_cases_that_are_none_are_told(tree: Tree) -> None:
     """A pattern in matrix.yaml that no parity case has, with its line."""
-    tree.replace("matrix.yaml", "*-fp32-N33-T40", "*-fp32-N34-T40")
+    wrong = '["*-fp32-N34-T40"]\n      enough: ["*-N9-*"]\n      compiled_cases: ["*-T9"]\n'
+    tree.replace("matrix.yaml", '["*-fp32-N33-T40"]\n', wrong)
     try:
         done = tree.python("pipeline.mutants", "--list")
     finally:
-        tree.replace("matrix.yaml", "*-fp32-N34-T40", "*-fp32-N33-T40")
+        tree.replace("matrix.yaml", wrong, '["*-fp32-N33-T40"]\n')
     assert done.returncode == 2
-    assert "kernels.toy.mutants.cases[0]: found '*-fp32-N34-T40', expected parity" in done.stderr
+    for place, found in (("cases", "*-fp32-N34-T40"), ("enough", "*-N9-*"), ("compiled_cases", "*-T9")):
+        assert f"kernels.toy.mutants.{place}[0]: found '{found}', expected parity" in done.stderr
 
 
 def test_interrupt_leaves_nothing_behind(tree: Tree, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ What a row costs, and what that makes of the time (H200: 132 SMs of 4 schedulers
   a row      tile 2       tile 4       lanes 8             lanes 16
   ========== ============ ============ =================== ===================
   16 bits    52, ALU 29.6 73, ALU 40.6 126, ALU 78         224, ALU 130
-  fp32       64, ALU 36.8 82, ALU 44.9 144, ALU 87         248, ALU 143
+  fp32       none         82, ALU 44.9 144, ALU 87         248, ALU 143
   ========== ============ ============ =================== ===================
 
   So 2 lanes a row leave the memory in charge where rows are many (59 of 83 cycles at 16 bits), and

@@ -50,7 +50,7 @@ def decoded(
     logits = [logit_and_expert(key, top, IS_WIDE, IS_BF16)[0] for key in keys]
     experts = [logit_and_expert(key, top, IS_WIDE, IS_BF16)[1] for key in keys]
     largest = as_fp32(ordered(top)) if IS_WIDE else ptx.from_lane(logits[0], place)
-    rest = undecided(keys[EACH - 1], logits[EACH - 1], largest, IS_WIDE)
+    rest = undecided(keys[-1], logits[-1], largest, IS_WIDE)
     return (largest, logits, experts), rest
 
 

@@ -4,7 +4,7 @@ Asynchronous copies bring whole rows to shared memory. Each lane makes keys of t
 of a row, and the lanes find the best 8 of the 32 quads; these hold the best 8 experts, for an
 expert of another quad is beaten by the largest of 8 quads. Each lane takes its share of these
 quads, reads their experts again, and the best 8 of the 32 are found in the same way: 32 and 32
-keys are sorted, not 128.
+keys are sorted, not 128. An fp32 row has 4 lanes.
 """
 
 import triton
@@ -30,9 +30,12 @@ from kernels.gemma4_routing.cuda.network import best8, merge8, sort8
 def _copied_tile(gating_ptr, first, stride_gt, lane, ROWS: tl.constexpr, ITEM: tl.constexpr):
     """The address of rows `first` on in shared memory, one after the other."""
     IN_ROW: tl.constexpr = EXPERTS * ITEM // 16
-    tile = ptx.shared_bytes(lane, ROWS * IN_ROW * 16)
-    source = gating_ptr + (first + lane // IN_ROW) * stride_gt + lane % IN_ROW * (16 // ITEM)
-    for copy in tl.static_range(ROWS * IN_ROW // 32):
+    COPIES: tl.constexpr = ROWS * IN_ROW // 32
+    tl.static_assert(COPIES * 512 == ROWS * EXPERTS * ITEM, "whole copies of 512 bytes are a tile")
+    tile = ptx.shared_bytes(lane, ROWS * EXPERTS * ITEM)
+    source = gating_ptr + (first + lane // IN_ROW) * stride_gt
+    source += lane % IN_ROW * (EXPERTS // IN_ROW)
+    for copy in tl.static_range(COPIES):
         ptx.copy_async(tile + copy * 512 + lane * 16, source)
         source += (32 // IN_ROW) * stride_gt.to(tl.int64)
     ptx.await_copies(lane)
@@ -45,17 +48,12 @@ def _best_quads(own, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: 
     ROWS: tl.constexpr = 32 // LANES
     top = turn
     if IS_WIDE:
+        tl.static_assert(LANES == 4, "4 lanes have eight quads of a row each")
         orders = quad_orders(own)
         top = largest8(orders)
-        if LANES == 2:
-            more = quad_orders(own ^ 128)
-            top = tl.maximum(top, largest8(more))
-        else:
-            top = tl.maximum(top, ptx.from_lane_xor(top, ROWS))
+        top = tl.maximum(top, ptx.from_lane_xor(top, ROWS))
         top = tl.maximum(top, ptx.from_lane_xor(top, 16))
         quads = sort8(keys32(orders, top, turn, 124, 4))
-        if LANES == 2:
-            quads = merge8(quads, sort8(keys32(more, top, turn, 92, 4)))
     else:
         quads = sort8(quad_keys16(own, turn, IS_BF16))
         if LANES == 2:
@@ -122,7 +120,7 @@ def _gemma4_routing_tile_kernel(
     tile = _copied_tile(gating_ptr, first, stride_gt, lane, ROWS, ITEM)
     row = tile + place * (EXPERTS * ITEM)
     # Rows are a whole number of banks apart: neighbouring lanes take their chunks in another order.
-    step = place % (8 if OWN > 64 else 4)
+    step = place % (OWN // 16)
     turn = part * (EXPERTS // LANES) ^ step * (16 // ITEM)
     quads, top = _best_quads(row + part * OWN + step * 16, turn, LANES, IS_WIDE, IS_BF16)
     best = _best_experts(quads, row, top, part, LANES, IS_WIDE, IS_BF16)

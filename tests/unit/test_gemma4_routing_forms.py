@@ -1,0 +1,49 @@
+"""The other forms of inputs: what each has to be for parity to see what it is made for."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from kernels import InputRows
+from kernels.gemma4_routing import SPEC
+from kernels.gemma4_routing.forms import other_forms
+from kernels.gemma4_routing.launch import launch_of
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def forms(count: int, num_experts: int, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
+    """The logits of each form of so many rows."""
+    shape = {"E": num_experts, "K": 2}
+    rows = InputRows(
+        seed=3, shape=shape, dtype=dtype, device=torch.device("cpu"), first=0, count=count
+    )
+    return {form: inputs["gating_output"] for form, inputs in other_forms(SPEC.make_inputs(rows))}
+
+
+@pytest.mark.parametrize("num_experts", [1, 64, 128, 1000])
+def test_a_stride_of_another_kind_begins_where_kept_kernels_are_used(num_experts: int) -> None:
+    """Aligned, as what is kept is; neither 16 nor 15 leaves nothing of the stride."""
+    logits = forms(64, num_experts)["a row stride of 3 more"]
+    assert logits.data_ptr() % 16 == 0
+    assert logits.stride(0) % 16 not in {0, 1}
+    assert logits.stride(0) == num_experts + 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_rows_many_times_fill_whole_warps_and_end_at_every_place_of_one(dtype: torch.dtype) -> None:
+    """So that a row of each distribution is alone in a warp with rows of the next."""
+    found = [logits for form, logits in forms(64, 128, dtype).items() if "many times" in form]
+    cuts = [launch_of(dtype, (len(logits), 128, 8), "cuda") for logits in found]
+    lanes = [cut.constants["LANES"] for cut in cuts]
+    assert lanes == ([4, 4] if dtype == torch.float32 else [4, 2])
+    for logits, cut in zip(found, cuts, strict=True):
+        times = len(logits) // 64
+        assert times >= 2 * cut.rows
+        assert {times * row % cut.rows for row in range(64)} == set(range(cut.rows))
+
+
+@pytest.mark.parametrize(("count", "num_experts"), [(63, 128), (64, 64)])
+def test_no_row_comes_many_times_of_few_or_of_other_shapes(count: int, num_experts: int) -> None:
+    """They take more time than all other forms."""
+    assert not [form for form in forms(count, num_experts) if "many times" in form]
