@@ -15,10 +15,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline import bounded
 from pipeline.cases import Case
+from pipeline.document import quoted
 from pipeline.errors import BaselineError
 from pipeline.matrix import ROOT
 from pipeline.results import Digest, Record, write_whole
+from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024
@@ -72,20 +75,19 @@ def load(kernel: str, folder: Path = FOLDER) -> Golden | None:
     where = f"{file.name}: golden digests"
     mend = f"restore it: git checkout -- {file.name}, in its folder"
     try:
-        if (size := file.stat().st_size) > _MAX_BYTES:
-            raise BaselineError(f"{where}: found {size:,} bytes, expected at most {_MAX_BYTES:,}")
-        golden = Golden.model_validate_json(file.read_bytes())
+        content = bounded.read(file, _MAX_BYTES)
+        if excess := bounded.excess(content, _MAX_BYTES):
+            raise BaselineError(f"{where}: found {excess}, expected fewer; {mend}")
+        golden = Golden.model_validate_json(content)
     except FileNotFoundError:
         return None
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
         raise BaselineError(f"{where}: {problem}, expected a readable file; {mend}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise BaselineError(f"{where}: {place}: {first['msg'].lower()}; {mend}") from None
+        raise BaselineError(f"{where}: {first_fault(error)}; {mend}") from None
     if golden.kernel != kernel:
-        raise BaselineError(f"{where}: found those of {golden.kernel!r}; {mend}")
+        raise BaselineError(f"{where}: found those of {quoted(golden.kernel)}; {mend}")
     if golden.seal != seal_of(golden.digests):
         message = f"{where}: found lines that were edited, expected those that were blessed; {mend}"
         raise BaselineError(message)
@@ -124,7 +126,7 @@ def seal_of(digests: Mapping[str, Digests]) -> str:
 
 def write(golden: Golden, folder: Path = FOLDER) -> None:
     """Writes a kernel's golden digests, a line a case, whole or not at all."""
-    head = golden.model_dump(mode="json", exclude={"digests", "seal"})
+    head = golden.model_dump(exclude={"digests", "seal"})
     head["blessings"] = "BLESSINGS"
     blessings = ",\n".join(f"  {blessing.model_dump_json()}" for blessing in golden.blessings)
     fields = "".join(f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in head.items())

@@ -1,29 +1,31 @@
 """`matrix.yaml` read by its one strict reader, which reports every fault at once."""
 
 import datetime
+import fnmatch
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline import document, wording
-from pipeline.cases import benched, cases_of, repeated
+from pipeline.cases import benched, cases_of, most_cases, repeated, sanitized
 from pipeline.errors import MatrixError, did_you_mean
+from pipeline.plain import plain_line
 from pipeline.schema import DTYPES, MODELS, Block, Check, Kernel, Matrix, Shape
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "matrix.yaml"
 
-_MAX_SHAPES = 10_000
+_MAX_CASES = 10_000  # of one list of shapes, on all rows and at all dtypes
+_MAX_ID = 200  # letters of a case's id: it names files, whose drafts have longer names
 # Where the shapes of a kernel's block stand, and how they are had of its model.
 _PARTS: dict[tuple[str, ...], Callable[[Kernel], Sequence[Shape]]] = {
     ("shapes",): lambda kernel: kernel.shapes,
     ("perf", "shapes"): lambda kernel: kernel.perf.shapes if kernel.perf else [],
     ("bench",): lambda kernel: kernel.bench or [],
+    ("sanitize", "shapes"): lambda kernel: kernel.sanitize.shapes if kernel.sanitize else [],
 }
 
 
@@ -106,7 +108,7 @@ class _Reading:
         folders = {init.parent.name for init in kernels.glob("*/__init__.py")}
         for name in self._kernels.keys() - folders:
             mend = did_you_mean(name, sorted(folders))
-            expected = f"a folder kernels/{name}/ with an __init__.py"
+            expected = f"a folder kernels/{plain_line(name)}/ with an __init__.py"
             self.doc.blame(("kernels", name), found="no folder", expected=expected, mend=mend)
         for name in folders - self._kernels.keys():
             found = f"no block for the folder kernels/{name}/"
@@ -121,7 +123,7 @@ class _Reading:
             if isinstance(toolchain, str) and toolchain not in known:
                 self.doc.blame(
                     ("rows", name, "toolchain"),
-                    found=repr(toolchain),
+                    found=document.quoted(toolchain),
                     expected=f"one of pipeline/requirements/: {', '.join(known) or 'none yet'}",
                     mend=did_you_mean(toolchain, known),
                 )
@@ -134,7 +136,7 @@ class _Reading:
             promises = _mapping(_mapping(kernel).get("dtypes"))
             promised.update(promises)
             for dtype in (promises.keys() & DTYPES.keys()) - set(listed.values()):
-                expected = f"one of the file's dtypes: {', '.join(listed.values())}"
+                expected = f"one of the file's dtypes: {plain_line(', '.join(listed.values()))}"
                 promise = ("kernels", name, "dtypes", dtype)
                 at = self.doc.keys[promise]
                 self.doc.blame(promise, at=at, found=f"dtype {dtype!r}", expected=expected)
@@ -142,7 +144,7 @@ class _Reading:
                 for j, dtype in _listed(shape.get("dtypes")):
                     if dtype in DTYPES and dtype not in promises:
                         path = ("kernels", name, *where, "dtypes", j)
-                        expected = f"one that {name} promises: {', '.join(promises)}"
+                        expected = plain_line(f"one that {name} promises: {', '.join(promises)}")
                         self.doc.blame(path, found=f"dtype {dtype!r}", expected=expected)
         for i, dtype in listed.items():
             if dtype in DTYPES and dtype not in promised:
@@ -163,13 +165,15 @@ class _Reading:
         for name, kernel in matrix.kernels.items():
             axes = set(kernel.shapes[0].axes) | {"T"}
             for part, shapes in _PARTS.items():
-                self._blame_part(("kernels", name, *part), shapes(kernel), axes)
+                place = ("kernels", name, *part)
+                self._blame_part(place, shapes(kernel), axes)
+                count = sum(most_cases(matrix, kernel, shape) for shape in shapes(kernel))
+                if count > _MAX_CASES:
+                    expected = f"at most {_MAX_CASES:,}"
+                    self.doc.blame(place, found=f"{count:,} cases", expected=expected)
 
     def _blame_part(self, part: document.Path, shapes: Sequence[Shape], axes: set[str]) -> None:
-        """What a list of shapes plans wrongly: too many, other axes, nothing to time."""
-        count = sum(prod(map(len, shape.axes.values())) for shape in shapes)
-        if count > _MAX_SHAPES:
-            self.doc.blame(part, found=f"{count:,} shapes", expected=f"at most {_MAX_SHAPES:,}")
+        """What a list of shapes plans wrongly: other axes, nothing to time."""
         for i, shape in enumerate(shapes):
             path = (*part, i, "axes")
             if set(shape.axes) != axes:
@@ -183,16 +187,21 @@ class _Reading:
         by_part = {("shapes",): Check.PARITY, ("perf", "shapes"): Check.PERF}
         cases_by_part = {part: cases_of(matrix, check) for part, check in by_part.items()}
         cases_by_part["bench",] = benched(matrix)
+        cases_by_part["sanitize", "shapes"] = sanitized(matrix)
         for part, cases in cases_by_part.items():
             for case in repeated(cases):
                 place, found = ("kernels", case.kernel, *part), f"case {case.id} twice"
                 self.doc.blame(place, found=found, expected="each case once")
+            longest = max(cases, key=lambda case: len(case.id), default=None)
+            if longest and len(longest.id) > _MAX_ID:
+                place, found = ("kernels", longest.kernel, *part), f"case {longest.id}"
+                self.doc.blame(place, found=found, expected=f"an id of at most {_MAX_ID} letters")
         self._blame_quick_cases(matrix, sorted({case.key for case in cases_by_part["shapes",]}))
+        ids = {check: [case.id for case in cases_of(matrix, check)] for check in Check}
         for i, skip in enumerate(matrix.skips):
-            planned = cases_of(matrix, skip.check)
-            if not any(skip.covers(case.id, skip.check) for case in planned):
+            if not fnmatch.filter(ids[skip.check], skip.cases):
                 found, expected = repr(skip.cases), "ids of planned cases"
-                mend = did_you_mean(skip.cases, [case.id for case in planned])
+                mend = did_you_mean(skip.cases, ids[skip.check])
                 where = ("skips", i, "cases")
                 self.doc.blame(where, found=found, expected=expected, mend=mend)
 
@@ -201,7 +210,7 @@ class _Reading:
         for name, kernel in matrix.kernels.items():
             own = [key for key in keys if key.startswith(f"{name}-")]
             for i, pattern in enumerate(kernel.mutants.cases if kernel.mutants else []):
-                if not any(fnmatchcase(key, pattern) for key in own):
+                if not fnmatch.filter(own, pattern):
                     path = ("kernels", name, "mutants", "cases", i)
                     expected = f"parity cases of {name}, without the row"
                     mend = did_you_mean(pattern, own)
@@ -215,7 +224,7 @@ def _model_at(path: document.Path) -> type[Block]:
 
 def _is_at(key: Sequence[str], names: Sequence[str]) -> bool:
     return len(key) == len(names) and all(
-        fnmatchcase(n, k) for k, n in zip(key, names, strict=True)
+        fnmatch.fnmatchcase(n, k) for k, n in zip(key, names, strict=True)
     )
 
 

@@ -14,10 +14,10 @@ def plain(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else _escape(one) for one in text)
 
 
-def plain_line(text: str, most: int = _SHOWN) -> str:
-    """The same on one line, cut where it has more than `most` letters."""
-    cut = text if len(text) <= most else f"{text[: most - 1]}…"
-    return plain(cut).replace("\n", "\\n")
+def plain_line(text: str, most: int | None = _SHOWN) -> str:
+    """The same on one line, cut where it has more than `most` letters, escapes and all."""
+    line = plain(text if most is None else text[: most + 1]).replace("\n", "\\n")
+    return line if most is None or len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _escape(letter: str) -> str:

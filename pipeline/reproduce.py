@@ -8,6 +8,7 @@ commit. What is compared are the bits of inputs and outputs, and the conditions 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 from pipeline import cases, hardware, matrix, results, toolchain
 from pipeline.cases import Planned
 from pipeline.errors import Exit, ResultsError, UsageError, did_you_mean, run_command
+from pipeline.plain import plain, plain_line
 from pipeline.results import HalfWrittenError, Record
 from pipeline.schema import Check, Matrix
 from pipeline.worktree import require_commit, worktree
@@ -37,6 +39,11 @@ _TELLING = (
     "machine.device",
     "machine.python",
 )
+
+
+# Switches of numerics, not places of files, and what they are set to.
+_SWITCH = re.compile(r"(TRITON_(?!.*(DIR|PATH|HOME|PLUGIN))|NVIDIA_TF32)[A-Z0-9_]*")
+_SETTING = re.compile(r"[A-Za-z0-9_.,:+-]{0,100}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     at = record.commit if record and options.at_commit else None
     with worktree(require_commit("--at-commit", at)) if at else nullcontext(matrix.ROOT) as root:
         found = _run(planned, [python, "-m", "tests.cells"], environment, root)
-    print(_comparison(record, found))
+    print(plain(_comparison(record, found)))
     is_same = record is None or (found.input_digest, found.digest) == _digests(record)
     return int(Exit.GOOD if is_same and found.outcome == "pass" else Exit.BLOCKED)
 
@@ -94,7 +101,8 @@ def _planned_here(case_id: str, the_matrix: Matrix, row: str | None) -> Planned:
     plan = cases.plan(the_matrix, checks=[Check.PARITY])
     recorded = next((one for one in plan if one.case.id == case_id), None)
     if recorded is None:
-        raise UsageError(f"{case_id}: found a case that matrix.yaml does not plan; try --at-commit")
+        message = f"{plain_line(case_id)}: found a case that matrix.yaml does not plan"
+        raise UsageError(f"{message}; try --at-commit")
     here = row or hardware.rows_here(the_matrix, hardware.accelerators())[0]
     case = replace(recorded.case, row=here)
     for planned in plan:
@@ -105,12 +113,15 @@ def _planned_here(case_id: str, the_matrix: Matrix, row: str | None) -> Planned:
 
 
 def _recorded_variables(record: Record | None) -> dict[str, str]:
-    """The variables that change numbers, as the record has them; paths and devices are local."""
-    recorded = record.machine.get("environment", {}) if record else {}
+    """The variables that change numbers, as the record has them; paths and devices are local.
+
+    A record may come from anywhere: what is a place, or more than a word, is not taken from it.
+    """
+    recorded = record.machine.get("environment") if record else None
     return {
         name: value
-        for name, value in recorded.items()
-        if name.startswith(("TRITON_", "NVIDIA_TF32")) and not name.endswith(("_DIR", "_PATH"))
+        for name, value in (recorded.items() if isinstance(recorded, dict) else ())
+        if _SWITCH.fullmatch(name) and isinstance(value, str) and _SETTING.fullmatch(value)
     }
 
 

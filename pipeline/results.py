@@ -129,7 +129,8 @@ def read(folder: Path, planned: Planned) -> Record | None:
         message = f"{folder}: found a file, expected the folder of results; move it away"
         raise ResultsError(message) from None
     if (record.case, record.check) != (planned.case.id, planned.check):
-        raise HalfWrittenError(f"{file.name}: found the record of {plain_line(record.case)}, {record.check}")
+        found = f"the record of {plain_line(record.case)}, {record.check}"
+        raise HalfWrittenError(f"{file.name}: found {found}")
     return record
 
 

@@ -15,7 +15,7 @@ _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 def commit_of(name: str) -> str | None:
     """The full hash of a commit that this clone has, by any of its names, or None."""
-    if name.startswith("-"):
+    if name.startswith("-") or "\0" in name:
         return None
     done = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     found = done.stdout.strip()  # of a range it says two, of ^HEAD what it leaves out

@@ -2,11 +2,16 @@
 
 import statistics
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline import bounded
 from pipeline.errors import ResultsError
+from pipeline.perf.timing import Us
+from pipeline.wording import first_fault
+
+_MAX_BYTES = 4 * 1024 * 1024
 
 
 class Part(BaseModel):
@@ -18,7 +23,7 @@ class Part(BaseModel):
 class Timing(Part):
     """Device time in microseconds a launch, a sample a round, each over so many launches."""
 
-    samples_us: list[float]
+    samples_us: Annotated[list[Us], Field(min_length=1)]
     launches: int
     is_graph: bool
 
@@ -98,12 +103,13 @@ class Bench(Part):
 def read(file: Path) -> Bench:
     """The run in a file; ResultsError where it is none."""
     try:
-        return Bench.model_validate_json(file.read_bytes())
+        content = bounded.read(file, _MAX_BYTES)
+        if excess := bounded.excess(content, _MAX_BYTES):
+            raise ResultsError(f"{file}: found {excess}, expected a file that bench wrote")
+        return Bench.model_validate_json(content)
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file of bench"
         raise ResultsError(message) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        message = f"{file}: {place}: {first['msg'].lower()}; expected a file that bench wrote"
+        message = f"{file}: {first_fault(error)}; expected a file that bench wrote"
         raise ResultsError(message) from None

@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline import bounded
 from pipeline.codegen.costs import Costs
 from pipeline.errors import BaselineError
 from pipeline.matrix import ROOT
+from pipeline.plain import plain_line
 from pipeline.results import write_whole
 from pipeline.schema import Architecture
+from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024
@@ -84,28 +87,24 @@ def read(kernel: str, folder: Path = FOLDER) -> Lock | None:
     """The lock of a kernel, None where there is none; BaselineError for one that is not whole."""
     file = path_of(kernel, folder)
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
+        content = bounded.read(file, _MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         found = (error.strerror or "an unreadable file").lower()
         raise _refused(file, found, "a readable lock") from None
-    if len(content) > _MAX_BYTES:
-        raise _refused(file, f"over {_MAX_BYTES:,} bytes", "a lock")
+    if excess := bounded.excess(content, _MAX_BYTES):
+        raise _refused(file, excess, "a lock")
     try:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
         seal = data.pop("seal")
         data["costs"] = _nested(data["costs"])
         lock = Lock.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        found = f"{place}: {first['msg'].lower()}"
-        raise _refused(file, found[:_SHOWN], "a lock as bless writes it") from None
+        raise _refused(file, first_fault(error)[:_SHOWN], "a lock as bless writes it") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found = f"text that is no lock ({type(error).__name__}: {error})"
-        raise _refused(file, found[:_SHOWN], "a lock as bless writes it") from None
+        found = plain_line(f"text that is no lock ({type(error).__name__}: {error})", _SHOWN)
+        raise _refused(file, found, "a lock as bless writes it") from None
     if seal != _seal(lock.model_dump(mode="json")):
         raise _refused(file, "a seal that does not fit its lines", "a lock that nobody edited")
     if lock.builds.keys() != lock.costs.keys():

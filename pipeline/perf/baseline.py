@@ -13,11 +13,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline import bounded
 from pipeline.errors import BaselineError
 from pipeline.matrix import ROOT
 from pipeline.perf.judge import Stored
 from pipeline.perf.timing import Part, Timing
+from pipeline.plain import plain_line
 from pipeline.results import write_whole
+from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024
@@ -44,7 +47,7 @@ class Blessing(Part):
 class Own(Part):
     """What a baseline holds that pytest-benchmark has no place for."""
 
-    version: Literal[1] = 1
+    version: Literal[1]
     row: str
     kernel: str
     commit: str
@@ -111,7 +114,7 @@ def load(row: str, kernel: str, folder: Path = FOLDER) -> Baseline | None:
     except ValidationError as error:
         raise unreadable(file, error) from None
     if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
-        found = f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}"
+        found = plain_line(f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}")
         raise BaselineError(f"{shown(file)}: found the times of {found}; {restore(file)}")
     return baseline
 
@@ -124,23 +127,21 @@ def committed(machine: Mapping[str, Any]) -> dict[str, Any]:
 def read_bounded(file: Path) -> bytes | None:
     """The bytes of a baseline, None where it is not there; BaselineError where unreadable."""
     try:
-        if (size := file.stat().st_size) > _MAX_BYTES:
-            message = f"{shown(file)}: found {size:,} bytes, expected at most {_MAX_BYTES:,}"
-            raise BaselineError(f"{message}; {restore(file)}")
-        return file.read_bytes()
+        content = bounded.read(file, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
         message = f"{shown(file)}: {problem}, expected a readable file; {restore(file)}"
         raise BaselineError(message) from None
+    if excess := bounded.excess(content, _MAX_BYTES):
+        raise BaselineError(f"{shown(file)}: found {excess}, expected fewer; {restore(file)}")
+    return content
 
 
 def unreadable(file: Path, error: ValidationError) -> BaselineError:
     """The error for a file that is not what was written."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"])) or "the file"
-    return BaselineError(f"{shown(file)}: {place}: {first['msg'].lower()}; {restore(file)}")
+    return BaselineError(f"{shown(file)}: {first_fault(error)}; {restore(file)}")
 
 
 def shown(file: Path) -> str:

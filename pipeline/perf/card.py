@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from functools import cache
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pipeline.errors import BaselineError, UserError
 from pipeline.perf.baseline import FOLDER, read_bounded, restore, shown, unreadable
-from pipeline.perf.timing import Part, Us
+from pipeline.perf.timing import Count, Part, Us
+from pipeline.plain import plain_line
 from pipeline.results import write_whole
 
-FOUND_OF = 0.95
+SpreadOf = Literal["time", "floor", "ratio"]
+Percent = Annotated[float, Field(ge=-100, le=1e6)]
 # By case and contestant a time a process, the same processes throughout.
 TimesUs = dict[str, dict[str, list[Us]]]
 
@@ -33,28 +35,28 @@ class Planted(Part):
     Trials scale it to the size that was meant.
     """
 
-    percent: float
-    measured_percent: float
-    found: int
-    trials: int
+    percent: Percent
+    measured_percent: Percent
+    found: Count
+    trials: Annotated[int, Field(ge=1, le=2**40)]
 
 
 class OfCase(Part):
     """What the gate sees of one case; `visible_percent` is None where nothing planted sufficed."""
 
-    limit_percent: float
-    spread_percent: dict[str, float]
+    limit_percent: Percent
+    spread_percent: Annotated[dict[SpreadOf, Percent], Field(min_length=3)]
     planted: list[Planted]
-    visible_percent: float | None
+    visible_percent: Percent | None
 
 
 class Alarms(Part):
     """Whole rows, unchanged, that were judged: how many had a case blamed, or undecided."""
 
-    rows: int
-    blamed: int
-    undecided: int
-    at_most_percent: float
+    rows: Count
+    blamed: Count
+    undecided: Count
+    at_most_percent: Percent
 
 
 class Measured(Part):
@@ -78,7 +80,7 @@ class Card(Part):
     processes: int
     machine: dict[str, Any]
     alarms: Alarms
-    cases: dict[str, OfCase]
+    cases: Annotated[dict[str, OfCase], Field(min_length=1)]
     times_us: TimesUs
 
 
@@ -99,8 +101,8 @@ def load(row: str, folder: Path = FOLDER) -> Card | None:
     except ValidationError as error:
         raise unreadable(file, error) from None
     if card.row != row:
-        message = f"{shown(file)}: found the card of {card.row}, expected of {row}; {restore(file)}"
-        raise BaselineError(message)
+        found = f"the card of {plain_line(card.row)}"
+        raise BaselineError(f"{shown(file)}: found {found}, expected of {row}; {restore(file)}")
     return card
 
 
@@ -116,11 +118,13 @@ def lines_of(card: Card) -> Iterator[str]:
     """The card for people: false alarms, then for each case what is found of what was planted."""
     alarms = card.alarms
     yield (
-        f"{card.row}: {alarms.blamed} of {alarms.rows} unchanged rows blamed, {alarms.undecided} "
-        f"undecided; with 95 % confidence at most {alarms.at_most_percent:g} % are blamed"
+        f"{plain_line(card.row)}: {alarms.blamed} of {alarms.rows} unchanged rows blamed, "
+        f"{alarms.undecided} undecided; with 95 % confidence at most "
+        f"{alarms.at_most_percent:g} % are blamed"
     )
     sizes = [planted.percent for planted in next(iter(card.cases.values())).planted]
-    wide = max(map(len, card.cases))
+    names = {case: plain_line(case) for case in card.cases}
+    wide = max(map(len, names.values()))
     head = "".join(f"{f'{size:g} %':>13}" for size in sizes)
     yield f"{'found of planted':{wide}}{head}  visible  spread: time  floor"
     for case, of_case in card.cases.items():
@@ -130,7 +134,8 @@ def lines_of(card: Card) -> Iterator[str]:
         )
         visible = "none" if of_case.visible_percent is None else f"{of_case.visible_percent:.2f} %"
         spread = of_case.spread_percent
-        yield f"{case:{wide}}{found}{visible:>9}{spread['time']:>14.2f}{spread['floor']:>7.2f}"
+        spreads = f"{spread['time']:>14.2f}{spread['floor']:>7.2f}"
+        yield f"{names[case]:{wide}}{found}{visible:>9}{spreads}"
     yield "in percent: found of the trials, scaled to the size that is meant (and the one measured)"
 
 

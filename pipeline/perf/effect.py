@@ -69,7 +69,10 @@ def paired_effect(
 
 
 def _percent(logarithm: float) -> float:
-    return inf if logarithm == inf else -100.0 if logarithm == -inf else 100 * (exp(logarithm) - 1)
+    try:
+        return 100 * (exp(logarithm) - 1)
+    except OverflowError:
+        return inf
 
 
 def _variance(values: Sequence[float], seed: int) -> float:

@@ -27,6 +27,7 @@ from pipeline.perf.row import ROUNDS
 from pipeline.perf.timing import Answer, Asked, Request
 from pipeline.perf.trials import Trial, alarms_of, cases_of
 from pipeline.schema import Check, Matrix
+from pipeline.wording import first_fault
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200
@@ -78,9 +79,7 @@ def _read(file: Path) -> Measured:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected times of gate-card"
         raise ResultsError(message) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        message = f"{file}: {place}: {first['msg'].lower()}; expected times that gate-card wrote"
+        message = f"{file}: {first_fault(error)}; expected times that gate-card wrote"
         raise ResultsError(message) from None
 
 

@@ -15,12 +15,13 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
-from pipeline.perf.card import FOUND_OF, Alarms, OfCase, Planted
+from pipeline.perf.card import Alarms, OfCase, Planted, SpreadOf
 from pipeline.perf.judge import Speed, Stored, judge_one
 from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, PACE, REFERENCE, Pace, Process, Timing
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]
+FOUND_OF = 0.95
 _CONFIDENCE, _TENTH = 0.95, 0.1
 _CODE = "0" * 64
 
@@ -177,7 +178,7 @@ def _of_case(case: str, trial: Trial, trials: int) -> OfCase:
         for name in _planted(times)
     ]
     ratios = [a / b for a, b in zip(kernel, floor, strict=True)]
-    spread = {"time": kernel, "floor": floor, "ratio": ratios}
+    spread: dict[SpreadOf, Sequence[float]] = {"time": kernel, "floor": floor, "ratio": ratios}
     return OfCase(
         limit_percent=trial.limits[case],
         spread_percent={name: round(_spread(of), 3) for name, of in spread.items()},

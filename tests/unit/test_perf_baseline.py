@@ -97,7 +97,7 @@ def place(folder: Path, *judged: Judged, **spread: float) -> Path:
     file = folder / "results" / "perf" / f"{ROW}.benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(benchmark_json() if judged == (ONE, TWO) else _shaped(*judged))
-    of_case = card_of(spread_percent={"time": 0.1, "floor": 0.1, **spread}).cases
+    of_case = card_of(spread_percent={"time": 0.1, "floor": 0.1, "ratio": 0.1, **spread}).cases
     (seen,) = of_case.values()
     cases = {one.planned.case.id: seen for one in judged}
     card.write(card_of(ROW).model_copy(update={"cases": cases}), folder)
@@ -220,5 +220,5 @@ def test_a_folder_or_a_huge_file_for_a_baseline(tmp_path: Path) -> None:
         stream.truncate(2**24 + 1)
     with pytest.raises(BaselineError) as caught:
         baseline.load(ROW, KERNEL, tmp_path)
-    said = f"{file}: found 16,777,217 bytes, expected at most 16,777,216; restore it: "
+    said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
     assert str(caught.value) == f"{said}git checkout -- {file}"

@@ -72,7 +72,11 @@ def test_no_card_is_none(folder: Path, below: str) -> None:
         ('"rows": 600', '"mine": 1, "rows": 600', "alarms.mine: extra inputs are not permitted"),
         ('"rows": 600,', "", "alarms.rows: field required"),
         ('"version": 1', '"version": 2', "version: input should be 1"),
-        ("9.9", "-9.9", f"times_us.{CASE}.kernel.2: input should be greater than 0"),
+        (
+            "9.9",
+            "-9.9",
+            f"times_us.{CASE}.kernel.2: input should be greater than or equal to 0.000000001",
+        ),
         ("9.9", "Infinity", f"times_us.{CASE}.kernel.2: input should be a finite number"),
         (f'"row": "{ROW}"', '"row": "h100"', "found the card of h100, expected of h200"),
     ],
@@ -123,7 +127,7 @@ def test_a_huge_card_is_not_read(folder: Path) -> None:
     card.load.cache_clear()
     with pytest.raises(BaselineError) as caught:
         card.load(ROW, folder)
-    said = f"{file}: found 16,777,217 bytes, expected at most 16,777,216; restore it: "
+    said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
     said += f"git checkout -- {file}"
     assert str(caught.value) == said
 

@@ -1,0 +1,42 @@
+"""What the fuzzed results answer: two cases of parity and one of times, of the real kernel."""
+
+from dataclasses import replace
+
+from pipeline import cases, golden, matrix
+from pipeline.cases import Planned
+from pipeline.perf import baseline
+from pipeline.results import Record
+from pipeline.schema import Check
+from pipeline.source import Source
+from tests.unit.test_results import record_of
+
+SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
+KERNEL, TIMED_ROW = "gemma4_routing", "h200"
+_IDS = (f"{KERNEL}-cpu-fp32-E8-K8-T1", f"{KERNEL}-cpu-fp32-E8-K8-T130")
+_TIMED = f"{KERNEL}-{TIMED_ROW}-fp32-E128-K8-T128"
+
+
+def _planned(check: Check, case: str) -> Planned:
+    every = cases.plan(matrix.load(), cases.Selection(case=(case,)), checks=[check])
+    return replace(every[0], skip=None)
+
+
+FIRST, SECOND = (_planned(Check.PARITY, case) for case in _IDS)
+TIMED = _planned(Check.PERF, _TIMED)
+PLAN = (FIRST, SECOND, TIMED)
+
+
+def passing(planned: Planned) -> Record:
+    """A record with the blessed bits and the stored times, of this plan's source."""
+    stored = golden.load(KERNEL)
+    blessed = stored.digests[golden.name_of(planned.case)] if stored else None
+    times = baseline.load(TIMED_ROW, KERNEL)
+    is_timed = planned.check == Check.PERF
+    return record_of(
+        planned,
+        commit=SOURCE.commit,
+        tree=SOURCE.tree,
+        digest=blessed.outputs if blessed else None,
+        input_digest=blessed.inputs if blessed else None,
+        timing=times.stored[planned.case.id].timing if is_timed and times else None,
+    )

@@ -1,0 +1,89 @@
+"""The readers of records: judged with the plan, and run again."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from pipeline import matrix, reproduce, results, verdict
+from pipeline.cases import Planned
+from pipeline.errors import Exit
+from pipeline.results import Record
+from pipeline.schema import Matrix
+from tests.fuzz.ask import WrongError
+from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
+from tests.fuzz.reader import Reader
+from tests.fuzz.reports import is_whole
+
+_SWITCH = re.compile(r"(TRITON|NVIDIA_TF32)[A-Z0-9_]*=[A-Za-z0-9_.,:+-]*")
+_CODES = frozenset({Exit.RESULTS})
+_REASON = "topk_ids is not that of the reference\n  place 0"
+
+
+def _judging(planned: Planned) -> Callable[[Path], bool]:
+    def read(folder: Path) -> bool:
+        is_record = is_whole(results.path_of(folder / "results", planned))
+        judged = verdict.judge(PLAN, folder / "results", SOURCE)
+        if [one.planned for one in judged] != list(PLAN):
+            raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
+        return is_record
+
+    return read
+
+
+def _read_again(folder: Path) -> bool:
+    """The record is compared with one made here; what it sets is a switch's word, and no place."""
+
+    def run(planned: Planned, _: object, environment: dict[str, str], __: object) -> Record:
+        told = set(environment.items()) - set(os.environ.items())
+        if wrong := [one for one in told if not _SWITCH.fullmatch("=".join(one))]:
+            raise WrongError(f"variables of a record: found {wrong}")
+        return passing(planned)
+
+    file = results.path_of(folder / "results", FIRST)
+    patched = mock.patch.object(matrix, "load", return_value=_real_matrix())
+    with mock.patch.object(reproduce, "_run", run), patched:
+        reproduce.main([str(file), "--row", "cpu", "--this-python"])
+    return True
+
+
+@cache
+def _real_matrix() -> Matrix:
+    """The real one with the rows of the plan."""
+    real = matrix.load()
+    return real.model_copy(update={"rows": {name: real.rows[name] for name in ("cpu", TIMED_ROW)}})
+
+
+def _records(planned: Planned) -> tuple[Any, ...]:
+    record = passing(planned).model_dump(mode="json")
+    return record, {**record, "outcome": "fail", "reason": _REASON}
+
+
+def readers() -> tuple[Reader, ...]:
+    """One of parity, one of times, and one that is run again."""
+    return (
+        Reader(
+            name="record",
+            home=f"results/parity/{FIRST.case.id}.json",
+            read=_judging(FIRST),
+            codes=_CODES,
+            wholes=_records(FIRST),
+        ),
+        Reader(
+            name="times",
+            home=f"results/perf/{TIMED.case.id}.json",
+            read=_judging(TIMED),
+            codes=_CODES,
+            wholes=_records(TIMED),
+        ),
+        Reader(
+            name="reproduce",
+            home=f"results/parity/{FIRST.case.id}.json",
+            read=_read_again,
+            codes=_CODES | {Exit.MATRIX},
+            wholes=_records(FIRST),
+        ),
+    )

@@ -1,0 +1,250 @@
+"""The report command over broken and hostile results, and what is asked of all that it writes."""
+
+import datetime
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from pipeline import cases, matrix, results, source
+from pipeline.cases import Planned
+from pipeline.errors import Exit
+from pipeline.report import page_data, runs
+from pipeline.report.__main__ import main
+from pipeline.report.page import page
+from pipeline.report.summary import Report, report_of
+from pipeline.results import HalfWrittenError
+from pipeline.schema import Matrix, Shape, Skip
+from pipeline.verdict import judge
+from tests.fuzz.ask import WrongError, require_plain
+from tests.fuzz.plan import KERNEL, SOURCE
+from tests.fuzz.reader import Reader
+from tests.unit.test_bench_tables import RUN
+from tests.unit.test_page import NOTHING
+from tests.unit.test_results import record_of
+
+_DATA = re.compile(r'(?<=<script type="application/json" id="data">).*?(?=</script)', re.DOTALL)
+_TITLE = re.compile(r"(?<=<title>)[^<]*(?=</title>)")
+_PIPE = re.compile(r"(?<!\\)\|")
+_PIPES = 8  # in a line of the Markdown table
+# What the report may end in without refusing anything.
+_VERDICTS = frozenset({Exit.GOOD, Exit.BLOCKED, Exit.INCONCLUSIVE})
+_HOSTILE = "<b>&amp;</script>]]>\x1b[31m|`x`\u2028\u202e $(touch escaped)"
+_NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+
+
+@cache
+def _matrix() -> Matrix:
+    """Three cases of a kernel without baselines, the last of them skipped for a hostile reason."""
+    real = matrix.load()
+    shape = Shape.model_validate({"axes": {"E": 8, "K": 8, "T": [1, 2, 3]}, "dtypes": ["fp32"]})
+    kernel = real.kernels[KERNEL].model_copy(
+        update={"shapes": [shape], "perf": None, "bench": None, "mutants": None, "golden": False}
+    )
+    skip = Skip.model_validate(
+        {"cases": "*-T3", "check": "parity", "reason": _HOSTILE, "until": datetime.date.max}
+    )
+    rows = {"cpu": real.rows["cpu"]}
+    return real.model_copy(update={"kernels": {"toy": kernel}, "rows": rows, "skips": [skip]})
+
+
+@cache
+def _plan() -> tuple[Planned, ...]:
+    return cases.plan(_matrix())
+
+
+def _passing(planned: Planned) -> Any:
+    record = record_of(planned, commit=SOURCE.commit, tree=SOURCE.tree)
+    return record.model_dump(mode="json")
+
+
+@cache
+def _good_report() -> Report:
+    """Of nothing but what is planned."""
+    return report_of(judge(_plan(), Path("nowhere"), SOURCE), SOURCE, _NOON)
+
+
+def _run(folder: Path, *arguments: str) -> bool:
+    """The command as it is, but for matrix and tree, which are given; then its files."""
+    here = folder / "results"
+    with (
+        mock.patch.object(matrix, "load", _matrix),
+        mock.patch.object(source, "current", return_value=SOURCE),
+    ):
+        code = main(["--row", "cpu", "--results", str(here), *arguments])
+    if Exit(code) not in _VERDICTS:
+        raise WrongError(f"exit code of a report: found {code}")
+    written = (here / "report.json").read_text(encoding="utf-8")
+    json.loads(written, parse_constant=_no_json)
+    report = Report.model_validate_json(written)
+    if [case.id for case in report.cases] != [one.case.id for one in _plan()]:
+        raise WrongError(f"cases of a report: found {len(report.cases)}")
+    _require_junit((here / "report.xml").read_text(encoding="utf-8"))
+    _require_markdown((here / "report.md").read_text(encoding="utf-8"))
+    require_html((here / "report.html").read_text(encoding="utf-8"))
+    drafts = [file.name for file in here.iterdir() if file.name.startswith(".")]
+    if drafts:
+        raise WrongError(f"drafts: found {drafts}")
+    return True
+
+
+def _no_json(constant: str) -> None:
+    raise WrongError(f"no JSON: found {constant}")
+
+
+def _require_junit(text: str) -> None:
+    """It parses, each case is one test, and its times are numbers."""
+    root = ET.fromstring(text)  # noqa: S314  (the project's own output)
+    tests = list(root.iter("testcase"))
+    if [test.get("name") for test in tests] != [one.case.id for one in _plan()]:
+        raise WrongError(f"tests of JUnit: found {len(tests)}")
+    if wrong := [test.get("time") for test in tests if not 0 <= float(test.get("time", "")) < 1e9]:
+        raise WrongError(f"times of JUnit: found {wrong}")
+
+
+def _require_markdown(text: str) -> None:
+    """No letter that a terminal obeys; every line of the table has its cells, and no more."""
+    lines = text.removesuffix("\n").split("\n")
+    if wrong := [line for line in lines if not line.isprintable()]:
+        raise WrongError(f"no plain line of Markdown: found {wrong[0][:500]!r}")
+    for line in lines:
+        if line.startswith("|") and len(_PIPE.findall(line)) != _PIPES:
+            raise WrongError(f"cells of Markdown: found {line[:500]!r}")
+    words = ("#", "|", "- ", "  ", "")
+    if wrong := [line for line in lines if line and not line.startswith(words[:4])]:
+        raise WrongError(f"a line of Markdown of its own: found {wrong[0][:500]!r}")
+
+
+@cache
+def _frame() -> str:
+    """The page of nothing, without its data and its title."""
+    return _outside(page(page_data.content(_good_report(), _matrix(), NOTHING)))
+
+
+def _outside(text: str) -> str:
+    return _TITLE.sub("", _DATA.sub("", text, count=1), count=1)
+
+
+def require_html(text: str) -> None:
+    """All but the data is what every page has; the data is JSON that no parser takes for markup."""
+    found = _DATA.search(text)
+    if found is None or _outside(text) != _frame():
+        raise WrongError("page: found another frame than that of every page")
+    if wrong := set("<>&") & set(found[0]):
+        raise WrongError(f"data of the page: found {wrong}")
+    json.loads(found[0], parse_constant=_no_json)
+
+
+def require_page(**beside: Any) -> None:
+    """The page of nothing but what is stored beside, one kind of it perhaps hostile."""
+    kept = replace(NOTHING, **beside)
+    require_html(page(page_data.content(_good_report(), _matrix(), kept)))
+
+
+def _write_records(folder: Path) -> None:
+    for planned in _plan()[:2]:
+        file = results.path_of(folder / "results", planned)
+        results.write_whole(file, json.dumps(_passing(planned)))
+
+
+def _write_runs(folder: Path) -> None:
+    """Records, and an earlier run whose report is whole."""
+    _write_records(folder)
+    results.write_whole(folder / "runs" / "1" / "report.json", _good_report().model_dump_json())
+
+
+def _with_record(folder: Path) -> bool:
+    return _run(folder) and is_whole(results.path_of(folder / "results", _plan()[0]))
+
+
+def _with_history(folder: Path) -> bool:
+    read, found = runs.read, []
+
+    def noted(place: Path) -> runs.Runs:
+        found.append(read(place))
+        return found[-1]
+
+    with mock.patch.object(runs, "read", noted):
+        _run(folder, "--history", str(folder / "runs"))
+    return not found[-1].skipped
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a file is a record; what is said of one that is not is one plain line."""
+    try:
+        results.read_file(file)
+    except HalfWrittenError as error:
+        require_plain(str(error))
+        if "\n" in str(error):
+            raise WrongError(f"lines of a refusal: found {str(error)!r}") from None
+        return False
+    return True
+
+
+def _failing(planned: Planned) -> Any:
+    reason = "topk_ids is not that of the reference: 6 of 56 differ\n  place 2: found 4, expected 3"
+    return {**_passing(planned), "outcome": "fail", "reason": reason}
+
+
+def _runs() -> tuple[Any, ...]:
+    """Reports with times, so that there is a trend to show."""
+    report = _good_report().model_dump(mode="json")
+    numbers = {"time_us": 10.0, "ratio_to_floor": 1.25, "limit_percent": 3.0}
+    timed = [{**case, "verdict": "same", "numbers": numbers} for case in report["cases"]]
+    return report, {**report, "cases": timed}
+
+
+def _mutants() -> Any:
+    """A run of mutants, as `nox -s mutants` leaves it."""
+    killer = {"case": "toy", "outcome": "fail", "distribution": "normal", "reason": "other bits"}
+    names = ("id", "kernel", "file", "function", "operator", "source", "before", "after", "why")
+    mutant = {**dict.fromkeys(names, "a < b"), "line": 3, "status": "killed", "killed_by": [killer]}
+    counts = {"score": {"killed": 1, "of": 1}, "statuses": {"killed": 1}, "mutants": [mutant]}
+    return {"row": "cpu", "seconds": 1.5, "cases": ["toy"], "enough": ["toy"], **counts}
+
+
+def readers() -> tuple[Reader, ...]:
+    """The report, by the file that may be hostile."""
+    first = _plan()[0]
+    codes = frozenset({Exit.RESULTS})
+    make: Callable[..., Reader] = Reader
+    return (
+        make(
+            name="report",
+            home=f"results/parity/{first.case.id}.json",
+            read=_with_record,
+            codes=codes,
+            wholes=(_passing(first), _failing(first)),
+            setting=_write_records,
+        ),
+        make(
+            name="history",
+            home="runs/2/report.json",
+            read=_with_history,
+            codes=codes,
+            lines=3,
+            wholes=_runs(),
+            setting=_write_runs,
+        ),
+        make(
+            name="bench",
+            home="results/bench/cpu.json",
+            read=_run,
+            codes=codes,
+            wholes=(RUN.model_dump(mode="json"),),
+            setting=_write_records,
+        ),
+        make(
+            name="mutants",
+            home="results/mutants.json",
+            read=_run,
+            codes=codes,
+            wholes=(_mutants(),),
+            setting=_write_records,
+        ),
+    )

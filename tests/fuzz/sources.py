@@ -1,0 +1,104 @@
+"""The readers of YAML: the matrix, and the list of a kernel's mutants."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import document, matrix, results
+from pipeline.cases import plan
+from pipeline.errors import Exit
+from pipeline.matrix import ROOT
+from pipeline.mutants import listing
+from tests.fuzz.ask import WrongError
+from tests.fuzz.plan import KERNEL, TIMED_ROW
+from tests.fuzz.reader import Reader
+from tests.fuzz.structures import as_yaml
+
+_TODAY = datetime.date(2026, 11, 24)
+_NAME_MAX = 225  # of a file system's 255 bytes; a draft's name is longer than its record's
+_FILL = (4_000, 200_000)  # values and letters
+_LINES = 26  # as many faults as are told, and that there are more
+_LISTING = f"kernels/{KERNEL}/mutants.yaml"
+_SKIP = {
+    "cases": "*-cpu-*-T1",
+    "check": "parity",
+    "reason": "slow",
+    "until": datetime.date(2099, 1, 2),
+}
+
+
+def _names_of_the_tree(folder: Path) -> None:
+    """The kernels and toolchains that the real matrix names, and nothing in them."""
+    for pattern in ("kernels/*/__init__.py", "pipeline/requirements/*.txt"):
+        for file in ROOT.glob(pattern):
+            copy = folder / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.touch()
+
+
+def _read_matrix(folder: Path) -> bool:
+    """The plan has each case once, and the name of none leads out of its folder."""
+    planned = plan(matrix.load(folder / "matrix.yaml", today=_TODAY))
+    files = {str(results.path_of(folder / "results", one)).lower() for one in planned}
+    if not 0 < len(files) == len(planned):
+        raise WrongError(f"files of {len(planned)} results: found {len(files)}")
+    for one in planned:
+        file = results.path_of(folder / "results", one)
+        if file.resolve().parent != (folder / "results" / one.check).resolve():
+            raise WrongError(f"a result outside its folder: found {file}")
+        if len(file.name.encode()) > _NAME_MAX:
+            raise WrongError(f"a name of {len(file.name)} letters: found {file.name}")
+    return True
+
+
+def _matrices() -> tuple[Any, ...]:
+    """The real one with fewer rows and shapes; and one without its optional parts."""
+    real = document.read(matrix.FILE).data
+    rows = {name: real["rows"][name] for name in ("cpu", TIMED_ROW)}
+    kernel = dict(real["kernels"][KERNEL])
+    needed = {name: kernel[name] for name in ("dtypes", "seconds_per_case", "golden")}
+    shapes = [{"axes": {"E": 8, "T": [1, 2]}}, {"axes": {"E": 8, "T": 3}, "dtypes": ["fp32"]}]
+    few = {
+        "dtypes": real["dtypes"],
+        "rows": rows,
+        "kernels": {KERNEL: {**needed, "shapes": shapes}},
+    }
+    kernel["bench"], kernel["mutants"] = kernel["bench"][-2:], {**kernel["mutants"], "cases": ["*"]}
+    kernel["shapes"] = [kernel["shapes"][2], kernel["shapes"][-1]]
+    return {**real, "rows": rows, "kernels": {KERNEL: kernel}}, {**few, "skips": [_SKIP]}
+
+
+def _read_listing(folder: Path) -> bool:
+    return bool(listing.read(folder / _LISTING).mutated)
+
+
+def _small_listing() -> Any:
+    data = document.read(listing.file_of(KERNEL)).data
+    return {name: of[:2] for name, of in data.items()}
+
+
+def readers() -> tuple[Reader, ...]:
+    """Both."""
+    return (
+        Reader(
+            name="matrix",
+            home="matrix.yaml",
+            read=_read_matrix,
+            codes=frozenset({Exit.MATRIX}),
+            lines=_LINES,
+            fill=_FILL,
+            wholes=_matrices(),
+            written=as_yaml,
+            setting=_names_of_the_tree,
+        ),
+        Reader(
+            name="listing",
+            home=_LISTING,
+            codes=frozenset({Exit.MATRIX}),
+            lines=_LINES,
+            fill=_FILL,
+            read=_read_listing,
+            wholes=(_small_listing(),),
+            written=as_yaml,
+        ),
+    )

@@ -1,0 +1,75 @@
+"""No more of a file is read than its reader takes, and nothing that is no file."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import bounded, document, golden, results
+from pipeline.bench import record as bench
+from pipeline.codegen import lock
+from pipeline.errors import UserError
+from pipeline.perf import baseline, card
+from pipeline.report import runs
+
+
+def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
+    """Or one byte beyond the most, which tells that there is more."""
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    assert [bounded.read(file, most) for most in (3, 4, 5, 6)] == [
+        b"1234",
+        b"12345",
+        b"12345",
+        b"12345",
+    ]
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "record": results.read_file,
+    "golden": lambda file: golden.load(file.stem, file.parent),
+    "lock": lambda file: lock.read(file.stem, file.parent),
+    "baseline": lambda file: baseline.load(file.parent.name, file.stem, file.parents[1]),
+    "card": lambda file: card.load(file.parent.name, file.parents[1]),
+    "bench": bench.read,
+    "history": lambda file: runs.read(file.parents[1]),
+    "matrix": document.read,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, kind: str) -> None:
+    """A pipe that nobody writes to, and a device without an end, where each reader's file is."""
+    names = {"card": "gate-card.json", "history": "report.json"}
+    file = tmp_path / "row" / names.get(reader, "toy.json")
+    file.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="not a regular file"):
+        READERS[reader](file)
+
+
+def test_a_file_of_too_many_values_is_not_parsed() -> None:
+    """An object counts for the fields that it may lack."""
+    few, many = b"[" + b"0," * 149_990 + b"0]", b"[" + b"0," * 150_000 + b"0]"
+    assert (bounded.excess(few, 2**20), bounded.excess(many, 2**20)) == (
+        "",
+        "over 150,000 values and fields",
+    )
+    assert bounded.excess(b"[" + b"{}," * 14_990 + b"{}]", 2**20) == ""
+    assert bounded.excess(b"[" + b"{}," * 15_000 + b"{}]", 2**20) != ""
+    assert bounded.excess(b"[0]", 2) == "over 2 bytes"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*golden.FOLDER.glob("*"), *lock.FOLDER.glob("*"), *baseline.FOLDER.glob("*/*")],
+    ids=lambda file: f"{file.parent.name}-{file.name}",
+)
+def test_what_the_project_stores_may_grow_fivefold(file: Path) -> None:
+    """Before a bound has to be moved."""
+    assert bounded.excess(file.read_bytes() * 5, 2**24) == ""
