@@ -90,6 +90,30 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def judge(session: nox.Session) -> None:
+    """Judge the judge: branch coverage and mutants of the verdict and report code."""
+    row = ROWS["cpu"]
+    python = _python(session, row.toolchain)
+    _run(session, python, "-m", "pipeline.judged", *session.posargs, env=row.environment)
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run small cases under compute-sanitizer, on NVIDIA rows; `-- --tool NAME` runs one tool."""
+    for row in _rows_here(session, "--sanitize"):
+        command = ["-m", "pipeline.sanitize", "--on", row, *session.posargs]
+        _run(session, _python(session, ROWS[row].toolchain), *command)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Crash, hang, fill the disk: does every case still get its verdict? `-- --fault NAME`."""
+    for row in _rows_here(session):
+        command = ["-m", "pipeline.faults", "--row", row, *session.posargs]
+        _run(session, _python(session, ROWS[row].toolchain), *command)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Time kernels beside their floors and peers, on the GPU row that this machine is."""
     for row in _rows_here(session, "--bench"):
@@ -137,6 +161,14 @@ def tests(session: nox.Session) -> None:
     row = ROWS["cpu"]
     python = _python(session, row.toolchain)
     _run(session, python, "-m", "pytest", "tests/unit", *session.posargs, env=row.environment)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give broken and hostile files to all that reads one: `-- --inputs N --only READER`."""
+    row = ROWS["cpu"]
+    python = _python(session, row.toolchain)
+    _run(session, python, "-m", "tests.fuzz", *session.posargs, env=row.environment)
 
 
 @nox.session

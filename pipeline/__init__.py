@@ -24,8 +24,10 @@ The walk of one cell, a file each, in this order::
 
 Baselines, what results are judged by, are in `baselines/`: `golden` reads the digests of every
 case, `codegen.lock` the generated code, `perf.baseline` the times; `bless` alone replaces them.
-`reproduce` runs a record again. `perf`, which judges speed, and `bench`, which times kernels beside
-their floors and peers, have walks of their own.
+`reproduce` runs a record again. What has a walk of its own tells it in its package: `tests.cells`,
+`perf`, which judges speed, `bench`, which times kernels beside their floors and peers, `sanitize`,
+which runs small cases under NVIDIA's checkers of memory; `mutants`, `judged` and `faults`, by which
+parity, the judge, and the runs themselves are tested.
 
 Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, clock,
 compare, guard, codegen.compile, perf.worker: only such modules import torch or triton); judging

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     results.write_whole(folder / "report.xml", junit(report))
     results.write_whole(folder / "report.md", markdown(report))
-    console = Console(soft_wrap=False)
+    console = Console()
     past = past.then(report) if past else None
     if past:
         history.print_steps(past, console)

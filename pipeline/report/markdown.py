@@ -95,5 +95,5 @@ def _clipped(text: str) -> str:
 
 def _inline(text: str) -> str:
     """Text that Markdown shows as it is."""
-    letters = plain_line(text, len(text))
+    letters = plain_line(text, None)
     return "".join(f"\\{one}" if one in r"\`*_{}[]<>#|&~" else one for one in letters)

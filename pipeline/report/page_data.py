@@ -132,7 +132,7 @@ def _card(one: card.Card) -> dict[str, Any]:
                 "limit": of_case.limit_percent,
                 "visible": of_case.visible_percent,
                 "planted": [
-                    [planted.percent, 100 * planted.found / max(planted.trials, 1)]
+                    [planted.percent, 100 * planted.found / planted.trials]
                     for planted in of_case.planted
                 ],
             }

@@ -13,7 +13,7 @@ def content(run: Run) -> dict[str, Any]:
     cases = list(dict.fromkeys([*run.cases, *killers]))
     places = {case: place for place, case in enumerate(cases)}
     return {
-        **run.model_dump(mode="json", exclude={"version", "statuses", "mutants"}),
+        **run.model_dump(exclude={"version", "statuses", "mutants"}),
         "cases": cases,
         "statuses": [
             {"status": status, "count": run.statuses[status], "blocks": status.blocks}

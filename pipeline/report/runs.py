@@ -44,7 +44,7 @@ def read(folder: Path) -> Runs:
             reports.append(_read_one(file))
         except ResultsError as error:
             line = f"skipped {error}"
-            skipped.append(plain_line(line, len(line)))
+            skipped.append(plain_line(line, None))
     if skipped and not reports:
         last = f"--history: {folder}: found {len(skipped)} unreadable, expected a report among them"
         raise ResultsError("\n".join([*skipped, last]))
@@ -68,7 +68,7 @@ def _found(error: ValidationError) -> str:
     """The first fault, with the value that is there: ``2 at version: input should be 1``."""
     if error.error_count() > MOST_FAULTS:
         return first_fault(error)
-    first = error.errors(include_url=False)[0]
+    first = error.errors()[0]
     place, said = plain_line(".".join(map(str, first["loc"]))), first["msg"].lower()
     if first["type"] == "json_invalid":
         return said

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.codegen.costs import Costs
-from pipeline.codegen.judge import Judged, Move, Verdict, judge
+from pipeline.codegen.judge import Judged, Move, Verdict, drift, judge
 from pipeline.codegen.lock import Lock, Settings
 from pipeline.codegen.request import Found
 from pipeline.codegen.tables import drift_lines, lines_of, summary
@@ -164,6 +164,26 @@ def test_an_error_is_told() -> None:
     answer = found().model_copy(update={"costs": None, "error": "CompilationError: at 3:4"})
     judged = judged_one(answer)
     assert (judged.verdict, judged.reason) == (Verdict.ERROR, "CompilationError: at 3:4")
+
+
+def test_an_answer_of_nothing_is_an_error() -> None:
+    """It has neither costs nor words."""
+    judged = judged_one(found().model_copy(update={"costs": None}))
+    assert (judged.verdict, judged.reason) == (Verdict.ERROR, "no costs and no error")
+
+
+def test_every_tool_that_is_another_is_told() -> None:
+    """By name, those that came and those that went among them."""
+    old = {"triton": "3.5.1", "ptxas": "12.8", "llvm": "19"}
+    new = {"triton": "3.6.0", "ptxas": "12.8", "amdgcn": "7"}
+    told = "amdgcn none -> 7, llvm 19 -> none, triton 3.5.1 -> 3.6.0"
+    assert drift(old, new) == told
+    assert drift(old, old) == ""
+
+
+def test_the_words_of_the_verdicts() -> None:
+    """As the README and the tables have them."""
+    assert [*Verdict] == ["same", "changed", "over-budget", "error", "missing"]
 
 
 def test_no_line_is_missing() -> None:

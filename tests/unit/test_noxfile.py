@@ -54,9 +54,12 @@ def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
         *map(session_of, Check),
         "gate-card",
         "mutants",
+        "judge",
+        "sanitize",
         "bench",
         "report",
         "tests",
+        "fuzz",
         "lint",
     } <= sessions.keys()
     assert all(text.endswith(".") for text in sessions.values())

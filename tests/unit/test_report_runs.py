@@ -1,5 +1,6 @@
 """The reports of earlier runs: their order, what is skipped, and what the report says of that."""
 
+import datetime
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pipeline.errors import ResultsError, run_command
 from pipeline.report import runs
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report
+from pipeline.wording import MOST_FAULTS
 from tests.unit.test_history import run_of
 
 UNREADABLE = {
@@ -97,8 +99,44 @@ def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
 def test_no_folder_is_told(tmp_path: Path) -> None:
     """A folder that is empty has no runs yet; one that is not there is a mistake."""
     assert runs.read(tmp_path).reports == ()
-    with pytest.raises(ResultsError, match="found no folder, expected one of runs"):
+    with pytest.raises(ResultsError) as caught:
         runs.read(tmp_path / "gone")
+    said = f"--history: {tmp_path}/gone: found no folder, expected one of runs"
+    assert str(caught.value) == said
+
+
+def test_a_fault_within_a_run_has_its_place(tmp_path: Path) -> None:
+    """By the names and numbers that lead to it."""
+    file = _keep(tmp_path / "a", run_of(1, 10))
+    file.write_text(file.read_text().replace('"dtype":"fp32"', '"dtype":32'))
+    _keep(tmp_path / "b", run_of(2, 10))
+    (line,) = runs.read(tmp_path).skipped
+    assert "found 32 at cases.0.dtype: input should be a valid string; " in line
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        (MOST_FAULTS, "found 1 at x0: extra inputs are not permitted"),
+        (MOST_FAULTS + 1, "found the file: 1,001 faults"),
+    ],
+    ids=["many", "too many"],
+)
+def test_a_run_of_many_faults_is_one_line(tmp_path: Path, faults: int, said: str) -> None:
+    """The first of them; of too many only how many they are."""
+    whole = json.loads(run_of(1, 10).model_dump_json())
+    _keep(tmp_path / "a", run_of(2, 10))
+    _write(tmp_path / "b", json.dumps({**whole, **{f"x{place}": 1 for place in range(faults)}}))
+    (line,) = runs.read(tmp_path).skipped
+    assert f"report.json: {said}; expected" in line
+
+
+def test_a_run_without_a_date_is_older_than_any(tmp_path: Path) -> None:
+    """Whenever those were that have one."""
+    first = datetime.datetime(1970, 1, 1, 0, 0, 0, 500_000, datetime.UTC)
+    _keep(tmp_path / "a", run_of(1, 10).model_copy(update={"date": first}))
+    _keep(tmp_path / "b", run_of(2, 10).model_copy(update={"date": None}))
+    assert [int(report.commit) for report in runs.read(tmp_path).reports] == [2, 1]
 
 
 def test_the_report_says_what_it_skipped(

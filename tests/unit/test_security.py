@@ -38,7 +38,7 @@ def test_what_pull_requests_start_can_be_read_from_the_files() -> None:
 def test_the_rules_look_at_every_workflow_and_every_job() -> None:
     """Each has jobs, and each job a machine or a workflow that it calls."""
     every = workflows()
-    assert every.keys() == {"baseline.yml", "ci.yml", "gpu.yml", "pages.yml"}
+    assert every.keys() == {"baseline.yml", "ci.yml", "gpu.yml", "nightly.yml", "pages.yml"}
     for file in every.values():
         for key in file.jobs:
             assert file.labels(key) or file.calls[key] in every

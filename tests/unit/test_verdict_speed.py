@@ -122,6 +122,12 @@ def test_a_case_that_nobody_blessed(folder: Path) -> None:
         assert judged.reason.endswith('nox -s bless -- perf --reason "..."')
 
 
+def test_a_plan_without_a_limit_is_refused(folder: Path) -> None:
+    """No default stands in its place: none is as one of nothing, which no gate can see."""
+    with pytest.raises(card.LimitError, match=r": found 0, expected at least 2\.5, "):
+        judge([replace(PLAN[0], limit_percent=None)], folder, SOURCE)
+
+
 def test_cases_of_a_row_share_its_false_alarms(folder: Path) -> None:
     """Those that are planned, run or not; not those of another row or check."""
     write(folder, PLAN[0], taking(10.3, noise=9))

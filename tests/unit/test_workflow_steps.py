@@ -44,7 +44,7 @@ def test_ci_runs_in_order_and_leaves_its_report(hub: Hub) -> None:
     run = start(hub, "ci", "pull_request")
     assert set(run.results.values()) == {"success"}, run.said
     install = "pip install nox==2026.10.20"
-    sessions = ["lint", "tests", "page", "codegen", "parity"]
+    sessions = ["lint", "tests", "page", "codegen", "parity", "mutants -- --quick"]
     assert hub.noted() == [line for name in sessions for line in (install, f"nox -s {name}")]
     report = _report(hub.artifacts / "results")
     assert (report.summary, [case.id for case in report.cases]) == ({"pass": 1}, [CASE])

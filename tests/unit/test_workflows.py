@@ -20,7 +20,9 @@ from pipeline.schema import Check
 from tests.unit.workflows.reading import FOLDER, Workflow, workflows
 
 EVERY = workflows()
-CI, GPU, BASELINE, PAGES = (EVERY[f"{name}.yml"] for name in ("ci", "gpu", "baseline", "pages"))
+CI, GPU, BASELINE, PAGES, NIGHTLY = (
+    EVERY[f"{name}.yml"] for name in ("ci", "gpu", "baseline", "pages", "nightly")
+)
 QUEUE = {"group": "${{ matrix.row.queue }}", "cancel-in-progress": False, "queue": "max"}
 
 each_workflow = pytest.mark.parametrize("file", EVERY.values(), ids=EVERY)
@@ -58,6 +60,7 @@ def test_runs_are_started_as_designed() -> None:
     assert inputs.keys() == {"row", "kind", "reason"}
     assert inputs["kind"]["options"] == list(schedule.KINDS)
     assert all(one["required"] for one in inputs.values())
+    assert NIGHTLY.triggers.keys() == {"schedule", "workflow_dispatch"}
 
 
 def test_the_row_without_a_gpu_runs_on_the_machine_that_the_matrix_gives_it() -> None:
@@ -129,9 +132,22 @@ def test_every_session_exists(file: Workflow) -> None:
     assert len(sessions) > 0
 
 
-def test_ci_runs_lint_tests_page_codegen_and_parity() -> None:
+def test_ci_runs_lint_tests_page_codegen_parity_and_mutants() -> None:
     """All that a change has to pass; perf-regress would be codegen again there."""
-    assert _sessions(CI) == {"lint", "tests", "page", "codegen", "parity"}
+    assert _sessions(CI) == {"lint", "tests", "page", "codegen", "parity", "mutants"}
+    assert "nox -s mutants -- --quick" in CI.scripts
+
+
+def test_what_takes_long_runs_each_night() -> None:
+    """On hosted machines: a pull request does not wait for it."""
+    assert _sessions(NIGHTLY) == {"judge", "fuzz", "mutants", "faults"}
+    assert "nox -s mutants" in NIGHTLY.scripts
+
+
+def test_every_reader_is_given_new_broken_files_each_night() -> None:
+    """As many as the session's own default; what went wrong can be fetched, and asked again."""
+    assert [run for run in NIGHTLY.scripts if "fuzz" in run] == ["nox -s fuzz"]
+    assert "results/fuzz/\n" in _step(NIGHTLY, "Upload the inputs that went wrong")["with"]["path"]
 
 
 @each_workflow
