@@ -13,7 +13,8 @@ from pipeline import document, wording
 from pipeline.cases import benched, cases_of, most_cases, repeated, sanitized
 from pipeline.errors import MatrixError, did_you_mean
 from pipeline.plain import plain_line
-from pipeline.schema import DTYPES, MODELS, Block, Check, Kernel, Matrix, Shape
+from pipeline.schema import MODELS, Block, Check, Kernel, Matrix, Shape
+from pipeline.vocabulary import DTYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "matrix.yaml"
@@ -209,9 +210,9 @@ class _Reading:
         """Names of cases for mutants that no parity case has."""
         for name, kernel in matrix.kernels.items():
             own = [key for key in keys if key.startswith(f"{name}-")]
-            for i, pattern in enumerate(kernel.mutants.cases if kernel.mutants else []):
+            for where, pattern in kernel.mutants.patterns if kernel.mutants else []:
                 if not fnmatch.filter(own, pattern):
-                    path = ("kernels", name, "mutants", "cases", i)
+                    path = ("kernels", name, "mutants", *where)
                     expected = f"parity cases of {name}, without the row"
                     mend = did_you_mean(pattern, own)
                     self.doc.blame(path, found=repr(pattern), expected=expected, mend=mend)

@@ -11,44 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.vocabulary import Architecture, AxisName, Dtype, Label, Name, Sizes, Text
 
 FILE = Path(__file__).with_name("matrix.schema.json")
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-AxisName = Annotated[str, Field(pattern=r"^[A-Z]$")]
-Size = Annotated[int, Field(ge=0, le=2**40)]
-
-# The dtypes that a matrix may name, and torch's names of them.
-DTYPES = {
-    "fp64": "float64",
-    "fp32": "float32",
-    "fp16": "float16",
-    "bf16": "bfloat16",
-    "fp8e4m3": "float8_e4m3fn",
-    "fp8e5m2": "float8_e5m2",
-}
-Dtype = Literal["fp64", "fp32", "fp16", "bf16", "fp8e4m3", "fp8e5m2"]
-
-# The GPU architectures that kernels are compiled for without a GPU.
-Architecture = Literal[
-    "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120", "gfx90a", "gfx942", "gfx950"
-]
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-Sizes = Annotated[
-    list[Size],
-    Field(min_length=1),
-    BeforeValidator(
-        _listed, json_schema_input_type=Size | Annotated[list[Size], Field(min_length=1)]
-    ),
-]
 
 
 class Check(StrEnum):
@@ -148,12 +115,16 @@ class Mutants(Block):
         description="For all of the cases together"
     )
 
+    @property
+    def patterns(self) -> list[tuple[tuple[str, int], str]]:
+        """Every name of cases, and where it stands."""
+        parts = ("cases", "compiled_cases", "enough")
+        return [((part, i), one) for part in parts for i, one in enumerate(getattr(self, part))]
+
     def covers(self, key: str, *, is_compiled: bool, is_quick: bool = False) -> bool:
         """Whether a case with this key is asked on a row that compiles, or interprets."""
-        if is_compiled:
-            patterns = [*self.cases, *self.compiled_cases]
-        else:
-            patterns = self.enough if is_quick and self.enough else self.cases
+        some = self.enough if is_quick and self.enough else self.cases
+        patterns = [*self.cases, *self.compiled_cases] if is_compiled else some
         return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 

@@ -12,7 +12,7 @@ from pipeline.bench.contestants import Launch, Set, first_set
 from pipeline.bench.record import Entry, Measured, Timing
 from pipeline.cases import Case
 from pipeline.clock import Contestant, Device, contestant, host_us, race, set_count
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 
 _KERNEL, _BARE = "kernel", "bare launch"
 _HOST_DEVICE_US = 100_000  # what the calls that time the host may take on the device

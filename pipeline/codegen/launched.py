@@ -22,7 +22,7 @@ from pipeline.codegen.judge import drift
 from pipeline.codegen.lock import Lock
 from pipeline.errors import BaselineError, Exit, NotTheRowError, run_command
 from pipeline.launches import compiled_by
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 
 _SHOWN = 40
 

@@ -17,7 +17,7 @@ from pipeline.errors import BaselineError
 from pipeline.matrix import ROOT
 from pipeline.plain import plain_line
 from pipeline.results import write_whole
-from pipeline.schema import Architecture
+from pipeline.vocabulary import Architecture
 from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"

@@ -107,7 +107,8 @@ def _blame(doc: document.Document, detail: Any) -> None:
     if detail["type"] == "missing":
         doc.blame(path, found="nothing", expected=f"a value for {path[-1]!r}")
     elif detail["type"] == "extra_forbidden":
-        doc.blame(path, found=f"unknown key {document.quoted(str(path[-1]))}", expected="a key that is known")
+        found = f"unknown key {document.quoted(str(path[-1]))}"
+        doc.blame(path, found=found, expected="a key that is known")
     else:
         found, expected = wording.shown(detail["input"], text), wording.wanted(detail)
         doc.blame(path, found=found, expected=expected, mend=wording.mend(detail, text))

@@ -46,7 +46,7 @@ from pipeline.perf.timing import (
     Process,
     Request,
 )
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
 _SETS_WITHIN = 64

@@ -12,7 +12,7 @@ from pipeline.cases import Case
 from pipeline.compare import Mismatch, require_bits
 from pipeline.launches import counted
 from pipeline.sanitize.answer import Answer
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 
 # Cases of at most so many rows are launched in the other forms of their inputs, too.
 _FORMED = 64

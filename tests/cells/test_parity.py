@@ -19,7 +19,7 @@ from pipeline.compare import (
 )
 from pipeline.guard import GuardedOutputs
 from pipeline.launches import counted
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 from tests.cells.evidence import Evidence
 
 # Rows compared at once: bounds the memory of the reference and of the oracle.

@@ -73,6 +73,7 @@ FLOORS = {
     "pipeline.matrix": 0,
     "pipeline.plain": 0,
     "pipeline.schema": 0,
+    "pipeline.vocabulary": 0,
     "pipeline.wording": 0,
     "pipeline": 0,
 }

@@ -141,7 +141,8 @@ def test_cases_that_are_none_are_told(tree: Tree) -> None:
     finally:
         tree.replace("matrix.yaml", wrong, '["*-fp32-N33-T40"]\n')
     assert done.returncode == 2
-    for place, found in (("cases", "*-fp32-N34-T40"), ("enough", "*-N9-*"), ("compiled_cases", "*-T9")):
+    wrong_ones = {"cases": "*-fp32-N34-T40", "enough": "*-N9-*", "compiled_cases": "*-T9"}
+    for place, found in wrong_ones.items():
         assert f"kernels.toy.mutants.{place}[0]: found '{found}', expected parity" in done.stderr
 
 

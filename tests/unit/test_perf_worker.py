@@ -114,9 +114,15 @@ class Broken:
         raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore of it")
 
 
-@pytest.mark.parametrize("is_lost", [False, True], ids=["it answers", "it is lost"])
+@pytest.mark.parametrize(
+    ("sentinel", "is_lost"),
+    [(Replay(us=9.0, noted=[]), False), (Broken(), True)],
+    ids=["it answers", "it is lost"],
+)
 def test_an_error_is_of_one_case_while_the_device_answers(
-    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+    monkeypatch: pytest.MonkeyPatch,
+    sentinel: Recording,
+    is_lost: bool,  # noqa: FBT001
 ) -> None:
     """Where it does not, nothing more can be asked in this process."""
 
@@ -127,13 +133,12 @@ def test_an_error_is_of_one_case_while_the_device_answers(
 
     monkeypatch.setattr(worker, "answer", answer)
     asked = [Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)]
-    sentinel = Broken() if is_lost else Replay(us=9.0, noted=[])
     request = Request(row="gpu", cases=asked, rounds=1, seed=1)
     found = [*worker.answers(request, _bench(Driver(), sentinel))]
+    said = "RuntimeError: a bug"
     if is_lost:
         words = "the device does not answer any more: CUDA error: an illegal memory access"
-        said = f"RuntimeError: a bug\n{words} was encountered"
+        said = f"{said}\n{words} was encountered"
         assert found == [Answer(case="toy-1", error=said, outcome="crash")]
     else:
-        said = "RuntimeError: a bug"
         assert found == [Answer(case="toy-1", error=said), Answer(case="toy-2")]

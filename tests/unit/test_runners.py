@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from pipeline import matrix
 from pipeline.matrix import ROOT
-from pipeline.schema import Label
+from pipeline.vocabulary import Label
 from tests.unit.extending.tree import Tree
 
 GITHUB = ROOT / ".github"

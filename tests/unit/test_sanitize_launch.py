@@ -17,7 +17,7 @@ from pipeline.cases import Case
 from pipeline.matrix import ROOT
 from pipeline.sanitize.launch import _placed, answer
 from pipeline.sanitize.tools import TOOLS
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pipeline import matrix, schema
-from pipeline.schema import DTYPES, MODELS, Block, Check, Dtype, Skip
+from pipeline.schema import MODELS, Block, Check, Skip
+from pipeline.vocabulary import DTYPES, Dtype
 
 
 def _mappings(part: Any) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import torch
 from kernels import InputRows, KernelSpec
 from pipeline.cases import Case
 from pipeline.compare import Mismatch
-from pipeline.schema import DTYPES
+from pipeline.vocabulary import DTYPES
 from tests.cells.evidence import Evidence
 
 
