@@ -76,17 +76,13 @@ def perf_regress(session: nox.Session) -> None:
 @nox.session(name="gate-card")
 def gate_card(session: nox.Session) -> None:
     """Measure what perf-regress can see on the GPU row that this machine is; write its card."""
-    for row in _rows_here(session):
-        command = ["-m", "pipeline.perf.gate", "--row", row, *session.posargs]
-        _run(session, _python(session, ROWS[row].toolchain), *command)
+    _on_rows(session, "pipeline.perf.gate", "--row")
 
 
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Plant faults into the kernels: does parity kill every one? `-- --mutant ID` runs one."""
-    for row in _rows_here(session):
-        command = ["-m", "pipeline.mutants", "--row", row, *session.posargs]
-        _run(session, _python(session, ROWS[row].toolchain), *command)
+    _on_rows(session, "pipeline.mutants", "--row")
 
 
 @nox.session
@@ -100,26 +96,19 @@ def judge(session: nox.Session) -> None:
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """Run small cases under compute-sanitizer, on NVIDIA rows; `-- --tool NAME` runs one tool."""
-    for row in _rows_here(session, "--sanitize"):
-        command = ["-m", "pipeline.sanitize", "--on", row, *session.posargs]
-        _run(session, _python(session, ROWS[row].toolchain), *command)
+    _on_rows(session, "pipeline.sanitize", "--on", "--sanitize")
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Crash, hang, fill the disk: does every case still get its verdict? `-- --fault NAME`."""
-    for row in _rows_here(session):
-        command = ["-m", "pipeline.faults", "--row", row, *session.posargs]
-        _run(session, _python(session, ROWS[row].toolchain), *command)
+    _on_rows(session, "pipeline.faults", "--row")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time kernels beside their floors and peers, on the GPU row that this machine is."""
-    for row in _rows_here(session, "--bench"):
-        command = ["-m", "pipeline.bench", "--row", row, *session.posargs]
-        python = _python(session, ROWS[row].toolchain)
-        _run(session, python, *command, env=ROWS[row].environment)
+    _on_rows(session, "pipeline.bench", "--row", "--bench")
 
 
 @nox.session
@@ -216,6 +205,14 @@ def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
         raise
     if code := ask():
         sys.exit(code)
+
+
+def _on_rows(session: nox.Session, module: str, option: str, *asked: str) -> None:
+    """Runs a module on the row or rows that this machine is; `option` names the row to it."""
+    for row in _rows_here(session, *asked):
+        command = ["-m", module, option, row, *session.posargs]
+        python = _python(session, ROWS[row].toolchain)
+        _run(session, python, *command, env=ROWS[row].environment)
 
 
 def _rows_here(session: nox.Session, *named: str) -> list[str]:
