@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
@@ -27,13 +26,11 @@ sys.path.insert(0, str(ROOT))
 from pipeline import matrix  # noqa: E402  (nox does not put this folder on the path)
 from pipeline.errors import USER_ERRORS, MatrixError  # noqa: E402
 from pipeline.schema import Check  # noqa: E402
+from pipeline.session import code_of, is_no_venv, output_of, python_of, run  # noqa: E402
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]
-
-# What a process may take to write what it knows, once it is interrupted.
-SECONDS_TO_STOP = 30
 
 try:
     ROWS = matrix.load().rows
@@ -51,7 +48,7 @@ def parity(session: nox.Session) -> None:
 @nox.session
 def codegen(session: nox.Session) -> None:
     """Compile the kernels for every GPU architecture, without a GPU; compare with the lock."""
-    _run(session, _python(session, "codegen"), "-m", "pipeline.codegen", *session.posargs)
+    run(session, python_of(session, "codegen"), "-m", "pipeline.codegen", *session.posargs)
 
 
 @nox.session(name="perf-regress")
@@ -64,13 +61,13 @@ def perf_regress(session: nox.Session) -> None:
     timed = [row for row in rows if ROWS[row].backend != "interpreter"]
     if any(word.partition("=")[0] in {"--against", "--bisect"} for word in session.posargs):
         for row in rows:
-            python = _python(session, ROWS[row].toolchain if row in timed else "codegen")
-            _run(session, python, "-m", "pipeline.perf", "--on", row, *session.posargs)
+            python = python_of(session, ROWS[row].toolchain if row in timed else "codegen")
+            run(session, python, "-m", "pipeline.perf", "--on", row, *session.posargs)
     elif timed:
         _cells(session, "perf", timed)
     else:
         session.log("timing an interpreter says nothing: the generated code is judged instead")
-        _run(session, _python(session, "codegen"), "-m", "pipeline.codegen")
+        run(session, python_of(session, "codegen"), "-m", "pipeline.codegen")
 
 
 @nox.session(name="gate-card")
@@ -88,9 +85,7 @@ def mutants(session: nox.Session) -> None:
 @nox.session
 def judge(session: nox.Session) -> None:
     """Judge the judge: branch coverage and mutants of the verdict and report code."""
-    row = ROWS["cpu"]
-    python = _python(session, row.toolchain)
-    _run(session, python, "-m", "pipeline.judged", *session.posargs, env=row.environment)
+    _on_the_cpu(session, "-m", "pipeline.judged")
 
 
 @nox.session
@@ -114,68 +109,64 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def report(session: nox.Session) -> None:
     """Judge results/ against the plan: terminal, page, JSON, JUnit XML, Markdown."""
-    _run(session, sys.executable, "-m", "pipeline.report", *session.posargs)
+    run(session, sys.executable, "-m", "pipeline.report", *session.posargs)
 
 
 @nox.session
 def page(session: nox.Session) -> None:
     """Test the report's page in a headless Chromium, which has to be installed."""
-    _run(session, _python(session, "browser"), "-m", "pytest", "tests/browser", *session.posargs)
+    run(session, python_of(session, "browser"), "-m", "pytest", "tests/browser", *session.posargs)
 
 
 @nox.session
 def bless(session: nox.Session) -> None:
     """Replace baselines by fresh results: `-- golden|codegen|perf --reason "..."`."""
-    here = ["--this-python"] if _is_no_venv(session) else []
-    _run(session, sys.executable, "-m", "pipeline.bless", *here, *session.posargs)
+    here = ["--this-python"] if is_no_venv(session) else []
+    run(session, sys.executable, "-m", "pipeline.bless", *here, *session.posargs)
 
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """Run a recorded result again: which bits and conditions differ: `-- RESULT`."""
-    here = ["--this-python"] if _is_no_venv(session) else []
-    _run(session, sys.executable, "-m", "pipeline.reproduce", *here, *session.posargs)
+    here = ["--this-python"] if is_no_venv(session) else []
+    run(session, sys.executable, "-m", "pipeline.reproduce", *here, *session.posargs)
 
 
 @nox.session
 def doctor(session: nox.Session) -> None:
     """Check this machine: its row, driver, GPU, toolchain, disk; say what to fix."""
-    here = ["--this-python"] if _is_no_venv(session) else []
-    _run(session, sys.executable, "-m", "pipeline.doctor", *here, *session.posargs)
+    here = ["--this-python"] if is_no_venv(session) else []
+    run(session, sys.executable, "-m", "pipeline.doctor", *here, *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test the project itself, on any machine."""
-    row = ROWS["cpu"]
-    python = _python(session, row.toolchain)
-    _run(session, python, "-m", "pytest", "tests/unit", *session.posargs, env=row.environment)
+    _on_the_cpu(session, "-m", "pytest", "tests/unit")
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Give broken and hostile files to all that reads one: `-- --inputs N --only READER`."""
-    row = ROWS["cpu"]
-    python = _python(session, row.toolchain)
-    _run(session, python, "-m", "tests.fuzz", *session.posargs, env=row.environment)
+    _on_the_cpu(session, "-m", "tests.fuzz")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types, the matrix and the workflows."""
-    python = _python(session, "lint")
+    python = python_of(session, "lint")
     workflows = sorted(str(file) for file in Path(".github/workflows").glob("*.yml"))
     schemas = {
         "--schemafile=pipeline/matrix.schema.json": ["matrix.yaml"],
         "--builtin-schema=vendor.github-workflows": workflows,
     }
-    _run(session, python, "-m", "ruff", "format", "--check", ".")
-    _run(session, python, "-m", "ruff", "check", ".")
-    _run(session, python, "-m", "mypy")
+    run(session, python, "-m", "ruff", "format", "--check", ".")
+    run(session, python, "-m", "ruff", "check", ".")
+    run(session, python, "-m", "mypy")
     for schema, files in schemas.items():
-        _run(session, python, "-m", "check_jsonschema", schema, *files)
+        run(session, python, "-m", "check_jsonschema", schema, *files)
     zizmor = str(Path(python).with_name("zizmor"))  # a binary without a module
-    _run(session, zizmor, "--offline", "--persona=pedantic", *workflows)
+    run(session, zizmor, "--offline", "--persona=pedantic", *workflows)
 
 
 def _one_row(session: nox.Session, *, check: str, row: str) -> None:
@@ -191,13 +182,13 @@ for a_check, a_row in itertools.product(Check, ROWS):
 
 def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
     """Runs the cells of these rows, a process each, then judges them all."""
-    ask = partial(_code, session, sys.executable, "-m", "pipeline.report", "--check", check)
+    ask = partial(code_of, session, sys.executable, "-m", "pipeline.report", "--check", check)
     ask = partial(ask, *(f"--row={row}" for row in rows), *session.posargs)
     try:
         for row in rows:
             command = ["-m", "tests.cells", check, "--on", row, *session.posargs]
-            python = _python(session, ROWS[row].toolchain)
-            code = _code(session, python, *command, env=ROWS[row].environment)
+            python = python_of(session, ROWS[row].toolchain)
+            code = code_of(session, python, *command, env=ROWS[row].environment)
             if code in USER_ERRORS:
                 sys.exit(code)
     except KeyboardInterrupt:
@@ -211,47 +202,19 @@ def _on_rows(session: nox.Session, module: str, option: str, *asked: str) -> Non
     """Runs a module on the row or rows that this machine is; `option` names the row to it."""
     for row in _rows_here(session, *asked):
         command = ["-m", module, option, row, *session.posargs]
-        python = _python(session, ROWS[row].toolchain)
-        _run(session, python, *command, env=ROWS[row].environment)
+        python = python_of(session, ROWS[row].toolchain)
+        run(session, python, *command, env=ROWS[row].environment)
+
+
+def _on_the_cpu(session: nox.Session, *command: str) -> None:
+    """Runs a command in the environment of the row that every machine can be."""
+    row = ROWS["cpu"]
+    python = python_of(session, row.toolchain)
+    run(session, python, *command, *session.posargs, env=row.environment)
 
 
 def _rows_here(session: nox.Session, *named: str) -> list[str]:
     """The rows that this machine is, or that are named; refused before gigabytes are installed."""
-    present = [] if _is_no_venv(session) else ["--present"]
+    present = [] if is_no_venv(session) else ["--present"]
     arguments = [*present, *named, *session.posargs]
-    return _output(session, sys.executable, "-m", "pipeline.hardware", *arguments).split()
-
-
-def _python(session: nox.Session, toolchain: str) -> str:
-    """The Python of a toolchain's environment, made or brought up to date where it has to be."""
-    if _is_no_venv(session):
-        return sys.executable
-    return _output(session, sys.executable, "-m", "pipeline.toolchain", toolchain)
-
-
-def _is_no_venv(session: nox.Session) -> bool:
-    return session._runner.global_config.force_venv_backend == "none"  # noqa: SLF001
-
-
-def _output(session: nox.Session, *command: str) -> str:
-    """What a command prints; its exit code, where that is not 0, ends nox."""
-    try:
-        printed = session.run(*command, silent=True, stderr=None, log=False)
-    except CommandFailed as failure:
-        sys.exit(failure.return_code or 1)
-    return str(printed).strip()
-
-
-def _run(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
-    """Runs a command; its exit code, where that is not 0, ends nox."""
-    if code := _code(session, *command, env=env):
-        sys.exit(code)
-
-
-def _code(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> int:
-    """The exit code of a command."""
-    try:
-        session.run(*command, env=env, interrupt_timeout=SECONDS_TO_STOP)
-    except CommandFailed as failure:
-        return failure.return_code or 1
-    return 0
+    return output_of(session, sys.executable, "-m", "pipeline.hardware", *arguments).split()

@@ -10,7 +10,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,6 @@ from pipeline.bench.contestants import Set, first_set
 from pipeline.clock import (
     Accelerator,
     Contestant,
-    Recording,
     contestant,
     race,
     rounds_of,
@@ -46,6 +45,7 @@ from pipeline.perf.timing import (
     Process,
     Request,
 )
+from pipeline.perf.watched import Watched
 from pipeline.vocabulary import DTYPES
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
@@ -168,41 +168,6 @@ def _hash(call: Callable[[], object]) -> str | None:
     """A hash over the normalised code of every kernel that a call launches."""
     codes = [code_of(kernel).sha256 for kernel in compiled_by(call)]
     return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
-
-
-class Watched:
-    """Recordings around each of whose replays the GPU's state is read."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
-        self.begin()
-
-    def around(self, one: Contestant) -> Contestant:
-        """The contestant, watched."""
-        return replace(one, recording=_WatchedRecording(one.recording, self))
-
-    def begin(self) -> None:
-        """Reads the state before a round, whose `was_held_back` it is the first of."""
-        self.was_held_back = False
-        self.look()
-
-    def look(self) -> None:
-        """Reads the state; `was_held_back` from the first reading on at which the GPU is."""
-        self.state = self._monitor.read()
-        self.was_held_back |= self.state.is_held_back
-
-
-class _WatchedRecording:
-    """A recording; its replay ends with a reading, as what came before it did."""
-
-    def __init__(self, recording: Recording, watched: Watched) -> None:
-        self._recording, self._watched = recording, watched
-        self.is_graph = recording.is_graph
-
-    def replay(self) -> float:
-        us = self._recording.replay()
-        self._watched.look()
-        return us
 
 
 def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> Process:

@@ -120,8 +120,12 @@ def _process(name: str, inputs: int, seeded: int) -> Fuzzed:
         if _file(name).exists():
             return Fuzzed.model_validate_json(_file(name).read_bytes())
         home = Path(folder) / EVERY[name].home
-        content = home.read_bytes() if home.exists() else b""
-        wrong = record.kept(name, content, "a process", f"its process ended with {code}")
+        said = f"its process ended with {code}"
+        if home.exists():
+            wrong = record.kept(name, home.read_bytes(), "a process", said)
+        else:
+            again = f"nox -s fuzz -- --only {name} --inputs {inputs} --seed {seeded}"
+            wrong = Wrong(kind="a process", said=said, command=again)
     return Fuzzed(
         reader=name, inputs={}, outcomes={}, slowest_ms=0, peak_mib=0, seconds=0, wrong=[wrong]
     )

@@ -20,16 +20,11 @@ class _Part(BaseModel):
 
 
 class Wrong(_Part):
-    """One kind of failure: its last line, and the file with the shortest input of it."""
+    """One kind of failure: its last line, and the command that asks its shortest input again."""
 
     kind: str
     said: str
-    input: str
-
-    @property
-    def command(self) -> str:
-        """What asks just that input again."""
-        return f"nox -s fuzz -- --input {self.input}"
+    command: str
 
 
 class Fuzzed(_Part):
@@ -67,7 +62,7 @@ def kept(reader: str, content: bytes, kind: str, said: str) -> Wrong:
     file.write_bytes(content)
     results.write_whole(file.with_suffix(".txt"), f"{kind}\n\n{said}\n")
     last = said.strip().rpartition("\n")[2]
-    return Wrong(kind=kind, said=last[:500], input=str(file))
+    return Wrong(kind=kind, said=last[:500], command=f"nox -s fuzz -- --input {file}")
 
 
 def reader_of(file: Path) -> str:

@@ -33,6 +33,7 @@ def _answer(outcome: Outcome) -> Answer:
         (["fail"], {}, "one: 9 differ"),
         (["import"], {}, "9 differ"),
         (["pass", "timeout"], {}, "one: 9 differ"),
+        (["pass", "memory"], {}, "one: 9 differ; run it with fewer --workers"),
         (["fail"], {"proof": "equivalent"}, "one: 9 differ; the proof said: so it is"),
         (["pass"], {"proof": "equivalent"}, "so it is"),
         (["pass"], {"proof": "needs gpu"}, "needs gpu: so it is"),

@@ -117,7 +117,8 @@ def test_quick_run_asks_what_is_enough(tree: Tree, tmp_path: Path) -> None:
     assert whole.returncode == 1
     assert "matrix.yaml: kernels.toy.mutants.enough: found cases that leave " in whole.stdout
     assert quick.returncode == 0, quick.stdout + quick.stderr
-    assert [line.split()[0] for line in quick.stdout.splitlines()[1:3]] == ["killed", "fail"]
+    asked = [line for line in quick.stdout.splitlines() if line.startswith("  fail ")]
+    assert len(asked) == 1, quick.stdout
 
 
 def test_red_kernel_has_no_mutants(tree: Tree) -> None:

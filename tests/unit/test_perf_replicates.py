@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 
@@ -131,51 +130,6 @@ def test_one_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ProcessError) as caught:
         _ask(seconds=0.6)
     assert str(caught.value) == "perf: a timing process took more than 1 s and was ended"
-
-
-# Ready, it answers for a case, then does something else.
-BEGINS = """\
-import json, os, sys, time
-case = json.loads(sys.stdin.readline())["cases"][0]["case"]
-print("ready\\n" + json.dumps({"case": case, "floor": "f"}), flush=True)
-print("a word", file=sys.stderr, flush=True)
-"""
-
-
-@pytest.mark.usefixtures("started")
-@pytest.mark.parametrize(
-    ("ends", "outcome", "said"),
-    [
-        ("os.kill(os.getpid(), 11)", "crash", "its timing process ended with -11\na word"),
-        ("sys.exit(9)", "crash", "its timing process ended with 9\na word"),
-        (
-            "time.sleep(60)",
-            "timeout",
-            "its timing process took more than 3 s and was ended\na word",
-        ),
-    ],
-    ids=["killed", "ended", "late"],
-)
-def test_the_case_at_which_one_dies_is_to_blame(
-    monkeypatch: pytest.MonkeyPatch, ends: str, outcome: Literal["crash", "timeout"], said: str
-) -> None:
-    """What it answered before counts; of those after it nothing is said."""
-    _running(monkeypatch, BEGINS + ends)
-    cases = [*REQUEST.cases, REQUEST.cases[0].model_copy(update={"case": "toy-3"})]
-    assert _ask(REQUEST.model_copy(update={"cases": cases}), seconds=3) == [
-        Answer(case="toy-1", floor="f"),
-        Answer(case="toy-2", error=said, outcome=outcome),
-    ]
-
-
-@pytest.mark.usefixtures("started")
-def test_one_that_says_that_its_device_is_lost_may_end_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It has said of which case that is."""
-    lost = '{"case": "toy-1", "error": "CUDA error", "outcome": "crash"}'
-    _running(monkeypatch, f"print('ready'); print({lost!r})")
-    assert _ask() == [Answer(case="toy-1", error="CUDA error", outcome="crash")]
 
 
 @pytest.mark.usefixtures("started")

@@ -216,6 +216,7 @@ def test_an_undecided_case_of_other_code_is_decided_beside(run: Run) -> None:
     run(made, dict.fromkeys(IDS, stored_of()))
     assert made.asked() == [IDS] * 8 + [[IDS[2]]] * 8
     assert root_of(made.requests)[8:] == [BESIDE] * 8
+    assert [one.seed for one in made.requests] == [*range(16)]
 
 
 def test_what_is_undecided_beside_is_timed_until_the_budget_is_spent(run: Run) -> None:
@@ -234,13 +235,6 @@ def test_an_error_beside_is_the_case_s(run: Run) -> None:
     found = run(made, dict.fromkeys(IDS, stored_of()))
     assert made.asked() == [IDS] * 8 + [[IDS[1]]]
     assert found[IDS[1]].error == "TypeError: of the old code"
-
-
-def test_processes_beside_have_seeds_of_their_own(run: Run) -> None:
-    """The count goes on."""
-    made = _slow()
-    run(made, dict.fromkeys(IDS, stored_of()))
-    assert [one.seed for one in made.requests] == [*range(16)]
 
 
 def test_a_process_that_dies_costs_one_case(run: Run, told: list[str]) -> None:
