@@ -86,9 +86,9 @@ FAULTS = {
         "expected each case once",
     ),
     "too many shapes": (
-        "T: [7, 9]",
-        f"T: {[*range(1, 10_002)]}",
-        "32:7: kernels.toy.perf.shapes: found 10,001 shapes, expected at most 10,000",
+        "E: 8, K: 2, T: [7, 9]",
+        f"E: {[*range(1, 102)]}, K: {[*range(1, 102)]}, T: 7",
+        "32:7: kernels.toy.perf.shapes: found 40,804 cases, expected at most 10,000",
     ),
     "a skip of a parity case": (
         "skips:",
