@@ -63,8 +63,11 @@ def _matrices() -> tuple[Any, ...]:
         "rows": rows,
         "kernels": {KERNEL: {**needed, "shapes": shapes}},
     }
-    kernel["bench"], kernel["mutants"] = kernel["bench"][-2:], {**kernel["mutants"], "cases": ["*"]}
-    kernel["shapes"] = [kernel["shapes"][2], kernel["shapes"][-1]]
+    kernel["bench"], kernel["shapes"] = kernel["bench"][-2:], kernel["shapes"][2:4]
+    # Lists of cases that the shapes left plan.
+    kernel["mutants"] = {
+        name: ["*"] if isinstance(of, list) else of for name, of in kernel["mutants"].items()
+    }
     return {**real, "rows": rows, "kernels": {KERNEL: kernel}}, {**few, "skips": [_SKIP]}
 
 
