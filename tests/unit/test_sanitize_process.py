@@ -14,6 +14,7 @@ from pipeline.sanitize.__main__ import main
 from tests.unit import compute_sanitizer
 from tests.unit.compute_sanitizer import VERSION
 from tests.unit.extending.tree import Tree
+from tests.unit.living import ends
 
 BLOCK = """\
     sanitize:
@@ -138,7 +139,7 @@ def test_a_tool_that_hangs(tree: Tree, tmp_path: Path, monkeypatch: pytest.Monke
         tree.replace("matrix.yaml", "seconds_per_tool: 2\n", "seconds_per_tool: 60\n")
     assert done.returncode == 1
     assert "memcheck: no end within 2 s: killed at 0 of 2 cases\n" in done.stdout
-    assert not Path(f"/proc/{pid.read_text()}").exists()
+    assert ends(int(pid.read_text()))
 
 
 @pytest.mark.usefixtures("installed")
@@ -157,7 +158,7 @@ def test_an_interrupt_leaves_no_process(
                 break
         run.send_signal(signal.SIGTERM)
         assert run.wait(timeout=20) == 130
-    assert not Path(f"/proc/{pid.read_text()}").exists()
+    assert ends(int(pid.read_text()))
 
 
 def test_a_row_that_lacks_the_tool(

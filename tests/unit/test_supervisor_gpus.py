@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from pipeline.matrix import ROOT
+from tests.unit.living import ends
 from tests.unit.supervised import FAULTY, GPUS, HERE, PRELUDE, Runs, runs
 
 __all__ = ["runs"]  # a fixture
@@ -132,15 +132,4 @@ def test_workers_do_not_outlive_the_supervisor(runs: Runs) -> None:
         process.communicate(timeout=30)
     workers = [int(file.stem) for file in runs.folder.glob("*.pid")]
     assert len(workers) == 2
-    deadline = time.monotonic() + 10
-    while any(map(_lives, workers)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(_lives, workers))
-
-
-def _lives(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+    assert all(map(ends, workers))
