@@ -17,7 +17,7 @@ from pipeline import matrix, results
 from pipeline.errors import Exit, UsageError, did_you_mean, run_command
 from pipeline.faults import tables
 from pipeline.faults.events import EVENTS, Event, NotPossibleError
-from pipeline.faults.kinds import KINDS, Kind, kinds_on
+from pipeline.faults.kinds import Kind, kinds_on, number_of
 from pipeline.faults.scratch import TOKENS, Scratch, ScratchError
 from pipeline.faults.tables import Seen
 
@@ -72,7 +72,7 @@ def _of_cases(row: str, kinds: Sequence[Kind]) -> Iterator[Seen]:
     """All in one run: each costs its own case, and the one after it is judged."""
     if not kinds:
         return
-    numbers = [KINDS.index(kind) + 1 for kind in kinds]
+    numbers = [number_of(kind.name) for kind in kinds]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Scratch.at(Path(folder).resolve(), row, numbers)
         print(f"{len(kinds)} faults in {len(kinds) * len(TOKENS)} cases of {row}", flush=True)
@@ -96,7 +96,7 @@ def _of_run(row: str, event: Event) -> Seen:
     print(f"{event.name}: {event.words}", flush=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Scratch.at(Path(folder).resolve(), row, [event.number], event.tokens)
+        scratch = Scratch.at(Path(folder).resolve(), row, [number_of(event.fault)], event.tokens)
         reason = ""
         try:
             observed = event.happens(scratch)

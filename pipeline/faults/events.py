@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.faults.kinds import KINDS
 from pipeline.faults.scratch import Scratch
 
 # Cases that pass, enough of them for a run that can be met in the middle.
@@ -41,11 +40,6 @@ class Event:
     fault: str = "none"
     tokens: tuple[int, ...] = HEALTHY
     is_of_gpu: bool = False
-
-    @property
-    def number(self) -> int:
-        """The size of the axis F in its cases: the fault that they may commit."""
-        return next(n for n, kind in enumerate(KINDS, start=1) if kind.name == self.fault)
 
 
 def _summary(scratch: Scratch, code: int | None) -> str:

@@ -50,3 +50,8 @@ KINDS = (
 def kinds_on(backend: str) -> tuple[Kind, ...]:
     """The faults that a row of this backend can have."""
     return tuple(kind for kind in KINDS if backend != "interpreter" or not kind.is_of_gpu)
+
+
+def number_of(name: str) -> int:
+    """The size of the axis F of a fault's cases."""
+    return next(number for number, kind in enumerate(KINDS, start=1) if kind.name == name)

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ from pipeline.judged.reach import Reach
 from pipeline.mutants.answers import Answers, Asked
 from pipeline.mutants.judge import Judged, judge
 from pipeline.mutants.plan import Planted
-from pipeline.mutants.pool import Pool
+from pipeline.mutants.pool import Pool, progress
 
 _PARTS = ("pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
 _ROW = "cpu"  # whose environment the tests have under nox -s tests
-_EVERY = 50
 _SECONDS_MORE = 60
 
 
@@ -107,7 +106,7 @@ def _answers(
     asked = [one for one in every if one.cases]
     row = matrix.load().rows[_ROW]
     with Pool(name=str(tree), row=row, workers=workers, module="pipeline.judged.worker") as pool:
-        answers = {one.id: one for one in pool.ask_all(asked, _told(len(asked)))}
+        answers = {one.id: one for one in pool.ask_all(asked, progress(len(asked)))}
     return [answers.get(one.id, Answers(id=one.id, answers=[])) for one in every]
 
 
@@ -121,16 +120,6 @@ def _asked(one: Planted, tests: list[str], found: Measured) -> Asked:
         cases=tests,
         seconds=round(seconds),
     )
-
-
-def _told(total: int) -> Callable[[int], None]:
-    def told(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count}/{total} ", end="", file=sys.stderr, flush=True)
-        elif count % _EVERY == 0:
-            print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
-
-    return told
 
 
 def _tell(

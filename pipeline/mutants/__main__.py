@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,9 @@ from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
 from pipeline.mutants.judge import Judged, enough, judge, left_alive
 from pipeline.mutants.plan import Planted, plan
-from pipeline.mutants.pool import Pool
+from pipeline.mutants.pool import Pool, progress
 from pipeline.schema import Matrix, Row
 
-_EVERY = 50
 _GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself
 _TRACED = 10  # how many times as long the unmutated kernel may take, while it is traced
 
@@ -46,16 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = list(the_matrix.rows)
         message = f"--row: found {options.row!r}, expected one of {', '.join(known)}"
         raise UsageError(f"{message}; {did_you_mean(options.row, known)}")
-    started = time.monotonic()
     if options.own:
         backend = the_matrix.rows[options.row].backend
         planted = [one for one in planted if one.backend == backend]
-    if not planted:
-        raise UsageError(f"--own: found no mutant that only {options.row} runs, expected some")
+        if not planted:
+            raise UsageError(f"--own: found no mutant that only {options.row} runs; leave it out")
     if options.list:
         for one in planted:
             print(f"{one.mutant.id}  {one.mutant.before!r} -> {one.mutant.after!r}")
         return Exit.GOOD
+    started = time.monotonic()
     run = _Run(the_matrix, planted, options)
     judged = run.judged()
     seconds = round(time.monotonic() - started, 1)
@@ -134,7 +133,7 @@ class _Run:
                 if found.status.blocks:
                     print(f"{found.status}  {one.id}", flush=True)
 
-            every = pool.ask_all([self._asked(one) for one in to_run], _told(len(to_run)), heard)
+            every = pool.ask_all([self._asked(one) for one in to_run], progress(len(to_run)), heard)
         answers = {one.id: one.answers for one in every}
         return [
             self._judge(one, answers.get(one.mutant.id), is_reached=reached[one.mutant.id])
@@ -190,16 +189,6 @@ class _Run:
             return one.backend in {None, self.row.backend}
         reached = self._reached[one.kernel].reached
         return is_reached(one.mutant, reached, source=one.source)
-
-
-def _told(total: int) -> Callable[[int], None]:
-    def told(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count}/{total} ", end="", file=sys.stderr, flush=True)
-        elif count % _EVERY == 0:
-            print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
-
-    return told
 
 
 def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds: float) -> int:

@@ -19,6 +19,8 @@ from pipeline.matrix import ROOT
 from pipeline.mutants.answers import Answers, Asked
 from pipeline.schema import Row
 
+_EVERY = 50
+
 
 class WorkerError(UserError):
     """A worker that ended before it had answered: its environment lacks something."""
@@ -121,3 +123,15 @@ def _counted(
         heard(one)
         told(count)
         yield one
+
+
+def progress(total: int) -> Callable[[int], None]:
+    """Hears how many are done, and says so: at once on a terminal, else now and then."""
+
+    def told(count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{count}/{total} ", end="", file=sys.stderr, flush=True)
+        elif count % _EVERY == 0:
+            print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
+
+    return told

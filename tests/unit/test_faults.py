@@ -34,17 +34,23 @@ def test_real_faults_get_their_verdicts(tmp_path: Path) -> None:
         timeout=200,
         check=False,
     )
-    found = json.loads((tmp_path / "faults.json").read_text())["faults"]
-    observed = {one["name"]: one["observed"] for one in found}
-    if observed["disk-full"].startswith("not possible here: unshare"):
-        pytest.skip(observed["disk-full"])
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {one["name"]: one["observed"] for one in found[:3]} == {
-        "exception": "error; then pass",
+    found = {
+        one["name"]: one for one in json.loads((tmp_path / "faults.json").read_text())["faults"]
+    }
+    assert set(found) == set(named)
+    full = found.pop("disk-full")
+    assert all(one["is_good"] for one in found.values()), done.stdout + done.stderr
+    assert {name: found[name]["observed"] for name in named[:3]} == {
         "segfault": "crash; then pass",
         "exit": "crash; then pass",
+        "exception": "error; then pass",
     }
-    assert all(one["reason"] for one in found[:3])
+    assert all(found[name]["reason"] for name in named[:3])
+    if full["observed"].startswith("not possible here: unshare"):
+        assert done.returncode == 1
+        pytest.skip(full["observed"])
+    assert full["is_good"], full
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("GOOD: 5 of 5 faults got what is expected, in ")
 
 
