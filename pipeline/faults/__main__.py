@@ -32,16 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"--row: found {options.row!r}, expected one of {', '.join(rows)}"
         raise UsageError(f"{message}; {did_you_mean(options.row, list(rows))}")
     backend = rows[options.row].backend
-    kinds = [one for one in kinds_on(backend) if _is_asked(one.name, options.fault)]
-    events = [
-        one
-        for one in EVENTS
-        if _is_asked(one.name, options.fault) and (backend != "interpreter" or not one.is_of_gpu)
-    ]
-    if not (kinds or events):
-        known = [*(one.name for one in kinds_on(backend)), *(one.name for one in EVENTS)]
-        message = f"--fault: found {', '.join(options.fault)}, expected some of {', '.join(known)}"
-        raise UsageError(message)
+    kinds = kinds_on(backend)
+    events = [one for one in EVENTS if backend != "interpreter" or not one.is_of_gpu]
+    known = [*(one.name for one in kinds), *(one.name for one in events)]
+    for name in options.fault:
+        if name not in known:
+            message = f"--fault: found {name!r}, expected one of {', '.join(known)}"
+            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+    asked = options.fault or known
+    kinds = tuple(one for one in kinds if one.name in asked)
+    events = [one for one in events if one.name in asked]
     started = time.monotonic()
     seen = [*_of_cases(options.row, kinds), *(_of_run(options.row, one) for one in events)]
     print("\n".join(tables.markdown(seen) if options.markdown else tables.table(seen)))
@@ -62,10 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", action="store_true", help="the table as the README has it")
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     return parser
-
-
-def _is_asked(name: str, named: Sequence[str]) -> bool:
-    return not named or name in named
 
 
 def _of_cases(row: str, kinds: Sequence[Kind]) -> Iterator[Seen]:

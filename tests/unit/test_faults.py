@@ -71,7 +71,8 @@ def test_names_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
     """A row, a fault, or one that this row cannot have; each names what there is."""
     for options, said in (
         (["--row", "cpus"], "--row: found 'cpus', expected one of cpu, "),
-        (["--row", "cpu", "--fault", "trap"], "--fault: found trap, expected some of none, "),
+        (["--row", "cpu", "--fault", "trap"], "--fault: found 'trap', expected one of none, "),
+        (["--row", "cpu", "--fault", "exit", "--fault", "exti"], "; did you mean 'exit'?"),
     ):
         with pytest.raises(UsageError, match=re.escape(said)):
             command.main(options)
