@@ -1,8 +1,8 @@
 """The cases that a matrix plans, and the narrowing of a plan to some of them."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
@@ -68,7 +68,8 @@ class Selection:
     def add_options(add_option: Callable[..., Any]) -> None:
         """Adds the options to a command line: argparse and pytest take the same words."""
         for word in ("row", "dtype", "kernel", "case"):
-            text = f"only this {word}; may be given several times"
+            pattern = ", or those of a pattern such as '*-T128'" if word == "case" else ""
+            text = f"only this {word}{pattern}; may be given several times"
             add_option(f"--{word}", action="append", default=[], metavar=word.upper(), help=text)
 
     @classmethod
@@ -78,10 +79,10 @@ class Selection:
         return cls(**named)
 
     def rows(self, matrix: Matrix) -> tuple[str, ...]:
-        """The rows that it names, by themselves or within case ids."""
-        every = (case for check in Check for case in cases_of(matrix, check))
-        named = (case.row for case in every if case.id in self.case)
-        return tuple(dict.fromkeys((*self.row, *named)))
+        """The rows that it names, by themselves or by cases that are all of one row."""
+        rows = {case.id: case.row for check in Check for case in cases_of(matrix, check)}
+        named = [{rows[one] for one in matching(name, rows.keys())} for name in self.case]
+        return tuple(dict.fromkeys((*self.row, *(one.pop() for one in named if len(one) == 1))))
 
     def arguments(self) -> list[str]:
         """The command line it came from."""
@@ -189,48 +190,52 @@ def _planned(matrix: Matrix, case: Case, check: Check) -> Planned:
 
 
 def select_benched(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
-    """The cases that bench times within `selection`, whose cases may be patterns."""
+    """The cases that bench times within `selection`."""
     if not (cases := benched(matrix)):
         message = "matrix.yaml: found no bench: in any kernel, expected shapes to time; add some"
         raise UsageError(message)
-    return _select_matched(cases, selection)
+    return select(cases, selection)
 
 
 def select_sanitized(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
-    """The cases that run under compute-sanitizer within `selection`, as bench's are selected."""
+    """The cases that run under compute-sanitizer within `selection`."""
     if not (cases := sanitized(matrix)):
         message = "matrix.yaml: found no sanitize: in any kernel, expected shapes to run; add some"
         raise UsageError(message)
-    return _select_matched(cases, selection)
-
-
-def _select_matched(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
-    """Those within `selection`, whose cases may be patterns."""
-    matched = {
-        name: [one.id for one in cases if fnmatchcase(one.id, name)] for name in selection.case
-    }
-    named = [one for name, ids in matched.items() for one in ids or [name]]
-    return select(cases, replace(selection, case=named))
+    return select(cases, selection)
 
 
 def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
     """The cases within `selection`; UsageError for an unknown name, or where nothing is left."""
     words = {"row": selection.row, "dtype": selection.dtype, "kernel": selection.kernel}
-    for word, names in {**words, "case": selection.case}.items():
-        known = sorted({case.id if word == "case" else getattr(case, word) for case in cases})
+    for word, names in words.items():
+        known = {getattr(case, word) for case in cases}
         for name in names:
-            if name in known:
-                continue
-            close = did_you_mean(name, known) or f"known: {', '.join(known[:12])}"
-            message = f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}"
-            raise UsageError(message)
+            if name not in known:
+                raise _unknown(word, name, known)
+    ids, named = {case.id for case in cases}, set[str]()
+    for name in selection.case:
+        if not (matched := matching(name, ids)):
+            raise _unknown("case", name, ids)
+        named |= matched
     chosen = tuple(
         case
         for case in cases
-        if (not selection.case or case.id in selection.case)
+        if (not selection.case or case.id in named)
         and all(not names or getattr(case, word) in names for word, names in words.items())
     )
     if not chosen:
         message = f"no case is within {' '.join(selection.arguments())}; drop one of them"
         raise UsageError(message)
     return chosen
+
+
+def matching(name: str, ids: Collection[str]) -> set[str]:
+    """The ids that a name stands for: itself, or as a pattern."""
+    return {name} if name in ids else {one for one in ids if fnmatchcase(one, name)}
+
+
+def _unknown(word: str, name: str, known: Collection[str]) -> UsageError:
+    several = sorted(known)
+    close = did_you_mean(name, several) or f"known: {', '.join(several[:12])}"
+    return UsageError(f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}")

@@ -49,8 +49,13 @@ class Share:
         return cls(number=int(number), of=int(of))
 
     def take(self, plan: Sequence[Any]) -> tuple[Any, ...]:
-        """Its part of a plan: all shares together are the plan, and no case is in two."""
-        return tuple(plan[self.number - 1 :: self.of])
+        """Its part of a plan: all shares together are the plan, and no case is in two.
+
+        Each begins at another place of it: what one compiles the others find in Triton's cache.
+        """
+        part = plan[self.number - 1 :: self.of]
+        first = len(part) * (self.number - 1) // self.of
+        return (*part[first:], *part[:first])
 
     def __str__(self) -> str:
         """``2/3``."""

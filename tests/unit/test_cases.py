@@ -72,6 +72,9 @@ SELECTIONS = {
     f"--case {IDS[9]} --case {IDS[0]}": [IDS[0], IDS[9]],
     f"--case {IDS[0]} --case {IDS[0]}": [IDS[0]],
     "--row large --dtype bf16 --kernel toy": IDS[7:10],
+    "--case *-T2": [IDS[1], IDS[3], IDS[6], IDS[8]],
+    f"--case toy-large-*-T? --case {IDS[0]}": [IDS[0], *IDS[5:9]],
+    "--dtype fp32 --case toy-[ls]*-T1": [IDS[0], IDS[5]],
     f"--row large --case {IDS[0]} --case {IDS[9]}": [IDS[9]],
 }
 UNKNOWN = {
@@ -84,6 +87,10 @@ UNKNOWN = {
     "matrix.yaml; did you mean 'toy-large-bf16-E8-T99'?",
     "--row small --row tpu --row npu": "--row: found 'tpu', expected a row of matrix.yaml; "
     "known: large, small",
+    "--case *-T3": "--case: found '*-T3', expected a case of matrix.yaml; known: "
+    + ", ".join(sorted(IDS)),
+    f"--case {IDS[0]} --case *-t1": "--case: found '*-t1', expected a case of matrix.yaml; "
+    "known: " + ", ".join(sorted(IDS)),
     "--case no --row tpu": "--row: found 'tpu', expected a row of matrix.yaml; known: large, small",
     "--row ": "--row: found '', expected a row of matrix.yaml; known: large, small",
     "--row LARGE": "--row: found 'LARGE', expected a row of matrix.yaml; known: large, small",
@@ -168,6 +175,8 @@ def test_rows_of_a_selection() -> None:
     """Those it names, then those of its cases, each once; none where it names neither."""
     named = Selection(row=["large"], case=["toy-small-fp32-E8-T1", "toy-large-fp32-E8-T1"])
     assert named.rows(MATRIX) == ("large", "small")
+    assert Selection(case=["toy-small-*"]).rows(MATRIX) == ("small",)
+    assert Selection(case=["*-T99", "*-T1", "no"]).rows(MATRIX) == ("large",)
     assert Selection(dtype=["fp32"]).rows(MATRIX) == ()
 
 

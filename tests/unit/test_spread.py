@@ -163,10 +163,10 @@ def test_a_second_count_beneath_is_left_alone(
 
 
 def test_shares_are_the_plan() -> None:
-    """Each case in one of them, neighbours in different ones."""
+    """Each case in one of them, neighbours in different ones; each begins at another place."""
     plan = range(11)
     shares = [Share(number=number, of=3).take(plan) for number in (1, 2, 3)]
-    assert shares == [(0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8)]
+    assert shares == [(0, 3, 6, 9), (4, 7, 10, 1), (8, 2, 5)]
     assert Share(number=3, of=3).take(plan[:2]) == ()
 
 
