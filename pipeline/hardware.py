@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +64,27 @@ def _nvidia() -> list[Accelerator]:
     return found
 
 
+def amd_nodes(folder: Path) -> list[dict[str, str]]:
+    """The GPUs of the kernel driver's topology, numbered as it does: by node, processors left out.
+
+    A container may not read the nodes of GPUs that it was not given: ROCm leaves them out, too.
+    """
+    nodes = []
+    for file in sorted(folder.glob("[0-9]*/properties"), key=lambda file: int(file.parent.name)):
+        with suppress(OSError):
+            properties = dict(line.split(maxsplit=1) for line in file.read_text().splitlines())
+            if int(properties.get("gfx_target_version", "0")):
+                nodes.append(properties)
+    return nodes
+
+
 def _amd() -> list[Accelerator]:
     """By the kernel driver's topology, where 90402 stands for gfx942."""
     found = []
-    for node in sorted(_KFD.glob("*/properties")):
-        properties = dict(line.split(maxsplit=1) for line in node.read_text().splitlines())
-        if version := int(properties.get("gfx_target_version", "0")):
-            arch = f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
-            found.append(Accelerator(backend="hip", arch=arch))
+    for node in amd_nodes(_KFD):
+        version = int(node["gfx_target_version"])
+        arch = f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
+        found.append(Accelerator(backend="hip", arch=arch))
     return found
 
 
@@ -82,11 +96,12 @@ def _intel() -> list[Accelerator]:
             [command, "discovery", "-j"], capture_output=True, timeout=30, check=False
         )
         devices = json.loads(done.stdout)["device_list"]
-        return [Accelerator(backend="xpu", name=device["device_name"]) for device in devices]
+        # One whose firmware is being mended has no name; the others are still there.
+        return [Accelerator(backend="xpu", name=one.get("device_name", "")) for one in devices]
     except subprocess.TimeoutExpired:
         message = "xpu-smi: no answer in 30 s, expected its devices; mend the driver"
         raise NotTheRowError(message) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return []
 
 

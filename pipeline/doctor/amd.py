@@ -1,4 +1,7 @@
-"""Facts of AMD's GPUs, by what their kernel driver shows under /sys; not measured on one yet."""
+"""Facts of AMD's GPUs, by what their kernel driver shows under /sys.
+
+Not run on one yet; the tests read what others recorded of theirs.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.doctor.facts import GpuFacts
+from pipeline.hardware import amd_nodes
 
 SYS = Path("/sys")
 _GIGA, _MICRO, _MILLI = 1e9, 1e-6, 1e-3
@@ -13,11 +17,7 @@ _GIGA, _MICRO, _MILLI = 1e9, 1e-6, 1e-3
 
 def read(numbers: Sequence[int], root: Path = SYS) -> list[GpuFacts]:
     """The facts of these GPUs, numbered as the driver's topology is; a file not there is None."""
-    nodes = []
-    for node in sorted((root / "class/kfd/kfd/topology/nodes").glob("*/properties")):
-        properties = dict(line.split(maxsplit=1) for line in node.read_text().splitlines())
-        if int(properties.get("gfx_target_version", "0")):
-            nodes.append(properties)
+    nodes = amd_nodes(root / "class/kfd/kfd/topology/nodes")
     return [_read(number, nodes[number], root) for number in numbers]
 
 
@@ -27,8 +27,7 @@ def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
     total, used = (_number(device / f"mem_info_vram_{word}") for word in ("total", "used"))
     clock, most = _clocks(device / "pp_dpm_sclk")
     limit, usual = (_number(sensors / name) for name in ("power1_cap", "power1_cap_default"))
-    critical = _number(sensors / "temp1_crit")
-    heat = _number(sensors / "temp1_input")
+    heat, critical = _heat(sensors)
     errors = re.search(r"ue: *(\d+)", _text(device / "ras/umc_err_count") or "")
     free = None if total is None or used is None else (total - used) / _GIGA
     return GpuFacts(
@@ -36,8 +35,9 @@ def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
         driver=_text(root / "module/amdgpu/version"),
         clock_mhz=clock,
         max_clock_mhz=most,
-        power_limit_w=None if limit is None else limit * _MICRO,
-        usual_power_limit_w=None if usual is None else usual * _MICRO,
+        # The second die of an MI250 says 0 W: the first tells of both.
+        power_limit_w=limit * _MICRO if limit else None,
+        usual_power_limit_w=usual * _MICRO if usual else None,
         temperature_c=None if heat is None else round(heat * _MILLI),
         slows_at_c=None if critical is None else round(critical * _MILLI),
         is_ecc=True if errors else None,
@@ -48,9 +48,23 @@ def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
     )
 
 
+def _heat(sensors: Path) -> tuple[int | None, int | None]:
+    """The heat and the limit of the sensor that is nearest to its own, in thousandths.
+
+    They are the edge, which an MI300X has none of, the junction and the memory. A limit of 0 is
+    what a virtual GPU shows, whose host keeps it.
+    """
+    read = [[_number(sensors / f"temp{n}_{word}") for word in ("input", "crit")] for n in (1, 2, 3)]
+    both = [(heat, limit) for heat, limit in read if heat is not None and limit]
+    if both:
+        return min(both, key=lambda pair: pair[1] - pair[0])
+    return next((heat for heat, _ in read if heat is not None), None), None
+
+
 def _clocks(file: Path) -> tuple[int | None, int | None]:
-    """The clock of now, which is starred, and the greatest: ``1: 2100Mhz *``."""
-    steps = re.findall(r"^\d+: *(\d+)Mhz *(\*?)", _text(file) or "", re.MULTILINE | re.IGNORECASE)
+    """The clock of now, which is starred, and the greatest: ``1: 2100Mhz *``; S is asleep."""
+    step = re.compile(r"^(?:\d+|S): *(\d+)Mhz *(\*?)", re.MULTILINE | re.IGNORECASE)
+    steps = step.findall(_text(file) or "")
     now = next((int(mhz) for mhz, star in steps if star), None)
     return now, max((int(mhz) for mhz, _ in steps), default=None)
 

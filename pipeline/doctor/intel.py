@@ -1,4 +1,7 @@
-"""Facts of Intel's GPUs, by xpu-smi; not measured on one yet."""
+"""Facts of Intel's GPUs, by xpu-smi.
+
+Not run on one yet; the tests read what others recorded of theirs.
+"""
 
 import json
 import shutil
@@ -25,7 +28,7 @@ def _read(number: int) -> GpuFacts:
         number=number,
         name=str(told.get("device_name", "")),
         driver=None if driver is None else str(driver),
-        max_clock_mhz=_number(told.get("core_clock_rate_mhz")),
+        max_clock_mhz=_number(told.get("core_clock_rate_mhz", told.get("core_clock_rate"))),
         total_gb=_giga(told.get("memory_physical_size_byte")),
         free_gb=_giga(told.get("memory_free_size_byte")),
     )
@@ -44,9 +47,9 @@ def _asked(*words: str) -> dict[str, Any]:
 
 
 def _number(value: object) -> int | None:
-    """Of a number, or of text that is one: the command's versions differ."""
+    """Of a number, or of text that is one: 2400, "2400", "2400 MHz"; 0 stands for unknown."""
     with suppress(ValueError):
-        return int(str(value))
+        return int(str(value).removesuffix(" MHz")) or None
     return None
 
 

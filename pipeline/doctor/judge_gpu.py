@@ -53,7 +53,8 @@ def _policy(gpu: GpuFacts, facts: Facts, check: str) -> Iterator[Finding]:
     if limit is None:
         yield unknown(check, "power limit is not told")
     elif usual and limit < usual:
-        do = f"if it is not meant: sudo nvidia-smi -pl {usual:.0f}"
+        how = "sudo nvidia-smi -pl {:.0f}" if facts.backend == "cuda" else "set it to {:.0f} W"
+        do = f"if it is not meant: {how.format(usual)}"
         yield warn(check, f"power limit {limit:.0f} W", f"the usual {usual:.0f} W", do)
     else:
         yield ok(check, f"power limit {limit:.0f} W")

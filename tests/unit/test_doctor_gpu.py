@@ -155,3 +155,10 @@ def test_a_driver_that_tells_nothing_leaves_nothing_ok() -> None:
         one.check for one in findings(H200) if one.check.startswith("GPU 1")
     }
     assert exit_of(found) == 0
+
+
+def test_a_command_is_of_its_vendor() -> None:
+    """Nobody is sent to NVIDIA's for the power limit of another's GPU."""
+    facts = replace(with_gpu(power_limit_w=500.0), backend="hip", stored={})
+    (told,) = [line for line in said(facts) if "policy" in line]
+    assert told.endswith("the usual 700 W; if it is not meant: set it to 700 W")
