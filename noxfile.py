@@ -13,7 +13,6 @@ The environments are the toolchains in `pipeline/requirements/`, one each, which
 it; under ``nox --no-venv`` it is the Python that runs nox.
 """
 
-import itertools
 import sys
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,14 @@ sys.path.insert(0, str(ROOT))
 from pipeline import matrix  # noqa: E402  (nox does not put this folder on the path)
 from pipeline.errors import USER_ERRORS, MatrixError  # noqa: E402
 from pipeline.schema import Check  # noqa: E402
-from pipeline.session import code_of, is_no_venv, output_of, python_of, run  # noqa: E402
+from pipeline.session import (  # noqa: E402
+    code_of,
+    is_help_asked,
+    is_no_venv,
+    output_of,
+    python_of,
+    run,
+)
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "none"
@@ -58,13 +64,13 @@ def perf_regress(session: nox.Session) -> None:
     On a GPU row by its times, on the cpu row by the code generated for every GPU.
     """
     rows = _rows_here(session)
-    timed = [row for row in rows if ROWS[row].backend != "interpreter"]
+    timed = [row for row in rows if ROWS[row].is_compiled]
     if any(word.partition("=")[0] in {"--against", "--bisect"} for word in session.posargs):
         for row in rows:
             python = python_of(session, ROWS[row].toolchain if row in timed else "codegen")
             run(session, python, "-m", "pipeline.perf", "--on", row, *session.posargs)
-    elif timed:
-        _cells(session, "perf", timed)
+    elif timed or is_help_asked(session):
+        _cells(session, "perf", timed or rows)
     else:
         session.log("timing an interpreter says nothing: the generated code is judged instead")
         run(session, python_of(session, "codegen"), "-m", "pipeline.codegen")
@@ -174,10 +180,12 @@ def _one_row(session: nox.Session, *, check: str, row: str) -> None:
     _cells(session, check, [row])
 
 
-for a_check, a_row in itertools.product(Check, ROWS):
-    one_row = partial(_one_row, check=a_check, row=a_row)
-    one_row.__doc__ = f"The same on {ROWS[a_row].device}."
-    nox.session(name=f"{a_check}({a_row})", default=False)(one_row)
+for a_row in ROWS:
+    for a_check, name in {Check.PARITY: "parity", Check.PERF: "perf-regress"}.items():
+        if a_check == Check.PARITY or ROWS[a_row].is_compiled:
+            one_row = partial(_one_row, check=a_check, row=a_row)
+            one_row.__doc__ = f"The same on {ROWS[a_row].device}."
+            nox.session(name=f"{name}({a_row})", default=False)(one_row)
 
 
 def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
@@ -189,7 +197,7 @@ def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
             command = ["-m", "tests.cells", check, "--on", row, *session.posargs]
             python = python_of(session, ROWS[row].toolchain)
             code = code_of(session, python, *command, env=ROWS[row].environment)
-            if code in USER_ERRORS:
+            if code in USER_ERRORS or is_help_asked(session):
                 sys.exit(code)
     except KeyboardInterrupt:
         ask()

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "golden: the digests of every case; codegen: the code of every build; perf: times"
     parser.add_argument("kind", choices=["golden", "codegen", "perf"], help=text)
     parser.add_argument("--reason", required=True, help="why the baseline may be another one")
-    parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
+    parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)

@@ -23,7 +23,9 @@ class Exit(enum.IntEnum):
     RESULTS = 3
     NOT_THE_ROW = 4
     BASELINE = 5
+    UNAVAILABLE = 69  # of the cells alone: the device does not answer any more
     INCONCLUSIVE = 75
+    INTERRUPTED = 130
 
 
 # Ends a session at once: there is nothing to judge.
@@ -115,7 +117,7 @@ def run_command(command: Callable[[], int]) -> int:
         print(plain(str(error)), file=sys.stderr)
         return int(error.exit)
     except KeyboardInterrupt:
-        return 130
+        return int(Exit.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.RESULTS)

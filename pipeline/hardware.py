@@ -156,8 +156,12 @@ def require_gpu(plan: Matrix, names: Sequence[str], what: str = "bench") -> None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the rows here, or those that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", description=__doc__)
+    """Prints the rows here, or those that the command line names.
+
+    Where help is asked for, of the command that the rows are for, any machine will do.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", add_help=False)
+    parser.add_argument("-h", "--help", action="store_true")
     cases.Selection.add_options(parser.add_argument)
     text = "refuse a named NVIDIA row without its GPU, before anything is installed for it"
     parser.add_argument("--present", action="store_true", help=text)
@@ -167,6 +171,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sanitize", action="store_true", help=text)
     options, _ = parser.parse_known_args(arguments)
     plan = matrix.load()
+    if options.help:
+        print(next(name for name, row in plan.rows.items() if not row.is_compiled))
+        return 0
     selection = cases.Selection.of(options)
     if options.bench:
         cases.select_benched(plan, selection)

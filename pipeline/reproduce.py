@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("result", help="a record's file, or the id of a case")
     parser.add_argument("--row", help="the row to run on; else the one this machine is")
     parser.add_argument("--at-commit", action="store_true", help="run the record's own commit")
-    parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
+    parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)
     the_matrix = matrix.load()

@@ -21,6 +21,11 @@ def is_no_venv(session: nox.Session) -> bool:
     return session._runner.global_config.force_venv_backend == "none"  # noqa: SLF001
 
 
+def is_help_asked(session: nox.Session) -> bool:
+    """Whether a session is only to say which options it takes."""
+    return not {"-h", "--help"}.isdisjoint(session.posargs)
+
+
 def output_of(session: nox.Session, *command: str) -> str:
     """What a command prints; its exit code, where that is not 0, ends nox."""
     try:

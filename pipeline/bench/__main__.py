@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.bench",
+        prog="nox -s bench --",
         description="Times kernels, their floors and their peers side by side on a GPU: device "
         "and host time; writes <row>.json and <row>.md.",
         epilog="exit codes: 0 good, 1 a contestant raised, 2 matrix.yaml or the command line is "

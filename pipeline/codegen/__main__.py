@@ -17,6 +17,7 @@ from pipeline.codegen.tables import STATIC, drift_lines, lines_of, summary
 from pipeline.errors import Exit, UsageError, did_you_mean, run_command
 from pipeline.schema import Matrix
 
+_DESCRIPTION = "Compiles for every GPU architecture, and judges by the lock."
 _EVERY = 20
 
 
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = ask(request, python=python, workers=options.workers, told=_progress)
     is_whole = builds == ["*"] and not options.arch
     if not found and not is_whole:
-        raise UsageError(f"--build: found {', '.join(builds)}, expected names of builds; see SPEC")
+        known = sorted({name for lock in stored.values() if lock for name in lock.builds})
+        mend = did_you_mean(builds[0], known) or f"known: {', '.join(known[:12])}"
+        raise UsageError(f"--build: found {', '.join(builds)}, expected names of builds; {mend}")
     judged = {
         kernel: judge(
             [one for one in found if one.kernel == kernel],
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.codegen", description=__doc__, epilog=STATIC
+        prog="nox -s codegen --", description=_DESCRIPTION, epilog=STATIC
     )
     several: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
     parser.add_argument("--kernel", **several, help="only this kernel")

@@ -63,7 +63,7 @@ def _options(arguments: Sequence[str] | None) -> Any:
     text = "check it as this row; may be given several times"
     parser.add_argument("--row", action="append", default=[], metavar="ROW", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    parser.add_argument("--this-python", action="store_true", help="not the toolchain's own Python")
+    parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
     return parser.parse_args(arguments)
 

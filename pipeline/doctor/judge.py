@@ -58,7 +58,7 @@ def _driver(facts: Facts) -> Finding:
 def _toolchain(facts: Facts) -> Iterator[Finding]:
     tools = facts.toolchain
     if not tools.is_made:
-        do = f"the first session makes it; or now: python -m pipeline.toolchain {tools.name}"
+        do = "the first session makes it"
         yield warn("toolchain", f"{tools.name} not made yet", "its environment", do)
         return
     where = f".nox/toolchain-{tools.name}" if tools.is_own else "this Python"

@@ -21,6 +21,7 @@ from pipeline.faults.kinds import Kind, kinds_on, number_of
 from pipeline.faults.scratch import TOKENS, Scratch, ScratchError
 from pipeline.faults.tables import Seen
 
+_DESCRIPTION = "Injects every fault that a row can have, and shows what each gets."
 _AFTER = "pass"  # what the case after a fault has to be
 
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.faults", description=__doc__)
+    parser = argparse.ArgumentParser(prog="nox -s faults --", description=_DESCRIPTION)
     parser.add_argument("--row", required=True, metavar="ROW", help="the row that this machine is")
     text = "only this one; may be given several times"
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help=text)

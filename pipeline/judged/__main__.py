@@ -22,6 +22,7 @@ from pipeline.mutants.judge import Judged, judge
 from pipeline.mutants.plan import Planted
 from pipeline.mutants.pool import Pool, progress
 
+_DESCRIPTION = "Branch coverage, and mutants, of the code that judges: do its tests see each?"
 _PARTS = ("pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
 _ROW = "cpu"  # whose environment the tests have under nox -s tests
 _SECONDS_MORE = 60
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.judged", description=__doc__)
+    parser = argparse.ArgumentParser(prog="nox -s judge --", description=_DESCRIPTION)
     several: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument("--file", **several, metavar="NAME", help="only mutants of this file")
     parser.add_argument("--mutant", **several, metavar="ID", help="only this one, in detail")
@@ -75,8 +76,8 @@ def _chosen(planted: Sequence[Planted], options: argparse.Namespace) -> list[Pla
     for option, names, known in (("file", options.file, files), ("mutant", options.mutant, ids)):
         for name in names:
             if name not in known:
-                message = f"--{option}: found {name!r}, expected one of nox -s judge -- --list"
-                raise UsageError(f"{message}; {did_you_mean(name, known)}")
+                mend = did_you_mean(name, known) or "nox -s judge -- --list names them"
+                raise UsageError(f"--{option}: found {name!r}, expected a {option}'s name; {mend}")
     return [
         one
         for one, file, name in zip(planted, files, ids, strict=True)

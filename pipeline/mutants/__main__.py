@@ -23,6 +23,7 @@ from pipeline.mutants.plan import Planted, plan
 from pipeline.mutants.pool import Pool, progress
 from pipeline.schema import Matrix, Row
 
+_DESCRIPTION = "Plants faults into kernels, and asks whether parity sees each."
 _GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself
 _TRACED = 10  # how many times as long the unmutated kernel may take, while it is traced
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.mutants", description=__doc__)
+    parser = argparse.ArgumentParser(prog="nox -s mutants --", description=_DESCRIPTION)
     several: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument("--row", default="cpu", metavar="ROW", help="the row that this machine is")
     parser.add_argument("--kernel", **several, metavar="NAME", help="only mutants of this kernel")
@@ -89,7 +90,7 @@ def _kernels(the_matrix: Matrix, named: Sequence[str]) -> list[str]:
     for name in named:
         if name not in known:
             message = f"--kernel: found {name!r}, expected one with mutants: {', '.join(known)}"
-            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+            raise UsageError(message)
     return [name for name in known if not named or name in named]
 
 
@@ -97,8 +98,8 @@ def _chosen(planted: list[Planted], named: Sequence[str]) -> list[Planted]:
     known = [one.mutant.id for one in planted]
     for name in named:
         if name not in known:
-            message = f"--mutant: found {name!r}, expected one of nox -s mutants -- --list"
-            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+            mend = did_you_mean(name, known) or "nox -s mutants -- --list names them"
+            raise UsageError(f"--mutant: found {name!r}, expected a mutant's name; {mend}")
     return [one for one in planted if not named or one.mutant.id in named]
 
 

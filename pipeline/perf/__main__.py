@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="exit codes: 0 nothing is slower, 1 something is, 75 undecided: run it again",
     )
-    parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
+    parser.add_argument("--on", required=True, help=argparse.SUPPRESS)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--against", metavar="REF", help="the commit to compare this tree with")
     what.add_argument("--bisect", metavar="GOOD..BAD", help="find the first slower commit")

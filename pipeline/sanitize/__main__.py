@@ -21,6 +21,7 @@ from pipeline.sanitize.run import Runner
 from pipeline.sanitize.tools import TOOLS, Tool
 from pipeline.schema import Matrix
 
+_DESCRIPTION = "Runs small cases under compute-sanitizer's tools, on this machine's NVIDIA row."
 _EXECUTABLE = "compute-sanitizer"
 _CHECKED = "cuda"  # the backend of the rows that it is for
 _SECONDS_TO_TELL = 60
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.sanitize", description=__doc__)
-    parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
+    parser = argparse.ArgumentParser(prog="nox -s sanitize --", description=_DESCRIPTION)
+    parser.add_argument("--on", required=True, help=argparse.SUPPRESS)
     Selection.add_options(parser.add_argument)
     names, text = [tool.name for tool in TOOLS], "only this tool; may be given several times"
     parser.add_argument("--tool", action="append", default=[], choices=names, help=text)

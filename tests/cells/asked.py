@@ -55,7 +55,7 @@ class Asked:
 
 def parse(words: Sequence[str]) -> Asked:
     """A command line of the cells; UsageError where it names nothing."""
-    options = _parser().parse_args(words)
+    options = _parser(words[0] if words else Check.PARITY).parse_args(words)
     the_matrix = matrix.load()
     if options.on not in the_matrix.rows:
         known = list(the_matrix.rows)
@@ -77,14 +77,17 @@ def parse(words: Sequence[str]) -> Asked:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(check: str) -> argparse.ArgumentParser:
+    """Of a session of nox, which names the check and the row by itself."""
+    is_perf = check == Check.PERF
+    others = "--against REF compares with a commit, --bisect GOOD..BAD finds the first slower one"
     parser = argparse.ArgumentParser(
-        prog="python -m tests.cells",
-        description="Runs one check's cells on one row: a record a case.",
-        epilog="Judge what it recorded by nox -s report.",
+        prog=f"nox -s {'perf-regress' if is_perf else 'parity'} --",
+        description="Runs the cases of this machine's row, a record each; the report judges them.",
+        epilog=f"Instead of all these, {others}." if is_perf else None,
     )
-    parser.add_argument("check", type=Check, choices=list(Check), help="the question to ask")
-    parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
+    parser.add_argument("check", type=Check, choices=list(Check), help=argparse.SUPPRESS)
+    parser.add_argument("--on", required=True, help=argparse.SUPPRESS)
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--resume", action="store_true", help="only cases without a valid result")
     few = partial(positive, most=MOST_PROCESSES)

@@ -19,7 +19,7 @@ from typing import IO, NoReturn
 
 from pipeline import results
 from pipeline.cases import Planned
-from pipeline.errors import USER_ERRORS, ResultsError
+from pipeline.errors import USER_ERRORS, Exit, ResultsError
 from pipeline.results import Outcome, Record
 from pipeline.source import Source
 from pipeline.spread import Gpu, Share
@@ -31,9 +31,6 @@ from tests.cells.telling import LOST
 _SECONDS_TO_CHECK, _CHECKS, _SECONDS_BETWEEN = 120, 3, 5
 _WORKER, _PULSE = ("-m", "tests.cells.worker"), ("-m", "tests.cells.pulse")
 _SIGNALLED = 128  # a shell's word for a process that a signal ended: 137 for SIGKILL
-_UNAVAILABLE = 69  # the device does not answer any more
-_INTERRUPTED = 130
-_UNFINISHED = 1
 
 
 @dataclass(kw_only=True)
@@ -46,7 +43,7 @@ class Supervised:
     plan: Sequence[Planned]
     gpu: Gpu | None
     source: Source
-    code: int = _UNFINISHED
+    code: int = Exit.BLOCKED  # until it is done
     _worker: Worker | None = None
     _is_stopping: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,8 +63,8 @@ class Supervised:
             if worker:
                 worker.wait()
             if worker is None or self._is_stopping:
-                return _INTERRUPTED
-            if worker.code in {_INTERRUPTED, *USER_ERRORS} or not (worker.code or worker.case):
+                return Exit.INTERRUPTED
+            if worker.code in {Exit.INTERRUPTED, *USER_ERRORS} or not (worker.code or worker.case):
                 return worker.code
             if not (worker.has_discarded or is_resumed):
                 results.discard(self.cells.folder, self.plan)
@@ -80,7 +77,7 @@ class Supervised:
             if words := self._pulse():
                 left = f"{len(self._left())} cases have no record"
                 self._say(f"the device does not answer any more: {words}; {left}", sys.stdout)
-                return _UNAVAILABLE
+                return Exit.UNAVAILABLE
             is_resumed, is_again = True, not worker.has_begun
 
     def _start(self, *, is_resumed: bool) -> Worker | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import machine, results, source, spread
-from pipeline.errors import run_command
+from pipeline.errors import Exit, run_command
 from pipeline.monitor import SECONDS_FOR_A_TURN, turn_on
 from pipeline.perf.baseline import shown
 from pipeline.perf.replicates import SECONDS_A_PROCESS
@@ -22,7 +22,6 @@ from tests.cells.asked import Asked
 from tests.cells.plugin import Cells
 from tests.cells.telling import LOST, Teller, Told, obey
 
-_INTERRUPTED = 130
 # Of the samples at stored speed, and of those beside another commit.
 _TIMINGS = 2
 
@@ -89,7 +88,7 @@ def _tested(cells: Cells, check: Check, *options: str) -> int:
     if cells.is_lost:
         return LOST
     if code == pytest.ExitCode.INTERRUPTED and cells.is_collected:
-        return _INTERRUPTED
+        return Exit.INTERRUPTED
     return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED} else int(code) + 64
 
 

@@ -70,7 +70,7 @@ def test_several_gpus_are_each_checked() -> None:
         (
             with_tools(is_made=False),
             "warn toolchain found cuda not made yet, expected its environment; the first session "
-            "makes it; or now: python -m pipeline.toolchain cuda",
+            "makes it",
         ),
         (with_tools(python=None), "unknown python .nox/toolchain-cuda: its version is not told"),
         (

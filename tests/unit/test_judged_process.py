@@ -150,9 +150,9 @@ def test_red_tests_judge_nothing(tree: Tree) -> None:
     [
         (
             ["--file", "toi.py"],
-            "--file: found 'toi.py', expected one of nox -s judge -- --list; did",
+            "--file: found 'toi.py', expected a file's name; did you mean 'toy.py'?",
         ),
-        (["--mutant", "toy.x"], "--mutant: found 'toy.x', expected one of nox -s judge -- --list"),
+        (["--mutant", "toy.x"], "--mutant: found 'toy.x', expected a mutant's name; "),
     ],
 )
 def test_unknown_names_are_told(tree: Tree, arguments: list[str], said: str) -> None:
