@@ -12,7 +12,7 @@ import pytest
 from pipeline import cases, schedule
 from pipeline.report.summary import Report
 from tests.unit.workflows.hub import BRANCH, Hub
-from tests.unit.workflows.runner import Run, start
+from tests.unit.workflows.runner import Run, again, start
 from tests.unit.workflows.stand_ins import CASE
 
 ROWS = json.dumps(schedule.schedule(cases.Selection(row=["cpu"]), kind="golden"))
@@ -86,3 +86,11 @@ def test_a_night_goes_from_the_plan_to_the_page(hub: Hub, nights: tuple[Run, Run
     listed = f"gh run list --workflow gpu.yml --branch {BRANCH} --status completed --limit 60 "
     assert [line for line in noted if line.startswith(listed)] != []
     assert f"gh run download {before} --name report --dir history/{before}" in noted
+
+
+def test_a_run_that_is_started_again_is_published_again(hub: Hub, nights: tuple[Run, Run]) -> None:
+    """Its page has another name than that of the first attempt, which is still there."""
+    hub.deployed = []
+    run = again(nights[1])
+    assert run.results == ALL, run.said
+    assert hub.deployed == ["index.html", *FILES]

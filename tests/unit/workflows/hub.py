@@ -127,7 +127,7 @@ class Hub:
         )
 
     def act(self, name: str, settings: Mapping[str, Any], cwd: Path) -> dict[str, str]:
-        """Does what an action does, and returns its outputs; FileNotFoundError where it fails."""
+        """Does what an action does, and returns its outputs; OSError where it fails."""
         if name == "checkout":
             depth = [] if settings.get("fetch-depth") == 0 else ["--depth", "1"]
             url = f"file://{self.origin}"
@@ -135,7 +135,7 @@ class Hub:
         elif name == "upload-artifact":
             self._upload(cwd, settings)
         elif name == "upload-pages-artifact":
-            self._upload(cwd, {"name": "github-pages", **settings})
+            self._upload(cwd, {"name": "github-pages", **settings}, is_new=True)
         elif name == "download-artifact":
             self._download(cwd, settings)
         elif name == "attest":
@@ -143,16 +143,20 @@ class Hub:
             assert found, settings
             self.attested += found
         elif name == "deploy-pages":
-            self.deployed = sorted(
-                file.name for file in (self.artifacts / "github-pages").iterdir()
-            )
+            name = settings.get("artifact_name", "github-pages")
+            self.deployed = sorted(file.name for file in (self.artifacts / name).iterdir())
             return {"page_url": "https://example.org"}
         else:
             assert name == "setup-python", f"{name}: an action that nothing stands for"
         return {}
 
-    def _upload(self, cwd: Path, settings: Mapping[str, Any]) -> None:
-        """Copies files; from the first wildcard of the path on, they keep their folders."""
+    def _upload(self, cwd: Path, settings: Mapping[str, Any], *, is_new: bool = False) -> None:
+        """Copies files; from the first wildcard of the path on, they keep their folders.
+
+        Of two artifacts of one name, which only some actions can replace, nothing takes either.
+        """
+        if is_new and (self.artifacts / settings["name"]).exists():
+            raise FileExistsError(settings["name"])
         pattern = settings["path"].rstrip("/")
         root = (
             cwd / pattern.partition("*")[0].rpartition("/")[0] if "*" in pattern else cwd / pattern

@@ -28,6 +28,7 @@ class Run:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     number: int = 0
+    attempt: int = 1
 
     def start(self) -> "Run":
         """Runs every job, in the order of the file."""
@@ -57,6 +58,7 @@ class Run:
                 "event_name": self.event,
                 "ref": f"refs/heads/{self.branch}",
                 "run_id": self.hub.run,
+                "run_attempt": self.attempt,
                 "token": "the run's token",
                 "event": {"repository": repository},
             },
@@ -84,6 +86,7 @@ class Run:
             event=self.event,
             branch=self.branch,
             inputs=resolved(job["with"], contexts),
+            attempt=self.attempt,
         ).start()
         self.said.update(called.said)
         is_good = set(called.results.values()) == {"success"}
@@ -94,11 +97,11 @@ class Run:
         rows = resolved(job.get("strategy", {}).get("matrix", {}), contexts).get("row", [None])
         ends = []
         for number, row in enumerate(rows):
-            place = self.hub.folder / "jobs" / f"{self.hub.run}-{key}-{number}"
+            place = self.hub.folder / "jobs" / f"{self.hub.run}-{self.attempt}-{key}-{number}"
             (place / "work").mkdir(parents=True)
             outputs, is_good = self._steps(key, job, {**contexts, "matrix": {"row": row}}, place)
             ends.append(is_good)
-            self.outputs[key] = resolved(job.get("outputs", {}), {"steps": outputs})
+            self.outputs[key] = resolved(job.get("outputs", {}), {**contexts, "steps": outputs})
             if self.rows and key == "plan" and is_good:
                 self.outputs[key]["rows"] = self.rows
         self.results[key] = "success" if all(ends) else "failure"
@@ -126,7 +129,7 @@ class Run:
             name = step["uses"].removeprefix("actions/").partition("@")[0]
             try:
                 return self.hub.act(name, resolved(step.get("with", {}), contexts), work), True
-            except FileNotFoundError as error:
+            except OSError as error:
                 self.said[key] = f"{self.said.get(key, '')}{step['name']}: {error}\n"
                 return {}, False
         env = {
@@ -144,6 +147,12 @@ def start(hub: Hub, name: str, event: str, **settings: Any) -> Run:
     hub.run += 1
     run = Run(hub=hub, workflow=workflows()[f"{name}.yml"], event=event, **settings)
     return replace(run.start(), number=hub.run)
+
+
+def again(run: Run) -> Run:
+    """Every job of the last run once more, beside the artifacts that it left."""
+    fresh = replace(run, attempt=run.attempt + 1, results={}, outputs={}, said={})
+    return fresh.start()
 
 
 def sessions(hub: Hub) -> list[str]:
