@@ -66,6 +66,8 @@ class Build:
 class KernelSpec:
     """What the checks need of a kernel; every callable takes a dict of inputs as its keywords.
 
+    Each kernel has:
+
     `launch`      the kernel: outputs, into ``out=`` where it is given
     `reference`   the bit-exact fp32 definition, in torch: the same outputs
     `oracle`      the fp64 truth: the same outputs, floats as fp64
@@ -74,11 +76,16 @@ class KernelSpec:
     `make_inputs` the inputs of some rows of a case
     `explain_row` one row's inputs and choices, for a failure's message
     `per_token`   the inputs whose first dimension is T
+    `outputs`     the name, axes and dtype of each output
     `jitted`      the Triton functions that `launch` must reach
+    `distributions`  names of the kinds of rows: row r of a case has the one numbered
+                  ``r % len(distributions)``; the first is the ordinary one, and is timed alone
+
+    With `codegen:` in its block of matrix.yaml:
+
     `builds`      what is compiled for every GPU architecture, and locked
 
-    Row r of a case has the distribution ``distributions[r % len(distributions)]``; the first is
-    the ordinary one, and rows of it alone are timed. For timing there may be, too:
+    With `bench:` or `perf:`:
 
     `least_bytes` what a launch at a shape and dtype moves at least: every input read once, every
                   output written once
@@ -86,11 +93,11 @@ class KernelSpec:
                   named by their ``str``; the fastest at a shape is the floor
     `peers`       by name, what gives another implementation's launch, or None where that is not
                   installed; it is asked anew for each shape
-    `bare`        the launch of the jitted function alone, into two fresh outputs
+    `bare`        the launch of the jitted function alone, into fresh outputs, for host time
     `slowed`      gives the launch with so many rounds of extra work a program, into ``out=``: the
                   slowdowns that `nox -s gate-card` plants
 
-    For parity there may be, too:
+    If the contract takes more than one form of inputs:
 
     `forms`       inputs in the other forms that the contract takes, made of some inputs, each with
                   a word for it: what the reference gives of them, the kernel must

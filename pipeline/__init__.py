@@ -6,7 +6,7 @@ The words, one meaning each:
 row         one hardware entry of ``matrix.yaml``: its device, backend, toolchain and runner labels
 cell        one row at one dtype, ``h200-bf16``: what CI schedules
 case        one kernel, at one shape, in one cell: ``gemma4_routing-h200-bf16-E128-K8-T250000``
-check       a question asked of a case: parity, perf, codegen
+check       a question asked of a case: parity, perf, codegen (that of a build)
 result      the record that a run leaves for one case and check
 verdict     what the report concludes for one case and check; every planned one gets exactly one
 baseline    a stored reference that results are judged against: golden digest, timing, codegen
@@ -23,14 +23,28 @@ The walk of one cell, a file each, in this order::
     -> report (one verdict a case, exit code)
 
 Baselines, what results are judged by, are in `baselines/`: `golden` reads the digests of every
-case, `codegen.lock` the generated code, `perf.baseline` the times; `bless` alone replaces them.
-`reproduce` runs a record again. What has a walk of its own tells it in its package: `tests.cells`,
-`perf`, which judges speed, `bench`, which times kernels beside their floors and peers, `sanitize`,
-which runs small cases under NVIDIA's checkers of memory; `mutants`, `judged` and `faults`, by which
-parity, the judge, and the runs themselves are tested.
+case, `codegen.lock` the generated code, `perf.baseline` the times; `bless` alone replaces them, and
+`proposal` takes over what another machine measured. `reproduce` runs a record again. Codegen asks
+builds in the place of cases, and judges by itself.
 
-Imports go down only: noxfile and workflows; tests/cells and report; measuring (machine, clock,
-compare, guard, codegen.compile, perf.worker: only such modules import torch or triton); judging
-(verdict, results, source, hardware, codegen.judge, perf.judge); matrix, cases, document, errors.
-`codegen` has a walk of its own.
+What has a walk of its own tells it in its package: `tests.cells`, `codegen`, `perf`, which judges
+speed, `bench`, which times kernels beside their floors and peers, `report`, `doctor`. What is tried
+by breaking it on purpose: parity by `mutants`, the judge by `judged`, the runs by `faults`, memory
+by `sanitize`, the readers by `tests.fuzz`.
+
+The files beside them, by what they are for:
+
+=========== ========================================================================================
+planning    matrix, schema, vocabulary, document, wording (the reader of ``matrix.yaml``), cases;
+            schedule (what CI runs), spread (a row's GPUs), hardware (which row this is, by its
+            drivers), session and toolchain (environments), worktree (another commit's)
+measuring   machine (torch's view of the device, the fingerprint), monitor, clock, guard, launches,
+            accesses, compare, digest
+judging     source, results, golden, verdict
+texts       errors (messages, exit codes), plain (text from outside), bounded (files from outside)
+=========== ========================================================================================
+
+Imports go down only, over five floors that ``tests/unit/test_floors.py`` lists and holds: noxfile
+and workflows; what asks and answers (``tests.cells``, report, the ``__main__`` of a package); what
+measures, and alone imports torch or triton; what judges; matrix, cases, errors.
 """

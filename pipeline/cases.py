@@ -237,5 +237,6 @@ def matching(name: str, ids: Collection[str]) -> set[str]:
 
 def _unknown(word: str, name: str, known: Collection[str]) -> UsageError:
     several = sorted(known)
-    close = did_you_mean(name, several) or f"known: {', '.join(several[:12])}"
+    some = ", ".join(several[:12] if word != "case" else several[:: len(several) // 3 or 1][:3])
+    close = did_you_mean(name, several) or f"{'such as' if word == 'case' else 'known:'} {some}"
     return UsageError(f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}")

@@ -8,7 +8,7 @@ from importlib import import_module
 import torch
 
 from kernels import InputRows, Inputs, KernelSpec, Outputs
-from pipeline.bounds import bounded
+from pipeline.accesses import only_arguments
 from pipeline.cases import Case
 from pipeline.compare import (
     Mismatch,
@@ -59,7 +59,7 @@ class Launch:
 def test_parity(case: Case, evidence: Evidence) -> None:
     """Every question of the check, for every launch of the case."""
     spec: KernelSpec = import_module(f"kernels.{case.kernel}").SPEC
-    with bounded(spec.jitted):
+    with only_arguments(spec.jitted):
         for launch in _launches(case, spec, evidence):
             outputs = _outputs_of_one_launch(case, launch, evidence)
             _ask_reference_and_oracle(launch, outputs, evidence)

@@ -180,7 +180,7 @@ def test_an_interrupted_run_leaves_the_last_one(
         (["--row", "h20"], 2, "--row: found 'h20', expected a row of matrix.yaml; did you mean "),
         (["--dtype", "bf61"], 2, "--dtype: found 'bf61', expected a dtype of matrix.yaml; did "),
         (["--kernel", "x"], 2, "--kernel: found 'x', expected a kernel of matrix.yaml; known: g"),
-        (["--case", "*-T3"], 2, "--case: found '*-T3', expected a case of matrix.yaml; known: g"),
+        (["--case", "*-T3"], 2, "--case: found '*-T3', expected a case of matrix.yaml; such as g"),
         (["--dtype", "bf16", "--case", "*-fp32-*"], 2, "no case is within --dtype bf16 --case "),
         (["--show", "nothing.json"], 3, "nothing.json: no such file or directory; expected a "),
     ],

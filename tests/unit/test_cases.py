@@ -87,10 +87,10 @@ UNKNOWN = {
     "matrix.yaml; did you mean 'toy-large-bf16-E8-T99'?",
     "--row small --row tpu --row npu": "--row: found 'tpu', expected a row of matrix.yaml; "
     "known: large, small",
-    "--case *-T3": "--case: found '*-T3', expected a case of matrix.yaml; known: "
-    + ", ".join(sorted(IDS)),
+    "--case *-T3": "--case: found '*-T3', expected a case of matrix.yaml; such as "
+    "other-large-bf16-T5, toy-large-bf16-E8-T2, toy-large-fp32-E8-T2",
     f"--case {IDS[0]} --case *-t1": "--case: found '*-t1', expected a case of matrix.yaml; "
-    "known: " + ", ".join(sorted(IDS)),
+    "such as other-large-bf16-T5, toy-large-bf16-E8-T2, toy-large-fp32-E8-T2",
     "--case no --row tpu": "--row: found 'tpu', expected a row of matrix.yaml; known: large, small",
     "--row ": "--row: found '', expected a row of matrix.yaml; known: large, small",
     "--row LARGE": "--row: found 'LARGE', expected a row of matrix.yaml; known: large, small",
@@ -147,12 +147,12 @@ def test_nothing_left(words: str, told: str) -> None:
     assert str(caught.value) == told
 
 
-def test_many_known_names_are_cut() -> None:
-    """A dozen of a plan's ids are enough to see their form."""
+def test_some_known_names_are_enough() -> None:
+    """Three of a plan's ids, far apart, show their form."""
     cases = [Case(kernel="k", row="r", dtype="bf16", shape=(("T", t),)) for t in range(20)]
     with pytest.raises(UsageError) as caught:
         select(cases, Selection(case=["zzz"]))
-    assert str(caught.value).count("k-r-bf16-T") == 12
+    assert str(caught.value).endswith("such as k-r-bf16-T0, k-r-bf16-T14, k-r-bf16-T2")
 
 
 def test_arguments_are_the_command_line() -> None:

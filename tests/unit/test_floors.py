@@ -24,7 +24,7 @@ FLOORS = {
     "pipeline.bench.__main__": 3,
     "pipeline.bench.contestants": 2,
     "pipeline.bench.measure": 2,
-    "pipeline.bounds": 2,
+    "pipeline.accesses": 2,
     "pipeline.clock": 2,
     "pipeline.codegen": 1,
     "pipeline.codegen.__main__": 3,

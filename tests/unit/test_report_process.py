@@ -146,7 +146,7 @@ def test_a_file_for_results_is_exit_code_3(tree: Tree, tmp_path: Path, below: st
     ("arguments", "said"),
     [
         (["--row", "cpuu"], "--row: found 'cpuu', expected a row of matrix.yaml; did you mean 'cp"),
-        (["--case", "x"], "--case: found 'x', expected a case of matrix.yaml; known: gemma4_rou"),
+        (["--case", "x"], "--case: found 'x', expected a case of matrix.yaml; such as gemma4_r"),
         (["--check", "parady"], "usage: nox -s report --"),
         (["--nonsense"], "usage: nox -s report --"),
     ],

@@ -24,7 +24,7 @@ _Stored = tuple[tuple[int, ...], int, int, Any]
 
 
 @contextmanager
-def bounded(jitted: Sequence[Any]) -> Iterator[None]:
+def only_arguments(jitted: Sequence[Any]) -> Iterator[None]:
     """Mismatch where an interpreted launch leaves its tensors, or has programs of no use.
 
     Every program has to store something, and no two the same value: that would be a race.
