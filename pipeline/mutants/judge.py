@@ -79,8 +79,9 @@ def _excuse(planted: Planted, backend: str, *, is_reached: bool) -> tuple[Status
     proof = planted.proof
     if proof and proof.concludes == "equivalent":
         return Status.EQUIVALENT, proof.because
-    here = "needs cpu" if backend == "interpreter" else "needs gpu"
-    if proof and proof.concludes != here and not (proof.concludes == "no row" and is_reached):
+    here = {"needs cpu"} if backend == "interpreter" else {"needs gpu", f"needs {backend}"}
+    here |= {"no row"} if is_reached else set()
+    if proof and proof.concludes not in here:
         return Status.OTHER_ROW, f"{proof.concludes}: {proof.because}"
     if planted.backend not in {None, backend} and not is_reached:
         return Status.OTHER_ROW, f"needs a {planted.backend} row: no other runs it"

@@ -58,10 +58,13 @@ class Proof(Part):
     It covers the mutants whose edit lies in `code`, which stands exactly once in the functions that
     it is `tied_to`; of one operator, where it names one, and of one text, where it has `after`. A
     name is tied to the digest of its source: when that changes, the proof does not hold any more.
-    `no row` is of code that no row of ``matrix.yaml`` runs: it holds while no case reaches it.
+    `no row` is of code that no row of ``matrix.yaml`` runs: it holds while no case reaches it;
+    `needs several gpus` of what no case can tell, for each runs in a process that sees one GPU.
     """
 
-    concludes: Literal["equivalent", "needs gpu", "needs cpu", "no row"]
+    concludes: Literal[
+        "equivalent", "needs gpu", "needs hip", "needs several gpus", "needs cpu", "no row"
+    ]
     tied_to: Annotated[dict[Words, Digest], Field(min_length=1)]
     code: Words
     operator: Literal[tuple(OPERATORS)] | None = None  # type: ignore[valid-type]

@@ -67,6 +67,7 @@ def test_parity(case: Case, evidence: Evidence) -> None:
             _ask_rows_alone(launch, outputs)
             if launch.first == 0:
                 _ask_far_rows(launch, outputs)
+                _ask_an_odd_output(launch, outputs)
                 _ask_forms(launch)
             evidence.saw(outputs)
 
@@ -221,6 +222,16 @@ def _far(count: int) -> Iterator[tuple[slice, int]]:
     yield slice(0, many), _SPAN // (many - 1) // 64 * 64
     yield slice(count - _FAR, count), _SPAN // (_FAR - 1)
     yield slice(0, 2), 2**31
+
+
+def _ask_an_odd_output(launch: Launch, outputs: Outputs) -> None:
+    """The same bits where the first output alone is at an odd address."""
+    first, *others = (torch.empty_like(output[:_FORMED]) for output in outputs)
+    odd = first.new_empty(first.numel() + 1)[1:].view_as(first)
+    found = launch.spec.launch(**launch.rows(slice(0, _FORMED)), out=(odd, *others))
+    for output, one, batch in zip(launch.spec.outputs, found, outputs, strict=True):
+        of = "the launch with all outputs aligned"
+        require_bits(output.name, one, batch[:_FORMED], of=of, explain=launch.explain)
 
 
 def _ask_forms(launch: Launch) -> None:

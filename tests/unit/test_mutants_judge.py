@@ -15,7 +15,9 @@ from pipeline.mutants.plan import Planted
 from pipeline.mutants.tables import as_json, blocking, distribution, summary, table
 
 SOURCE = "def f(a, b):\n    return a + b\n"
-Conclusion = Literal["equivalent", "needs gpu", "needs cpu", "no row"]
+Conclusion = Literal[
+    "equivalent", "needs gpu", "needs hip", "needs several gpus", "needs cpu", "no row"
+]
 
 
 def _planted(
@@ -87,6 +89,11 @@ def test_status_on_the_cpu(
         ("interpreter", "needs gpu", None, Status.OTHER_ROW),
         ("cuda", "needs gpu", None, Status.SURVIVED),
         ("cuda", "needs cpu", None, Status.OTHER_ROW),
+        ("interpreter", "needs hip", None, Status.OTHER_ROW),
+        ("cuda", "needs hip", None, Status.OTHER_ROW),
+        ("hip", "needs hip", None, Status.SURVIVED),
+        ("hip", "needs gpu", None, Status.SURVIVED),
+        ("cuda", "needs several gpus", None, Status.OTHER_ROW),
         ("interpreter", "no row", None, Status.OTHER_ROW),
     ],
 )
