@@ -13,6 +13,7 @@ The environments are the toolchains in `pipeline/requirements/`, one each, which
 it; under ``nox --no-venv`` it is the Python that runs nox.
 """
 
+import itertools
 import sys
 from functools import partial
 from pathlib import Path
@@ -180,12 +181,12 @@ def _one_row(session: nox.Session, *, check: str, row: str) -> None:
     _cells(session, check, [row])
 
 
-for a_row in ROWS:
-    for a_check, name in {Check.PARITY: "parity", Check.PERF: "perf-regress"}.items():
-        if a_check == Check.PARITY or ROWS[a_row].is_compiled:
-            one_row = partial(_one_row, check=a_check, row=a_row)
-            one_row.__doc__ = f"The same on {ROWS[a_row].device}."
-            nox.session(name=f"{name}({a_row})", default=False)(one_row)
+for a_check, a_row in itertools.product(Check, ROWS):
+    if a_check != Check.PERF or ROWS[a_row].is_compiled:
+        one_row = partial(_one_row, check=a_check, row=a_row)
+        one_row.__doc__ = f"The same on {ROWS[a_row].device}."
+        a_session = "perf-regress" if a_check == Check.PERF else a_check
+        nox.session(name=f"{a_session}({a_row})", default=False)(one_row)
 
 
 def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
