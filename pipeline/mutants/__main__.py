@@ -89,8 +89,8 @@ def _kernels(the_matrix: Matrix, named: Sequence[str]) -> list[str]:
     known = [name for name, kernel in the_matrix.kernels.items() if kernel.mutants]
     for name in named:
         if name not in known:
-            message = f"--kernel: found {name!r}, expected one with mutants: {', '.join(known)}"
-            raise UsageError(message)
+            mend = did_you_mean(name, known) or f"known: {', '.join(known)}"
+            raise UsageError(f"--kernel: found {name!r}, expected one with mutants; {mend}")
     return [name for name in known if not named or name in named]
 
 
