@@ -28,9 +28,9 @@ def other_forms(inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
     shifted = shifted.view(num_tokens, num_experts + 1)[:, :num_experts]
     yield "an odd address and row stride", {**inputs, "gating_output": shifted.copy_(logits)}
     # The kernel compiled for the first form's stride, which 16 may divide, must not be taken; and
-    # of 16-bit logits a stride of 142 is that of no aligned row, as one of 144 bytes would be.
-    wider = logits.new_empty(num_tokens, num_experts + 14)[:, :num_experts]
-    yield "a row stride of 14 more", {**inputs, "gating_output": wider.copy_(logits)}
+    # of 128 16-bit logits a stride of 158 is aligned in the wrong sum alone: 158 + 2, not 158 * 2.
+    wider = logits.new_empty(num_tokens, num_experts + 30)[:, :num_experts]
+    yield "a row stride of 30 more", {**inputs, "gating_output": wider.copy_(logits)}
     yield "scales of fp64", {**inputs, "per_expert_scale": scale.double() * _BETWEEN}
     yield "scales of fp16", {**inputs, "per_expert_scale": scale.to(torch.float16)}
     yield "strided scales", {**inputs, "per_expert_scale": scale.repeat_interleave(2)[::2]}

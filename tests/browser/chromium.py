@@ -52,18 +52,6 @@ class Chromium:
         self.driver.get(file.as_uri() + fragment)
         self.until("return performance.getEntriesByName('drawn').length > 0")
 
-    def quickest(self, mark: str, content: dict[str, Any], fragment: str = "") -> float:
-        """Milliseconds from opening the page to a mark, of three times the least.
-
-        That is what the page takes; the others, what else the machine does meanwhile.
-        """
-        script = "return performance.getEntriesByName(arguments[0])[0].startTime"
-        times = []
-        for _ in range(3):
-            self.show(content, fragment)
-            times.append(float(self.run(script, mark)))
-        return min(times)
-
     def look(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """Sets the colour scheme and the size of the screen."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

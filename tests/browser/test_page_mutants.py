@@ -144,7 +144,13 @@ def test_ten_thousand_mutants(chromium: Chromium, content: dict[str, Any]) -> No
         one["id"] = f"{one['id']}-{place:05}"
         content["mutants"]["mutants"].append(one)
     chromium.look()
-    assert chromium.quickest("drawn", content) < 1000
+    chromium.show(content)
+    times = [
+        chromium.run("return performance.getEntriesByName(arguments[0])[0].startTime", mark)
+        for mark in ("opened", "drawn")
+    ]
+    print(f"10,000 mutants: usable after {times[0]:.0f} ms, drawn after {times[1]:.0f} ms")
+    assert times[1] < 1000
     assert len(chromium.ids(TABLE)) < 100
     chromium.run("document.getElementById('mutant-grid').focus()")
     chromium.press(chromium.keys.END)

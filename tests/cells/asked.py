@@ -80,9 +80,10 @@ def parse(words: Sequence[str]) -> Asked:
 def _parser(check: str) -> argparse.ArgumentParser:
     """Of a session of nox, which names the check and the row by itself."""
     is_perf = check == Check.PERF
+    session = verdict.session_of(Check(check) if check in list(Check) else Check.PARITY)
     others = "--against REF compares with a commit, --bisect GOOD..BAD finds the first slower one"
     parser = argparse.ArgumentParser(
-        prog=f"nox -s {'perf-regress' if is_perf else 'parity'} --",
+        prog=f"nox -s {session} --",
         description="Runs the cases of this machine's row, a record each; the report judges them.",
         epilog=f"Instead of all these, {others}." if is_perf else None,
     )

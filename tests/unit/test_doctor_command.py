@@ -2,9 +2,9 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -168,12 +168,12 @@ def test_an_unreadable_baseline_is_to_be_fixed(
 
 
 def test_it_takes_a_blink_and_no_torch() -> None:
-    """On a laptop: well under a second of computing, so that nobody minds to ask."""
+    """On a laptop: well under a second where nothing else runs, so that nobody minds to ask."""
     code = (
         "import sys; from pipeline.doctor.__main__ import main; main(['--row', 'cpu']); "
         "print(sorted({'torch', 'triton', 'numpy'} & set(sys.modules)))"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -183,5 +183,4 @@ def test_it_takes_a_blink_and_no_torch() -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 2
+    assert time.monotonic() - start < 3
