@@ -158,7 +158,8 @@ def require_gpu(plan: Matrix, names: Sequence[str], what: str = "bench") -> None
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the rows here, or those that the command line names.
 
-    Where help is asked for, of the command that the rows are for, any machine will do.
+    Where help is asked for, of the command that the rows are for, any machine will do: then it is
+    one that is interpreted, if there is any.
     """
     parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
@@ -172,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, _ = parser.parse_known_args(arguments)
     plan = matrix.load()
     if options.help:
-        print(next(name for name, row in plan.rows.items() if not row.is_compiled))
+        print(min(plan.rows, key=lambda name: plan.rows[name].is_compiled))
         return 0
     selection = cases.Selection.of(options)
     if options.bench:
