@@ -23,9 +23,13 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline import matrix  # noqa: E402  (nox does not put this folder on the path)
-from pipeline.errors import USER_ERRORS, MatrixError  # noqa: E402
-from pipeline.schema import Check  # noqa: E402
+from kernelproof.errors import (  # noqa: E402
+    USER_ERRORS,
+    MatrixError,
+)
+from kernelproof.plan import matrix  # noqa: E402  (nox does not put this folder on the path)
+from kernelproof.plan.schema import Check  # noqa: E402
+
 from pipeline.session import (  # noqa: E402
     code_of,
     is_help_asked,

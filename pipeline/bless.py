@@ -12,13 +12,30 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline import cases, golden, hardware, matrix, results, source, toolchain
-from pipeline.cases import Selection
+from kernelproof.errors import (
+    RefusedError,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Selection
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+)
+
+from pipeline import (
+    golden,
+    hardware,
+    results,
+    source,
+    toolchain,
+)
 from pipeline.codegen.bless import bless_codegen
-from pipeline.errors import RefusedError, run_command
 from pipeline.golden import Blessing, Digests, Golden
 from pipeline.perf.bless import bless_perf
-from pipeline.schema import Check, Matrix
 from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge
 

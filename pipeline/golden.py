@@ -13,15 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from kernelproof.errors import BaselineError
+from kernelproof.files import safe_read
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.yaml_document import quoted
+from kernelproof.plan.cases import Case
+from kernelproof.plan.matrix import ROOT
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline import bounded
-from pipeline.cases import Case
-from pipeline.document import quoted
-from pipeline.errors import BaselineError
-from pipeline.matrix import ROOT
 from pipeline.results import Digest, Record, write_whole
-from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024
@@ -75,8 +75,8 @@ def load(kernel: str, folder: Path = FOLDER) -> Golden | None:
     where = f"{file.name}: golden digests"
     mend = f"restore it: git checkout -- {file.name}, in its folder"
     try:
-        content = bounded.read(file, _MAX_BYTES)
-        if excess := bounded.excess(content, _MAX_BYTES):
+        content = safe_read.read(file, _MAX_BYTES)
+        if excess := safe_read.excess(content, _MAX_BYTES):
             raise BaselineError(f"{where}: found {excess}, expected fewer; {mend}")
         golden = Golden.model_validate_json(content)
     except FileNotFoundError:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from kernelproof.spec.spec import Output
 from torch import Tensor
 
-from kernels import Output
 from pipeline.compare import Mismatch
 
 _ZONE = 4096  # bytes on either side, a multiple of every vector width

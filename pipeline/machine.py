@@ -10,10 +10,9 @@ from typing import Any
 
 import pynvml
 import torch
-
-from pipeline.errors import NotTheRowError
-from pipeline.matrix import ROOT
-from pipeline.schema import Row
+from kernelproof.errors import NotTheRowError
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Row
 
 _PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
 # Environment variables that change a kernel's numbers or speed.

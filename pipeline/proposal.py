@@ -12,15 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import golden, matrix
+from kernelproof.errors import (
+    RefusedError,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schedule import KINDS
+
+from pipeline import golden
 from pipeline.codegen import lock as locks
-from pipeline.errors import RefusedError, UsageError, did_you_mean, run_command
-from pipeline.matrix import ROOT
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import Was
 from pipeline.perf.timing import Timing
 from pipeline.results import write_whole
-from pipeline.schedule import KINDS
 
 FOLDER = ROOT / "pipeline" / "baselines"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

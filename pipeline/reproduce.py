@@ -18,12 +18,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, hardware, matrix, results, toolchain
-from pipeline.cases import Planned
-from pipeline.errors import Exit, ResultsError, UsageError, did_you_mean, run_command
-from pipeline.plain import plain, plain_line
+from kernelproof.errors import (
+    Exit,
+    ResultsError,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.files.escape import (
+    plain,
+    plain_line,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+)
+
+from pipeline import (
+    hardware,
+    results,
+    toolchain,
+)
 from pipeline.results import HalfWrittenError, Record
-from pipeline.schema import Check, Matrix
 from pipeline.worktree import require_commit, worktree
 
 # The conditions of a run, the most telling first; any other comes after them.

@@ -6,16 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.errors import ResultsError
+from kernelproof.files import safe_read
+from kernelproof.files.escape import plain_line
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Check
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pipeline import bounded
-from pipeline.cases import Planned
-from pipeline.errors import ResultsError
-from pipeline.matrix import ROOT
 from pipeline.perf.timing import Timing
-from pipeline.plain import plain_line
-from pipeline.schema import Check
-from pipeline.wording import first_fault
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024
@@ -145,13 +145,13 @@ def read(folder: Path, planned: Planned) -> Record | None:
 def read_file(file: Path) -> Record:
     """The record in a file; HalfWrittenError where it is not whole, ResultsError, or no file."""
     try:
-        content = bounded.read(file, _MAX_BYTES)
+        content = safe_read.read(file, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
         raise ResultsError(message) from None
-    if excess := bounded.excess(content, _MAX_BYTES):
+    if excess := safe_read.excess(content, _MAX_BYTES):
         raise HalfWrittenError(f"{file.name}: found {excess}, expected a record")
     try:
         return Record.model_validate_json(content)

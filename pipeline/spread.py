@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pynvml
+from kernelproof.plan.schema import Row
 
 from pipeline import hardware
-from pipeline.schema import Row
 
 # The variable that makes GPUs visible, and the ones that number them anew beneath it.
 _VARIABLES = {

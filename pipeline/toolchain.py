@@ -17,9 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
-
-from pipeline.errors import Exit, UsageError, did_you_mean, run_command
-from pipeline.matrix import ROOT
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.plan.matrix import ROOT
 
 REQUIREMENTS = ROOT / "pipeline" / "requirements"
 _OVER = re.compile(r"^# over: (\S+)$", re.MULTILINE)

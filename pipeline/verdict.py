@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import Check
+
 from pipeline import golden, results
-from pipeline.cases import Planned
 from pipeline.perf import baseline, card
 from pipeline.perf.judge import judge_one
 from pipeline.results import Record
-from pipeline.schema import Check
 from pipeline.source import Source
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UsageError
-from pipeline.matrix import ROOT
+from kernelproof.errors import UsageError
+from kernelproof.plan.matrix import ROOT
 
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 

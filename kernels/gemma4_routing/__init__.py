@@ -26,9 +26,12 @@ kernel and of its reference (pull request 39083); callers of those change an imp
 """
 
 import torch
+from kernelproof.spec.spec import (
+    KernelSpec,
+    Output,
+)
 from torch import Tensor
 
-from kernels import KernelSpec, Output
 from kernels.gemma4_routing.builds import BUILDS
 from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel

@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 import torch
+from kernelproof.spec.spec import Build
 
-from kernels import Build
 from kernels.gemma4_routing.launch import OPTIONS, launch_of
 
 Backend = Literal["cuda", "hip"]

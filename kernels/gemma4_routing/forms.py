@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 import torch
+from kernelproof.spec.spec import Inputs
 
-from kernels import Inputs
 from kernels.gemma4_routing.cuda.keys import EXPERTS
 
 # Of fp64 scales: not a whole fp32 number any more, nearer to the one that it was of.

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+)
 from torch import Tensor
 
-from kernels import InputRows, Inputs
 from kernels.gemma4_routing.reference import ranked
 
 

@@ -12,14 +12,32 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    positive,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Case,
+    Selection,
+)
+from kernelproof.plan.schema import Matrix
 from rich.console import Console
 
-from pipeline import cases, hardware, matrix, results, source, spread
+from pipeline import (
+    hardware,
+    results,
+    source,
+    spread,
+)
 from pipeline.bench import record, tables
 from pipeline.bench.record import Bench, Measured
-from pipeline.cases import Case, Selection
-from pipeline.errors import Exit, UsageError, did_you_mean, positive, run_command
-from pipeline.schema import Matrix
 
 _ROUNDS = 9
 

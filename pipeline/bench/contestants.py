@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-
-from kernels import InputRows, Inputs, KernelSpec, Outputs
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+    KernelSpec,
+    Outputs,
+)
 
 _SEED = 7
 _MOST_ROWS = 32768  # different ones; a longer input has them again

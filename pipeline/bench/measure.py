@@ -6,13 +6,13 @@ from functools import partial
 from statistics import median
 
 import torch
+from kernelproof.plan.cases import Case
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import KernelSpec
 
-from kernels import KernelSpec
 from pipeline.bench.contestants import Launch, Set, first_set
 from pipeline.bench.record import Entry, Measured, Timing
-from pipeline.cases import Case
 from pipeline.clock import Contestant, Device, contestant, host_us, race, set_count
-from pipeline.vocabulary import DTYPES
 
 _KERNEL, _BARE = "kernel", "bare launch"
 _HOST_DEVICE_US = 100_000  # what the calls that time the host may take on the device

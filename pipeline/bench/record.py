@@ -4,12 +4,12 @@ import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.errors import ResultsError
+from kernelproof.files import safe_read
+from kernelproof.files.fault_messages import first_fault
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline import bounded
-from pipeline.errors import ResultsError
 from pipeline.perf.timing import Us
-from pipeline.wording import first_fault
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -103,8 +103,8 @@ class Bench(Part):
 def read(file: Path) -> Bench:
     """The run in a file; ResultsError where it is none."""
     try:
-        content = bounded.read(file, _MAX_BYTES)
-        if excess := bounded.excess(content, _MAX_BYTES):
+        content = safe_read.read(file, _MAX_BYTES)
+        if excess := safe_read.excess(content, _MAX_BYTES):
             raise ResultsError(f"{file}: found {excess}, expected a file that bench wrote")
         return Bench.model_validate_json(content)
     except OSError as error:

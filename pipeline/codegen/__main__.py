@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import matrix, toolchain
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import Matrix
+
+from pipeline import toolchain
 from pipeline.codegen import lock as locks
 from pipeline.codegen.diff import diff
 from pipeline.codegen.judge import Judged, Verdict, drift, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import STATIC, drift_lines, lines_of, summary
-from pipeline.errors import Exit, UsageError, did_you_mean, run_command
-from pipeline.schema import Matrix
 
 _DESCRIPTION = "Compiles for every GPU architecture, and judges by the lock."
 _EVERY = 20

@@ -5,13 +5,18 @@ import os
 import sys
 from pathlib import Path
 
+from kernelproof.errors import (
+    BaselineError,
+    RefusedError,
+    UsageError,
+)
+from kernelproof.plan.schema import Matrix
+
 from pipeline.codegen import lock as locks
 from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import drift_lines, summary
-from pipeline.errors import BaselineError, RefusedError, UsageError
-from pipeline.schema import Matrix
 from pipeline.toolchain import REQUIREMENTS
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import triton
+from kernelproof.spec.spec import Build
 from pydantic import ValidationError
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
 
-from kernels import Build
 from pipeline.codegen import disassembly
 from pipeline.codegen.costs import UNITS, Costs, counted
 from pipeline.codegen.disassembly import Disassembly

@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from kernelproof.errors import BaselineError
+from kernelproof.plan.matrix import ROOT
+
 from pipeline.codegen import lock as locks
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import STORE, Found, Request, ask
-from pipeline.errors import BaselineError
-from pipeline.matrix import ROOT
 
 
 def diff(found: Found, lock: Lock, python: Path) -> Iterator[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kernelproof.plan.schema import Budget
+
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found
-from pipeline.schema import Budget
 
 Value = int | float | str | bool | None
 

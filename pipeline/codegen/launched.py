@@ -12,17 +12,26 @@ from itertools import islice
 
 import torch
 import triton
+from kernelproof.errors import (
+    BaselineError,
+    Exit,
+    NotTheRowError,
+    run_command,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import (
+    Build,
+    InputRows,
+    KernelSpec,
+)
 
-from kernels import Build, InputRows, KernelSpec
-from pipeline import matrix
 from pipeline.codegen import lock as locks
 from pipeline.codegen.compile import backend_of, code_of, compiled, toolchain
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
 from pipeline.codegen.lock import Lock
-from pipeline.errors import BaselineError, Exit, NotTheRowError, run_command
 from pipeline.launches import compiled_by
-from pipeline.vocabulary import DTYPES
 
 _SHOWN = 40
 

@@ -9,16 +9,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.errors import BaselineError
+from kernelproof.files import safe_read
+from kernelproof.files.escape import plain_line
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.value_types import Architecture
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline import bounded
 from pipeline.codegen.costs import Costs
-from pipeline.errors import BaselineError
-from pipeline.matrix import ROOT
-from pipeline.plain import plain_line
 from pipeline.results import write_whole
-from pipeline.vocabulary import Architecture
-from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024
@@ -87,13 +87,13 @@ def read(kernel: str, folder: Path = FOLDER) -> Lock | None:
     """The lock of a kernel, None where there is none; BaselineError for one that is not whole."""
     file = path_of(kernel, folder)
     try:
-        content = bounded.read(file, _MAX_BYTES)
+        content = safe_read.read(file, _MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         found = (error.strerror or "an unreadable file").lower()
         raise _refused(file, found, "a readable lock") from None
-    if excess := bounded.excess(content, _MAX_BYTES):
+    if excess := safe_read.excess(content, _MAX_BYTES):
         raise _refused(file, excess, "a lock")
     try:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_once)

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kernelproof.errors import (
+    Exit,
+    UserError,
+)
+from kernelproof.plan.matrix import ROOT
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.codegen.costs import Costs
 from pipeline.codegen.lock import Settings
-from pipeline.errors import Exit, UserError
-from pipeline.matrix import ROOT
 
 STORE = ROOT / ".nox" / "codegen"
 # Variables that change what is compiled, or whether it is.

@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-
-from pipeline import hardware, matrix, results, spread
-from pipeline.cases import cases_of
-from pipeline.doctor import amd, host, intel, nvidia, packages
-from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
-from pipeline.doctor.judge import exit_of, findings
-from pipeline.errors import (
+from kernelproof.errors import (
     BaselineError,
     Exit,
     NotTheRowError,
@@ -26,10 +20,25 @@ from pipeline.errors import (
     did_you_mean,
     run_command,
 )
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import cases_of
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+    Row,
+)
+
+from pipeline import (
+    hardware,
+    results,
+    spread,
+)
+from pipeline.doctor import amd, host, intel, nvidia, packages
+from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
+from pipeline.doctor.judge import exit_of, findings
 from pipeline.hardware import Accelerator
 from pipeline.monitor import lock_file
 from pipeline.perf import baseline
-from pipeline.schema import Check, Matrix, Row
 from pipeline.worktree import commit_of
 
 READERS = {"cuda": nvidia.read, "hip": amd.read, "xpu": intel.read}

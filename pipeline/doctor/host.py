@@ -8,9 +8,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from kernelproof.plan.matrix import ROOT
+
 from pipeline.doctor import nvidia
 from pipeline.doctor.facts import HostFacts
-from pipeline.matrix import ROOT
 
 _GIGA = 1e9
 _SECONDS = 30

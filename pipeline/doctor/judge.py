@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from kernelproof.errors import Exit
+
 from pipeline.doctor.facts import Facts, Finding, Level, fix, ok, unknown, warn
 from pipeline.doctor.judge_gpu import findings_on_gpu
-from pipeline.errors import Exit
 
 # What pip has to have free for a toolchain that is still to be made. The CPU builds take 1.7 GB;
 # those of a GPU bring its libraries, and pip unpacks beside what it downloaded.

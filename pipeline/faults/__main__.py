@@ -13,8 +13,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import matrix, results
-from pipeline.errors import Exit, UsageError, did_you_mean, run_command
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.plan import matrix
+
+from pipeline import results
 from pipeline.faults import tables
 from pipeline.faults.events import EVENTS, Event, NotPossibleError
 from pipeline.faults.kinds import Kind, kinds_on, number_of

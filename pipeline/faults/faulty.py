@@ -12,9 +12,14 @@ from typing import NoReturn
 import torch
 import triton
 import triton.language as tl
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+    KernelSpec,
+    Output,
+)
 from torch import Tensor
 
-from kernels import InputRows, Inputs, KernelSpec, Output
 from pipeline.faults.kinds import KINDS
 
 _FAULTY_TOKENS = 3

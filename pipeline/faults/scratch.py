@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kernelproof.errors import (
+    Exit,
+    UserError,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.matrix import ROOT
 
-from pipeline import matrix
-from pipeline.errors import Exit, UserError
 from pipeline.faults.kinds import SECONDS_A_CASE
-from pipeline.matrix import ROOT
 
 _PARTS = ("kernels/__init__.py", "pipeline", "tests/__init__.py", "tests/cells", "pyproject.toml")
 _SPEC = '"""The kernel that commits faults."""\n\nfrom pipeline.faults.faulty import SPEC as SPEC\n'

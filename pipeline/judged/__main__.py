@@ -11,8 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import matrix, results, source
-from pipeline.errors import Exit, UsageError, did_you_mean, positive, run_command
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    positive,
+    run_command,
+)
+from kernelproof.plan import matrix
+
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.judged import listing, tables
 from pipeline.judged.measure import Measured, measured
 from pipeline.judged.plan import plan

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from kernelproof.plan.matrix import ROOT
 from pydantic import Field
 
 from pipeline.judged.operators import OPERATORS
-from pipeline.matrix import ROOT
 from pipeline.mutants import listing
 from pipeline.mutants.listing import Part
 from pipeline.mutants.plan import MutantsError

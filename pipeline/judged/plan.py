@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kernelproof.plan.matrix import ROOT
+
 from pipeline.judged.listing import FILE, Judged
 from pipeline.judged.operators import OPERATORS, Members, member_of
-from pipeline.matrix import ROOT
 from pipeline.mutants.operators import mutants_at
 from pipeline.mutants.plan import MutantsError, Planted, Sources
 

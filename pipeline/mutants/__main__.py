@@ -13,15 +13,33 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, matrix, results, source
-from pipeline.errors import Exit, UsageError, UserError, did_you_mean, positive, run_command
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    UserError,
+    did_you_mean,
+    positive,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.schema import (
+    Matrix,
+    Row,
+)
+
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.mutants import tables
 from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
 from pipeline.mutants.judge import Judged, enough, judge, left_alive
 from pipeline.mutants.plan import Planted, plan
 from pipeline.mutants.pool import Pool, progress
-from pipeline.schema import Matrix, Row
 
 _DESCRIPTION = "Plants faults into kernels, and asks whether parity sees each."
 _GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself

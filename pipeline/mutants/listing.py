@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from kernelproof.errors import MatrixError
+from kernelproof.files import (
+    fault_messages,
+    yaml_document,
+)
+from kernelproof.plan.matrix import ROOT
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline import document, wording
-from pipeline.errors import MatrixError
-from pipeline.matrix import ROOT
 from pipeline.mutants.operators import OPERATORS
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -92,7 +95,7 @@ def read(file: Path) -> Listing:
 
 def read_as(form: type[Form], file: Path) -> Form:
     """The same of a list that has another form."""
-    doc = document.read(file)
+    doc = yaml_document.read(file)
     listing: Form | None = None
     try:
         listing = form.model_validate(doc.data)
@@ -104,14 +107,14 @@ def read_as(form: type[Form], file: Path) -> Form:
     return listing
 
 
-def _blame(doc: document.Document, detail: Any) -> None:
+def _blame(doc: yaml_document.Document, detail: Any) -> None:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     text = doc.texts.get(path, "")
     if detail["type"] == "missing":
         doc.blame(path, found="nothing", expected=f"a value for {path[-1]!r}")
     elif detail["type"] == "extra_forbidden":
-        found = f"unknown key {document.quoted(str(path[-1]))}"
+        found = f"unknown key {yaml_document.quoted(str(path[-1]))}"
         doc.blame(path, found=found, expected="a key that is known")
     else:
-        found, expected = wording.shown(detail["input"], text), wording.wanted(detail)
-        doc.blame(path, found=found, expected=expected, mend=wording.mend(detail, text))
+        found, expected = fault_messages.shown(detail["input"], text), fault_messages.wanted(detail)
+        doc.blame(path, found=found, expected=expected, mend=fault_messages.mend(detail, text))

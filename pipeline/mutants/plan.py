@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.matrix import ROOT
+from kernelproof.errors import UserError
+from kernelproof.plan.matrix import ROOT
+
 from pipeline.mutants import listing
 from pipeline.mutants.listing import Listing, Mutated, NamedFault, Proof
 from pipeline.mutants.mutant import Edit, Mutant, Source

@@ -14,10 +14,14 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from pipeline.errors import Exit, UserError
-from pipeline.matrix import ROOT
+from kernelproof.errors import (
+    Exit,
+    UserError,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Row
+
 from pipeline.mutants.answers import Answers, Asked
-from pipeline.schema import Row
 
 _EVERY = 50
 

@@ -4,13 +4,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from kernelproof.errors import ResultsError
+from kernelproof.files import safe_read
+from kernelproof.files.fault_messages import first_fault
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline import bounded
-from pipeline.errors import ResultsError
 from pipeline.mutants.answers import Outcome
 from pipeline.mutants.judge import Status
-from pipeline.wording import first_fault
 
 _MAX_BYTES = 8 * 1024 * 1024
 
@@ -87,8 +87,8 @@ class Run(_Part):
 def read(file: Path) -> Run | None:
     """The run in a file, None where it is not there; ResultsError where it is no run."""
     try:
-        content = bounded.read(file, _MAX_BYTES)
-        if not (excess := bounded.excess(content, _MAX_BYTES)):
+        content = safe_read.read(file, _MAX_BYTES)
+        if not (excess := safe_read.excess(content, _MAX_BYTES)):
             return Run.model_validate_json(content)
         found = f"found {excess}"
     except FileNotFoundError:

@@ -16,9 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import kernels
-from pipeline import machine, matrix
-from pipeline.cases import Case, cases_of
+import kernelproof.spec.spec
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import (
+    Case,
+    cases_of,
+)
+
+from pipeline import machine
 from pipeline.compare import Mismatch
 from pipeline.mutants.answers import KILLING, Answer, Answers, Asked
 from pipeline.mutants.child import Tell, ask_child
@@ -76,7 +81,7 @@ class Worker:
         return Answers(id=asked.id, answers=found, reached=reached)
 
     def _run(self, asked: Asked, copy: Path, tell: Tell) -> None:
-        kernels.__path__ = [str(copy)]
+        kernelproof.spec.spec.__path__ = [str(copy)]
         warnings.simplefilter("ignore")
         with ExitStack() as stack:
             told = None

@@ -14,15 +14,30 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, matrix, spread
-from pipeline.cases import Case, Selection
-from pipeline.errors import Exit, UsageError, run_command
-from pipeline.matrix import ROOT
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Case,
+    Selection,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+)
+
+from pipeline import spread
 from pipeline.perf import costs
 from pipeline.perf.against import Beside
 from pipeline.perf.bisect import Bisection, Judge, compiled
 from pipeline.perf.judge import Speed
-from pipeline.schema import Check, Matrix
 from pipeline.worktree import between, require_commit, subject_of, worktree
 
 _WORKERS = os.cpu_count() or 1

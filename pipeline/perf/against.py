@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from pipeline.cases import Case
+from kernelproof.plan.cases import Case
+
 from pipeline.perf.effect import Effect, paired_effect
 from pipeline.perf.judge import Speed, zone
 from pipeline.perf.replicates import ProcessError, Replicates

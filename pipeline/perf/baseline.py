@@ -11,16 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.errors import BaselineError
+from kernelproof.files import safe_read
+from kernelproof.files.escape import plain_line
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.plan.matrix import ROOT
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline import bounded
-from pipeline.errors import BaselineError
-from pipeline.matrix import ROOT
 from pipeline.perf.judge import Stored
 from pipeline.perf.timing import Part, Timing
-from pipeline.plain import plain_line
 from pipeline.results import write_whole
-from pipeline.wording import first_fault
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024
@@ -127,14 +127,14 @@ def committed(machine: Mapping[str, Any]) -> dict[str, Any]:
 def read_bounded(file: Path) -> bytes | None:
     """The bytes of a baseline, None where it is not there; BaselineError where unreadable."""
     try:
-        content = bounded.read(file, _MAX_BYTES)
+        content = safe_read.read(file, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
         message = f"{shown(file)}: {problem}, expected a readable file; {restore(file)}"
         raise BaselineError(message) from None
-    if excess := bounded.excess(content, _MAX_BYTES):
+    if excess := safe_read.excess(content, _MAX_BYTES):
         raise BaselineError(f"{shown(file)}: found {excess}, expected fewer; {restore(file)}")
     return content
 

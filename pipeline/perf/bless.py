@@ -8,9 +8,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from kernelproof.errors import (
+    RefusedError,
+    ResultsError,
+)
 from pydantic import ValidationError
 
-from pipeline.errors import RefusedError, ResultsError
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
 from pipeline.perf.effect import trimmed

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from kernels import KernelSpec
+from kernelproof.spec.spec import KernelSpec
+
 from pipeline.clock import Contestant, race
 
 _MOST_ROUNDS = 2**20

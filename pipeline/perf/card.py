@@ -11,12 +11,15 @@ from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.errors import (
+    BaselineError,
+    UserError,
+)
+from kernelproof.files.escape import plain_line
 from pydantic import Field, ValidationError
 
-from pipeline.errors import BaselineError, UserError
 from pipeline.perf.baseline import FOLDER, read_bounded, restore, shown, unreadable
 from pipeline.perf.timing import Count, Part, Us
-from pipeline.plain import plain_line
 from pipeline.results import write_whole
 
 SpreadOf = Literal["time", "floor", "ratio"]

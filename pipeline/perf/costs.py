@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelproof.plan.matrix import ROOT
+
 from pipeline.codegen.request import Found, Request, ask
-from pipeline.matrix import ROOT
 from pipeline.worktree import worktree
 
 Code = dict[tuple[str, str, str], Found]

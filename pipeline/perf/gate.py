@@ -15,19 +15,37 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kernelproof.errors import (
+    Exit,
+    ResultsError,
+    UsageError,
+    positive,
+    run_command,
+)
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+)
 from pydantic import ValidationError
 
-from pipeline import cases, hardware, matrix, results, source, spread
-from pipeline.cases import Planned
-from pipeline.errors import Exit, ResultsError, UsageError, positive, run_command
+from pipeline import (
+    hardware,
+    results,
+    source,
+    spread,
+)
 from pipeline.perf import baseline, card
 from pipeline.perf.card import Card, Measured
 from pipeline.perf.replicates import ProcessError, Replicates
 from pipeline.perf.row import ROUNDS
 from pipeline.perf.timing import Answer, Asked, Request
 from pipeline.perf.trials import Trial, alarms_of, cases_of
-from pipeline.schema import Check, Matrix
-from pipeline.wording import first_fault
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200

@@ -6,10 +6,13 @@ import sys
 from contextlib import suppress
 from typing import Self
 
+from kernelproof.errors import (
+    Exit,
+    UserError,
+)
+from kernelproof.plan.matrix import ROOT
 from pydantic import ValidationError
 
-from pipeline.errors import Exit, UserError
-from pipeline.matrix import ROOT
 from pipeline.perf.timing import READY, Answer, Ended, Request
 
 _COMMAND = ("-m", "pipeline.perf.worker")

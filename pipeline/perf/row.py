@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.cases import Planned
+from kernelproof.plan.cases import Planned
+
 from pipeline.perf import baseline
 from pipeline.perf.judge import Finding, Speed, Stored, judge_one
 from pipeline.perf.replicates import Replicates

@@ -18,9 +18,11 @@ from statistics import median
 from typing import Any
 
 import torch
+from kernelproof.plan import matrix
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import KernelSpec
 
-from kernels import KernelSpec
-from pipeline import machine, matrix
+from pipeline import machine
 from pipeline.bench.contestants import Set, first_set
 from pipeline.clock import (
     Accelerator,
@@ -46,7 +48,6 @@ from pipeline.perf.timing import (
     Request,
 )
 from pipeline.perf.watched import Watched
-from pipeline.vocabulary import DTYPES
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
 _SETS_WITHIN = 64

@@ -7,17 +7,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kernelproof.errors import (
+    Exit,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.schema import Check
 from rich.console import Console
 
-from pipeline import cases, hardware, matrix, results, source
-from pipeline.errors import Exit, run_command
+from pipeline import (
+    hardware,
+    results,
+    source,
+)
 from pipeline.report import history, page_data, runs
 from pipeline.report.junit import junit
 from pipeline.report.markdown import markdown
 from pipeline.report.page import page
 from pipeline.report.summary import report_of
 from pipeline.report.tables import print_report
-from pipeline.schema import Check
 from pipeline.verdict import judge
 
 

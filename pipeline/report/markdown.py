@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.plain import plain_line
+from kernelproof.files.escape import plain_line
+
 from pipeline.report.summary import Report, ReportedCase
 from pipeline.report.tables import COLUMNS, cells, conclusion, reproduce, silent
 

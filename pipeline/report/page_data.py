@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelproof.plan.schema import Matrix
+
 from pipeline import golden
 from pipeline.bench import record as bench
 from pipeline.codegen import lock
@@ -15,7 +17,6 @@ from pipeline.report import history, page_mutants, page_speed
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
-from pipeline.schema import Matrix
 from pipeline.verdict import Verdict
 
 _COSTS = ["registers", "spills", "stack", "shared", "resident_warps", "instructions_per_row"]

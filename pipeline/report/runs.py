@@ -4,13 +4,16 @@ import reprlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kernelproof.errors import ResultsError
+from kernelproof.files import safe_read
+from kernelproof.files.escape import plain_line
+from kernelproof.files.fault_messages import (
+    MOST_FAULTS,
+    first_fault,
+)
 from pydantic import ValidationError
 
-from pipeline import bounded
-from pipeline.errors import ResultsError
-from pipeline.plain import plain_line
 from pipeline.report.summary import Report
-from pipeline.wording import MOST_FAULTS, first_fault
 
 _DEPTH = 3
 _MAX_BYTES = 8 * 1024 * 1024
@@ -54,8 +57,8 @@ def read(folder: Path) -> Runs:
 
 def _read_one(file: Path) -> Report:
     try:
-        content = bounded.read(file, _MAX_BYTES)
-        if not (found := bounded.excess(content, _MAX_BYTES)):
+        content = safe_read.read(file, _MAX_BYTES)
+        if not (found := safe_read.excess(content, _MAX_BYTES)):
             return Report.model_validate_json(content)
     except OSError as error:
         found = (error.strerror or str(error)).lower()

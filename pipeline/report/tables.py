@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from kernelproof.files.escape import plain
+from kernelproof.plan.schema import Check
 from rich.console import Console
 
-from pipeline.plain import plain
 from pipeline.report.summary import Report, ReportedCase
-from pipeline.schema import Check
 from pipeline.verdict import session_of
 
 _SHOWN = 20  # failures told in full; report.json has them all

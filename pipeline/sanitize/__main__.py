@@ -11,15 +11,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Case, Selection
-from pipeline.errors import Exit, UsageError, UserError, did_you_mean, run_command
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    UserError,
+    did_you_mean,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Case,
+    Selection,
+)
+from kernelproof.plan.schema import Matrix
+
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.results import write_whole
 from pipeline.sanitize import tables
 from pipeline.sanitize.judge import Judged, judge
 from pipeline.sanitize.run import Runner
 from pipeline.sanitize.tools import TOOLS, Tool
-from pipeline.schema import Matrix
 
 _DESCRIPTION = "Runs small cases under compute-sanitizer's tools, on this machine's NVIDIA row."
 _EXECUTABLE = "compute-sanitizer"

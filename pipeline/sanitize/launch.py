@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+from kernelproof.plan.cases import Case
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+    KernelSpec,
+)
 from torch import Tensor
 
-from kernels import InputRows, Inputs, KernelSpec
-from pipeline.cases import Case
 from pipeline.compare import Mismatch, require_bits
 from pipeline.launches import counted
 from pipeline.sanitize.answer import Answer
-from pipeline.vocabulary import DTYPES
 
 # Cases of at most so many rows are launched in the other forms of their inputs, too.
 _FORMED = 64

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Row
+
 from pipeline import results
-from pipeline.matrix import ROOT
 from pipeline.sanitize.answer import Answer, answers_in
 from pipeline.sanitize.tools import Tool
-from pipeline.schema import Row
 
 
 @dataclass(frozen=True, kw_only=True)

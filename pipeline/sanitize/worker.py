@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import machine, matrix
-from pipeline.cases import sanitized
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import sanitized
+
+from pipeline import machine
 from pipeline.sanitize.launch import answer
 from pipeline.sanitize.planted import plant
 from tests.cells.evidence import Evidence

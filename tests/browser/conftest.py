@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.plan import matrix
 
-from pipeline import matrix
 from pipeline.report import page_data
 from pipeline.report.summary import Report
 from tests.browser.chromium import Chromium, programs

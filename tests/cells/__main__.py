@@ -10,10 +10,11 @@ user's own mistakes; anything else means that cases are missing, which the repor
 import sys
 from collections.abc import Sequence
 
+from kernelproof.errors import run_command
+from kernelproof.plan.schema import Check
+
 from pipeline import source, spread
-from pipeline.errors import run_command
 from pipeline.perf.card import require_visible
-from pipeline.schema import Check
 from tests.cells import asked, samples
 from tests.cells.supervisor import Supervised, supervise
 

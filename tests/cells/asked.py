@@ -6,11 +6,27 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline import cases, matrix, results, verdict
-from pipeline.cases import Planned
-from pipeline.errors import UsageError, did_you_mean, positive
+from kernelproof.errors import (
+    UsageError,
+    did_you_mean,
+    positive,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+    Row,
+)
+
+from pipeline import (
+    results,
+    verdict,
+)
 from pipeline.perf.timing import MOST_PROCESSES
-from pipeline.schema import Check, Matrix, Row
 from pipeline.source import Source
 from pipeline.spread import Share
 

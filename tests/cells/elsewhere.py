@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+from kernelproof.spec.spec import Outputs
 
-from kernels import Outputs
 from pipeline.compare import require_bits
 from tests.cells.launch import Launch
 

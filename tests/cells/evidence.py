@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from kernelproof.plan.cases import Case
+from kernelproof.plan.schema import Promise
+from kernelproof.spec.spec import (
+    Inputs,
+    Outputs,
+)
 
-from kernels import Inputs, Outputs
-from pipeline.cases import Case
 from pipeline.digest import Digest
 from pipeline.perf.timing import Timing
-from pipeline.schema import Promise
 
 
 @dataclass(kw_only=True)

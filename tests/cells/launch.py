@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kernels import Inputs, KernelSpec
+from kernelproof.spec.spec import (
+    Inputs,
+    KernelSpec,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

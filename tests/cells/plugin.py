@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 import torch
+from kernelproof.errors import ResultsError
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+)
+from kernelproof.plan.schema import Matrix
 
 from pipeline import results
-from pipeline.cases import Case, Planned
 from pipeline.compare import Mismatch
-from pipeline.errors import ResultsError
 from pipeline.perf.row import Timed
 from pipeline.perf.timing import Timing
 from pipeline.results import Outcome, Record
-from pipeline.schema import Matrix
 from pipeline.source import Source
 from pipeline.verdict import reproduce_command
 from tests.cells.evidence import Evidence

@@ -5,9 +5,13 @@ import sys
 from collections.abc import Sequence
 
 import torch
+from kernelproof.errors import (
+    Exit,
+    run_command,
+)
+from kernelproof.plan import matrix
 
-from pipeline import machine, matrix
-from pipeline.errors import Exit, run_command
+from pipeline import machine
 
 _COUNT = 1024
 

@@ -17,9 +17,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, NoReturn
 
+from kernelproof.errors import (
+    USER_ERRORS,
+    Exit,
+    ResultsError,
+)
+from kernelproof.plan.cases import Planned
+
 from pipeline import results
-from pipeline.cases import Planned
-from pipeline.errors import USER_ERRORS, Exit, ResultsError
 from pipeline.results import Outcome, Record
 from pipeline.source import Source
 from pipeline.spread import Gpu, Share

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from importlib import import_module
 
 import torch
+from kernelproof.plan.cases import Case
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import (
+    InputRows,
+    KernelSpec,
+    Outputs,
+)
 
-from kernels import InputRows, KernelSpec, Outputs
 from pipeline.accesses import only_arguments
-from pipeline.cases import Case
 from pipeline.compare import (
     Mismatch,
     bits_of,
@@ -17,7 +22,6 @@ from pipeline.compare import (
 )
 from pipeline.guard import GuardedOutputs
 from pipeline.launches import counted
-from pipeline.vocabulary import DTYPES
 from tests.cells import elsewhere
 from tests.cells.evidence import Evidence
 from tests.cells.launch import Launch

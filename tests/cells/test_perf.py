@@ -6,7 +6,8 @@ statistics and its JSON are those of the device. The verdict is the report's, no
 
 from typing import Any
 
-from pipeline.cases import Case
+from kernelproof.plan.cases import Case
+
 from pipeline.perf.timing import KERNEL, Timing
 from tests.cells.evidence import Evidence
 from tests.cells.virtual import VirtualClock

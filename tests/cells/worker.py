@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    run_command,
+)
+from kernelproof.plan.schema import Check
 
 from pipeline import machine, results, source, spread
-from pipeline.errors import Exit, run_command
 from pipeline.monitor import SECONDS_FOR_A_TURN, turn_on
 from pipeline.perf.baseline import shown
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.row import time_row
 from pipeline.perf.timing import Pace
-from pipeline.schema import Check
 from tests.cells import asked
 from tests.cells.asked import Asked
 from tests.cells.plugin import Cells

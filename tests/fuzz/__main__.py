@@ -17,8 +17,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+    did_you_mean,
+    positive,
+    run_command,
+)
+
 from pipeline import results, source
-from pipeline.errors import Exit, UsageError, did_you_mean, positive, run_command
 from tests.fuzz import ask, campaign, processes, record
 from tests.fuzz.readers import EVERY
 from tests.fuzz.record import FILE, Fuzzed, Night, Wrong

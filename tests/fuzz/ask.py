@@ -7,7 +7,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import Exit, UserError
+from kernelproof.errors import (
+    Exit,
+    UserError,
+)
+
 from tests.fuzz.guard import (
     SECONDS,
     EscapeError,

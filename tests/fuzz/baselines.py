@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kernelproof.errors import Exit
+from kernelproof.plan.matrix import ROOT
+
 from pipeline import golden
 from pipeline.codegen import lock
-from pipeline.errors import Exit
 from pipeline.golden import Digests
-from pipeline.matrix import ROOT
 from pipeline.perf import baseline, card
 from pipeline.perf.judge import judge_one
 from tests.fuzz.ask import require_plain

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
-from pipeline import cases, golden, matrix
-from pipeline.cases import Planned
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import Check
+
+from pipeline import golden
 from pipeline.perf import baseline
 from pipeline.results import Record
-from pipeline.schema import Check
 from pipeline.source import Source
 from tests.unit.test_results import record_of
 

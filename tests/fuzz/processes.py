@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from kernelproof.errors import Exit
+
 from pipeline import results, source
-from pipeline.errors import Exit
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.mutation import mutated
 from tests.fuzz.plan import PLAN, passing

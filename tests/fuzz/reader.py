@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Exit
+from kernelproof.errors import Exit
+
 from tests.fuzz.structures import as_json
 
 

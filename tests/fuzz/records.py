@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from pipeline import matrix, reproduce, results, verdict
-from pipeline.cases import Planned
-from pipeline.errors import Exit
+from kernelproof.errors import Exit
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import Matrix
+
+from pipeline import (
+    reproduce,
+    results,
+    verdict,
+)
 from pipeline.results import Record
-from pipeline.schema import Matrix
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader

@@ -11,15 +11,27 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Planned
-from pipeline.errors import Exit
+from kernelproof.errors import Exit
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import (
+    Matrix,
+    Shape,
+    Skip,
+)
+
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.report import page_data, runs
 from pipeline.report.__main__ import main
 from pipeline.report.page import page
 from pipeline.report.summary import Report, report_of
 from pipeline.results import HalfWrittenError
-from pipeline.schema import Matrix, Shape, Skip
 from pipeline.verdict import judge
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE

@@ -4,10 +4,13 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import document, matrix, results
-from pipeline.cases import plan
-from pipeline.errors import Exit
-from pipeline.matrix import ROOT
+from kernelproof.errors import Exit
+from kernelproof.files import yaml_document
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import plan
+from kernelproof.plan.matrix import ROOT
+
+from pipeline import results
 from pipeline.mutants import listing
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import KERNEL, TIMED_ROW
@@ -53,7 +56,7 @@ def _read_matrix(folder: Path) -> bool:
 
 def _matrices() -> tuple[Any, ...]:
     """The real one with fewer rows and shapes; and one without its optional parts."""
-    real = document.read(matrix.FILE).data
+    real = yaml_document.read(matrix.FILE).data
     rows = {name: real["rows"][name] for name in ("cpu", TIMED_ROW)}
     kernel = dict(real["kernels"][KERNEL])
     needed = {name: kernel[name] for name in ("dtypes", "seconds_per_case", "golden")}
@@ -76,7 +79,7 @@ def _read_listing(folder: Path) -> bool:
 
 
 def _small_listing() -> Any:
-    data = document.read(listing.file_of(KERNEL)).data
+    data = yaml_document.read(listing.file_of(KERNEL)).data
     return {name: of[:2] for name, of in data.items()}
 
 

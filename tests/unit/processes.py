@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.cases import Case, Planned
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+)
+from kernelproof.plan.schema import Check
+
 from pipeline.perf.judge import Stored
 from pipeline.perf.timing import FLOOR, KERNEL, REFERENCE, Answer, Asked, Process, Request, Timing
-from pipeline.schema import Check
 
 CODE, OTHER_CODE, FLOOR_CODE = "c" * 64, "d" * 64, "f" * 64
 COMMIT = "a" * 40

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.matrix import ROOT
 
 from pipeline import results
-from pipeline.cases import Planned
-from pipeline.matrix import ROOT
 from pipeline.results import Record
 from pipeline.source import Source
 from pipeline.spread import Gpu, Share

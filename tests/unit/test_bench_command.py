@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 import torch
+from kernelproof.errors import run_command
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import Row
 
 import kernels.gemma4_routing as package
-from pipeline import clock, hardware, machine, matrix
+from pipeline import (
+    clock,
+    hardware,
+    machine,
+)
 from pipeline.bench import record
 from pipeline.bench.__main__ import main
-from pipeline.errors import run_command
-from pipeline.schema import Row
 from tests.unit.test_bench_tables import RUN, TERMINAL
 
 MACHINE = {"packages": {"torch": "2.11.0"}, "device": {"name": "NVIDIA H200"}}

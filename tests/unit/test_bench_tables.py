@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import ResultsError
 from rich.console import Console
 
 from pipeline.bench import record, tables
 from pipeline.bench.record import Bench, Entry, Measured, Timing
-from pipeline.errors import ResultsError
 
 ABSENT = Entry(state="not installed")
 

@@ -5,11 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import UserError
+from kernelproof.files import (
+    safe_read,
+    yaml_document,
+)
 
-from pipeline import bounded, document, golden, results
+from pipeline import (
+    golden,
+    results,
+)
 from pipeline.bench import record as bench
 from pipeline.codegen import lock
-from pipeline.errors import UserError
 from pipeline.perf import baseline, card
 from pipeline.report import runs
 
@@ -18,7 +25,7 @@ def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
     """Or one byte beyond the most, which tells that there is more."""
     file = tmp_path / "file"
     file.write_bytes(b"12345")
-    assert [bounded.read(file, most) for most in (3, 4, 5, 6)] == [
+    assert [safe_read.read(file, most) for most in (3, 4, 5, 6)] == [
         b"1234",
         b"12345",
         b"12345",
@@ -34,7 +41,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "card": lambda file: card.load(file.parent.name, file.parents[1]),
     "bench": bench.read,
     "history": lambda file: runs.read(file.parents[1]),
-    "matrix": document.read,
+    "matrix": yaml_document.read,
 }
 
 
@@ -56,13 +63,13 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, kind: s
 def test_a_file_of_too_many_values_is_not_parsed() -> None:
     """An object counts for the fields that it may lack."""
     few, many = b"[" + b"0," * 149_990 + b"0]", b"[" + b"0," * 150_000 + b"0]"
-    assert (bounded.excess(few, 2**20), bounded.excess(many, 2**20)) == (
+    assert (safe_read.excess(few, 2**20), safe_read.excess(many, 2**20)) == (
         "",
         "over 150,000 values and fields",
     )
-    assert bounded.excess(b"[" + b"{}," * 14_990 + b"{}]", 2**20) == ""
-    assert bounded.excess(b"[" + b"{}," * 15_000 + b"{}]", 2**20) != ""
-    assert bounded.excess(b"[0]", 2) == "over 2 bytes"
+    assert safe_read.excess(b"[" + b"{}," * 14_990 + b"{}]", 2**20) == ""
+    assert safe_read.excess(b"[" + b"{}," * 15_000 + b"{}]", 2**20) != ""
+    assert safe_read.excess(b"[0]", 2) == "over 2 bytes"
 
 
 @pytest.mark.parametrize(
@@ -72,4 +79,4 @@ def test_a_file_of_too_many_values_is_not_parsed() -> None:
 )
 def test_what_the_project_stores_may_grow_fivefold(file: Path) -> None:
     """Before a bound has to be moved."""
-    assert bounded.excess(file.read_bytes() * 5, 2**24) == ""
+    assert safe_read.excess(file.read_bytes() * 5, 2**24) == ""

@@ -4,11 +4,24 @@ import argparse
 import datetime
 
 import pytest
-
-from pipeline import matrix
-from pipeline.cases import Case, Selection, cases_of, plan, select, select_benched
-from pipeline.errors import Exit, UsageError
-from pipeline.schema import Check, Matrix, Skip
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import (
+    Case,
+    Selection,
+    cases_of,
+    plan,
+    select,
+    select_benched,
+)
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+    Skip,
+)
 
 
 def _row(memory_gb: int) -> dict[str, object]:

@@ -11,9 +11,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Planned,
+    Selection,
+)
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Planned, Selection
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.report.summary import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree

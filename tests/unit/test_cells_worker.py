@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from kernelproof.errors import run_command
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Selection
+from kernelproof.plan.matrix import ROOT
 
-from pipeline import cases, matrix, results
-from pipeline.cases import Selection
-from pipeline.errors import run_command
-from pipeline.matrix import ROOT
+from pipeline import results
 from pipeline.results import Record
 from tests.cells import pulse
 from tests.cells.telling import LOST, Told, lines_of
@@ -24,7 +28,7 @@ BROKEN = """\
 import sys
 from dataclasses import replace
 import kernels.gemma4_routing as kernel
-from pipeline.errors import ResultsError, run_command
+from kernelproof.errors import ResultsError, run_command
 from tests.cells import plugin, worker
 
 def launch(*_, **__):

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernelproof.plan.schema import Budget
 
 from pipeline.codegen.judge import Judged, Move, Verdict, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
-from pipeline.schema import Budget
 from tests.unit.extending.tree import Tree, copy
 
 PLANTED = Path(__file__).parent / "planted"

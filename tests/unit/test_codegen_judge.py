@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from kernelproof.plan.schema import Budget
 
 from pipeline.codegen.costs import Costs
 from pipeline.codegen.judge import Judged, Move, Verdict, drift, judge
 from pipeline.codegen.lock import Lock, Settings
 from pipeline.codegen.request import Found
 from pipeline.codegen.tables import drift_lines, lines_of, summary
-from pipeline.schema import Budget
 
 TOOLS = {"triton": "3.6.0", "ptxas": "12.8"}
 COSTS: dict[str, Any] = {

@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 
+from kernelproof.plan.matrix import ROOT
+
 from kernels.gemma4_routing import SPEC
-from pipeline.matrix import ROOT
 
 SCRIPT = """\
 import json
@@ -20,7 +21,7 @@ from triton.runtime.jit import JITFunction
 from kernels.gemma4_routing import SPEC
 from pipeline.codegen.compile import binary, code_of
 from pipeline.codegen.launched import architecture_here, launched
-from pipeline.errors import NotTheRowError
+from kernelproof.errors import NotTheRowError
 
 build = SPEC.builds[0]
 kernel = binary(build, "sm_90")

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    run_command,
+)
+from kernelproof.plan import matrix
 
 from kernels.gemma4_routing import SPEC
-from pipeline import matrix
 from pipeline.codegen import lock as locks
 from pipeline.codegen.compile import backend_of, settings
 from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.request import Found
-from pipeline.errors import BaselineError, run_command
 from tests.unit.test_codegen_judge import BUILD, lock_of
 
 TEXT = locks.text(lock_of())

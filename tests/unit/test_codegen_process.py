@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import UsageError
+from kernelproof.plan import matrix
 
-from pipeline import matrix
 from pipeline.codegen import lock as locks
 from pipeline.codegen.bless import bless_codegen
-from pipeline.errors import UsageError
 from tests.unit.extending.tree import Tree, copy
 
 BLOCK = """\
@@ -28,7 +28,7 @@ BLOCK = """\
 BLESSING = """\
 from pipeline import matrix
 from pipeline.codegen.bless import bless_codegen
-from pipeline.errors import run_command
+from kernelproof.errors import run_command
 import sys
 sys.exit(run_command(lambda: print(bless_codegen("why  not", matrix.load())) or 0))
 """

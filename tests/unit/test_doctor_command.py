@@ -10,14 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    run_command,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.matrix import ROOT
 
-from pipeline import hardware, matrix
+from pipeline import hardware
 from pipeline.doctor import __main__ as doctor
 from pipeline.doctor import nvidia, packages
 from pipeline.doctor.facts import GpuFacts, ToolchainFacts
-from pipeline.errors import BaselineError, run_command
 from pipeline.hardware import Accelerator
-from pipeline.matrix import ROOT
 from pipeline.monitor import turn_on
 from pipeline.perf import baseline
 from tests.unit.doctored import GPU, TOOLCHAIN

@@ -6,11 +6,11 @@ from typing import Any
 
 import pynvml
 import pytest
+from kernelproof.plan import matrix
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Row
 
-from pipeline import matrix
 from pipeline.doctor import host, packages
-from pipeline.matrix import ROOT
-from pipeline.schema import Row
 
 ROWS = matrix.load().rows
 

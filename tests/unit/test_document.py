@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline import document
-from pipeline.errors import MatrixError
+from kernelproof.errors import MatrixError
+from kernelproof.files import yaml_document
 
 # Values that YAML 1.1 reads otherwise than they look, and the kind that it makes of them.
 MISREAD = {
@@ -56,13 +55,13 @@ KEYS = {
 }
 
 
-def _read(folder: Path, content: str | bytes) -> document.Document:
+def _read(folder: Path, content: str | bytes) -> yaml_document.Document:
     file = folder / "matrix.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return document.read(file)
+    return yaml_document.read(file)
 
 
-def _faults(doc: document.Document) -> str:
+def _faults(doc: yaml_document.Document) -> str:
     return "\n".join(str(fault) for fault in doc.faults)
 
 
@@ -77,7 +76,7 @@ def test_values_places_and_texts(tmp_path: Path) -> None:
     assert doc.place(("b", "c")) == (3, 6)
     assert doc.place(("b", "gone", "too")) == (2, 1)
     assert doc.texts["a", 1] == "2.50"
-    assert document.dotted(("b", "d e", 0, "f")) == "b['d e'][0].f"
+    assert yaml_document.dotted(("b", "d e", 0, "f")) == "b['d e'][0].f"
 
 
 @pytest.mark.parametrize(

@@ -161,8 +161,12 @@ def test_a_check_is_one_file_one_session_and_one_member(tree: Tree) -> None:
     """
     copy(ADDED / "form.py", tree.root / "tests" / "cells" / "test_form.py")
     tree.insert("noxfile.py", after='_cells(session, "parity", _rows_here(session))\n', text=FORM)
-    tree.insert("pipeline/schema.py", after='    PARITY = "parity"\n', text='    FORM = "form"\n')
-    tree.python("pipeline.schema")
+    tree.insert(
+        "pipeline/kernelproof/plan/schema.py",
+        after='    PARITY = "parity"\n',
+        text='    FORM = "form"\n',
+    )
+    tree.python("kernelproof.plan.schema")
     assert '"form"' in (tree.root / "pipeline" / "matrix.schema.json").read_text()
     names = tree.sessions().keys()
     parity = {name for name in names if name.startswith("parity")}

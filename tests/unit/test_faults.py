@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import UsageError
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import UsageError
 from pipeline.faults import __main__ as command
 from pipeline.faults import tables
 from pipeline.faults.events import EVENTS, Event
 from pipeline.faults.kinds import KINDS, kinds_on
 from pipeline.faults.scratch import Scratch
 from pipeline.faults.tables import Seen
-from pipeline.matrix import ROOT
 from pipeline.verdict import Verdict
 
 GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from pipeline.matrix import ROOT
+from kernelproof.plan.matrix import ROOT
 
 # Each module's floor; the packages kernels, pipeline.report and tests.cells have one throughout.
 # What measures is on the floor of the kernels, which it runs.
@@ -60,23 +59,23 @@ FLOORS = {
     "pipeline.hardware": 1,
     "pipeline.proposal": 1,
     "pipeline.results": 1,
-    "pipeline.schedule": 1,
+    "kernelproof.plan.schedule": 1,
     "pipeline.source": 1,
     "pipeline.toolchain": 1,
     "pipeline.verdict": 1,
     "pipeline.worktree": 1,
-    "pipeline.bounded": 0,
-    "pipeline.cases": 0,
+    "kernelproof.files.safe_read": 0,
+    "kernelproof.plan.cases": 0,
     "pipeline.doctor": 1,
     "pipeline.spread": 1,
-    "pipeline.document": 0,
-    "pipeline.errors": 0,
-    "pipeline.matrix": 0,
-    "pipeline.plain": 0,
-    "pipeline.schema": 0,
+    "kernelproof.files.yaml_document": 0,
+    "kernelproof.errors": 0,
+    "kernelproof.plan.matrix": 0,
+    "kernelproof.files.escape": 0,
+    "kernelproof.plan.schema": 0,
     "pipeline.session": 0,
-    "pipeline.vocabulary": 0,
-    "pipeline.wording": 0,
+    "kernelproof.plan.value_types": 0,
+    "kernelproof.files.fault_messages": 0,
     "pipeline": 0,
 }
 HEAVY = {"torch", "triton", "numpy", "scipy"}
@@ -183,7 +182,7 @@ def test_the_noxfile_reads_the_matrix_alone() -> None:
         ["-c", "import noxfile"],
         ["-m", "pipeline.report", "--help"],
         ["-m", "pipeline.hardware", "--row", "cpu"],
-        ["-m", "pipeline.schedule", "--row", "h200"],
+        ["-m", "kernelproof.plan.schedule", "--row", "h200"],
         ["-m", "pipeline.toolchain", "--help"],
         ["-m", "pipeline.codegen", "--help"],
         ["-m", "pipeline.doctor", "--row", "cpu"],
@@ -210,7 +209,7 @@ def test_planning_imports_nothing_heavy(command: list[str]) -> None:
         check=True,
     )
     imported = set(re.findall(r"^import time:[^|]*\|[^|]*\| *(\S+)", done.stderr, re.MULTILINE))
-    assert {"pipeline.matrix", "yaml"} <= imported
+    assert {"kernelproof.plan.matrix", "yaml"} <= imported
     assert {name.partition(".")[0] for name in imported} & HEAVY == set()
 
 

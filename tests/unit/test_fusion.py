@@ -5,11 +5,15 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, reference
-from pipeline import cases, golden, matrix
+from pipeline import golden
 from pipeline.digest import Digest
 from tests.unit.test_results import PLANNED, record_of
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, gemma4_routing_reference
 
 DEVICE = torch.device(

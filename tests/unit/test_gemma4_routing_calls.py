@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+)
 from torch import Tensor
 
 import kernels.gemma4_routing as package
-from kernels import InputRows, Inputs
 from kernels.gemma4_routing import (
     SPEC,
     gemma4_fused_routing_kernel_triton,

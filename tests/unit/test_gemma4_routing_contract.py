@@ -9,9 +9,9 @@ import math
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, gemma4_routing
 from pipeline.compare import bits_of
 

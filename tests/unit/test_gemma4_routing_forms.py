@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC
 from kernels.gemma4_routing.forms import other_forms
 from kernels.gemma4_routing.launch import launch_of

@@ -6,9 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+)
 from torch import Tensor
 
-from kernels import InputRows, Inputs
 from kernels.gemma4_routing import SPEC, gemma4_routing_reference
 from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row
 

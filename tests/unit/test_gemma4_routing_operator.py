@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from pipeline.compare import bits_of
 from pipeline.launches import counted

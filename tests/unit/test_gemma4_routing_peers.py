@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import torch
 import triton
+from kernelproof.plan.matrix import ROOT
 from torch import Tensor
 
 from kernels.gemma4_routing import SPEC, gemma4_routing_reference
 from kernels.gemma4_routing.floor import FLOORS, FloorLaunch, least_bytes
 from kernels.gemma4_routing.peers import PEERS, eager, packed_sort
-from pipeline.matrix import ROOT
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -7,9 +7,12 @@ from decimal import Decimal, localcontext
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+)
 from torch import Tensor
 
-from kernels import InputRows, Inputs
 from kernels.gemma4_routing import (
     SPEC,
     gemma4_routing,

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from pipeline.compare import bits_of
 

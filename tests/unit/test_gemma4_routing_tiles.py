@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels import InputRows
 from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from kernels.gemma4_routing.launch import backend_of
 from pipeline.compare import bits_of

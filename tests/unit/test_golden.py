@@ -5,10 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    Exit,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Case
 
-from pipeline import cases, golden, matrix
-from pipeline.cases import Case
-from pipeline.errors import BaselineError, Exit
+from pipeline import golden
 from pipeline.golden import Blessing, Digests, Golden
 from tests.unit.test_results import CASE, PLANNED, record_of
 

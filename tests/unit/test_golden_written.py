@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.errors import BaselineError
 from pydantic import ValidationError
 
 from pipeline import golden
-from pipeline.errors import BaselineError
 from pipeline.golden import Digests
 from tests.unit.test_golden import MEND, ONE, golden_of
 from tests.unit.test_results import CASE, PLANNED, record_of
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_is_told(
     def refuse(*_: Any) -> NoReturn:
         raise error
 
-    monkeypatch.setattr("pipeline.bounded.read", refuse)
+    monkeypatch.setattr("kernelproof.files.safe_read.read", refuse)
     with pytest.raises(BaselineError) as caught:
         golden.load("toy", tmp_path)
     said = f"toy.json: golden digests: {words}, expected a readable file; {MEND}"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import Output
 
-from kernels import Output
 from pipeline.compare import Mismatch
 from pipeline.guard import GuardedOutputs
 

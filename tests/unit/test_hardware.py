@@ -4,11 +4,18 @@ from collections.abc import Callable
 
 import pytest
 import yaml
+from kernelproof.errors import (
+    NotTheRowError,
+    run_command,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import (
+    Matrix,
+    Row,
+)
 
-from pipeline import hardware, matrix
-from pipeline.errors import NotTheRowError, run_command
+from pipeline import hardware
 from pipeline.hardware import Accelerator, rows_here
-from pipeline.schema import Matrix, Row
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 A100 = Accelerator(backend="cuda", name="NVIDIA A100-SXM4-80GB", arch="sm_80")

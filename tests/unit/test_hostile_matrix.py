@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    MatrixError,
+)
+from kernelproof.plan import matrix
 
-from pipeline import matrix
-from pipeline.errors import Exit, MatrixError
 from tests.fuzz.ask import settle
 from tests.fuzz.readers import EVERY
 from tests.fuzz.structures import as_yaml

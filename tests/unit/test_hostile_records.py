@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.plan.cases import Planned
 from pydantic import ValidationError
 from rich.console import Console
 
 from pipeline import reproduce, results
-from pipeline.cases import Planned
 from pipeline.perf.card import Card, lines_of
 from pipeline.perf.timing import Timing
 from pipeline.report import page_speed

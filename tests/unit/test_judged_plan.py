@@ -4,8 +4,8 @@ import ast
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import MatrixError
 
-from pipeline.errors import MatrixError
 from pipeline.judged import listing
 from pipeline.judged.listing import Judged
 from pipeline.judged.measure import Measured, Of

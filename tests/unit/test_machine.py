@@ -11,10 +11,13 @@ import pynvml
 import pytest
 import torch
 import triton
+from kernelproof.errors import (
+    Exit,
+    NotTheRowError,
+)
+from kernelproof.plan.schema import Row
 
 from pipeline import machine
-from pipeline.errors import Exit, NotTheRowError
-from pipeline.schema import Row
 
 ROOT = Path(__file__).parents[2]
 

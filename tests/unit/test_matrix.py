@@ -4,11 +4,13 @@ import datetime
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    MatrixError,
+)
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import Matrix
 from pydantic import ValidationError
-
-from pipeline import matrix
-from pipeline.errors import Exit, MatrixError
-from pipeline.schema import Matrix
 
 TODAY = datetime.date(2026, 11, 23)
 SMALL = """\

@@ -4,9 +4,9 @@ import datetime
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import MatrixError
+from kernelproof.plan import matrix
 
-from pipeline import matrix
-from pipeline.errors import MatrixError
 from tests.unit.test_matrix import SMALL, faults, read
 
 SKIP = {"cases": "toy-cpu-*", "check": "parity", "reason": "slow", "until": "2026-12-31"}

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import Budget
 
-from pipeline import matrix
 from pipeline.codegen.costs import UNITS
-from pipeline.schema import Budget
 from tests.unit.test_matrix import SMALL, faults, read
 
 GOOD = SMALL.replace(

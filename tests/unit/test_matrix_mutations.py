@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline import matrix
-from pipeline.cases import plan
-from pipeline.errors import MatrixError
+from kernelproof.errors import MatrixError
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import plan
 
 # Comments left out: a change in one changes nothing.
 TEXT = re.sub(r"^ *#.*\n", "", matrix.FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)

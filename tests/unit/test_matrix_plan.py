@@ -6,10 +6,17 @@ import sys
 from collections import Counter
 
 import pytest
-
-from pipeline import matrix
-from pipeline.cases import Case, Planned, cases_of, plan
-from pipeline.schema import Check, Matrix
+from kernelproof.plan import matrix
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+    cases_of,
+    plan,
+)
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+)
 
 ROWS = {
     "cpu": ("interpreter", "x86_64"),

@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import Exit
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import Exit
-from pipeline.matrix import ROOT
 from tests.unit.test_matrix import SMALL, read
 
 COMMAND = """
 import sys
 from pathlib import Path
-from pipeline.errors import run_command
-from pipeline.matrix import load
+from kernelproof.errors import run_command
+from kernelproof.plan.matrix import load
 
 sys.exit(run_command(lambda: print(*load(Path(sys.argv[1])).rows) or 0))
 """
@@ -89,7 +89,7 @@ def test_fault_is_told_alone(tmp_path: Path, old: str, new: str, lines: list[str
 
 def test_reader_who_leaves_gets_no_traceback() -> None:
     """Printing into a pipe that nobody reads ends with a code of its own."""
-    code = "import sys; from pipeline.errors import run_command; "
+    code = "import sys; from kernelproof.errors import run_command; "
     code += "sys.exit(run_command(lambda: print('x' * 10**6) or 0))"
     reader, writer = os.pipe()
     os.close(reader)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-
-from pipeline import matrix
-from pipeline.errors import Exit, MatrixError
+from kernelproof.errors import (
+    Exit,
+    MatrixError,
+)
+from kernelproof.plan import matrix
 
 LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 ANCHOR = "the file: found an anchor or alias, expected values in full"

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import pynvml
 import pytest
+from kernelproof.errors import NotTheRowError
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import NotTheRowError
-from pipeline.matrix import ROOT
 from pipeline.monitor import Monitor, State, turn_on
 
 HELD_BACK = ["SwPowerCap", "HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown"]

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    MatrixError,
+)
+from kernelproof.plan import matrix
 
-from pipeline import matrix
-from pipeline.errors import Exit, MatrixError
 from pipeline.mutants.plan import MutantsError, Planted, plan
 
 KERNEL = '''\

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    ResultsError,
+    run_command,
+)
+from kernelproof.plan import matrix
 
-from pipeline import matrix
-from pipeline.errors import ResultsError, run_command
 from pipeline.mutants import record
 from pipeline.mutants.record import Run
 from pipeline.report import page_data, page_mutants

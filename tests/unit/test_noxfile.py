@@ -9,11 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Selection
+from kernelproof.plan.schema import Check
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Selection
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.report.summary import Report
-from pipeline.schema import Check
 from pipeline.verdict import session_of
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.plan import matrix
 
-from pipeline import matrix
 from pipeline.mutants.judge import Status
 from pipeline.report import page_data
 from pipeline.report.page import ASSETS, embedded, page

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import ResultsError
+from kernelproof.plan import matrix
 
-from pipeline import matrix
 from pipeline.bench.record import Bench
-from pipeline.errors import ResultsError
 from pipeline.perf import baseline
 from pipeline.report import page_data, page_speed
 from pipeline.report.summary import report_of

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.plan import matrix
 
-from pipeline import matrix
 from pipeline.codegen.lock import Lock
 from pipeline.golden import Blessing, Golden
 from pipeline.perf.baseline import Baseline

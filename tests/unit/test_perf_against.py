@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import run_command
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import run_command
-from pipeline.matrix import ROOT
 from pipeline.perf import __main__ as command
 from pipeline.perf import against, costs
 from pipeline.perf.against import Beside, Pair

@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    Exit,
+)
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Check
 
-from pipeline.cases import Case, Planned
-from pipeline.errors import BaselineError, Exit
-from pipeline.matrix import ROOT
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import Blessing, Was
 from pipeline.perf.bless import bless_perf
 from pipeline.perf.timing import Timing
-from pipeline.schema import Check
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_perf_judge import MACHINE, taking, timing_of

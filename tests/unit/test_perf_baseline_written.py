@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.errors import BaselineError
+from kernelproof.plan.matrix import ROOT
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import BaselineError
-from pipeline.matrix import ROOT
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import BLESSINGS_KEPT, Baseline, committed
 from pipeline.perf.bless import bless_perf
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_told(
     def refuse(*_: Any) -> NoReturn:
         raise error
 
-    monkeypatch.setattr("pipeline.bounded.read", refuse)
+    monkeypatch.setattr("kernelproof.files.safe_read.read", refuse)
     mend = "expected a readable file; restore it: git checkout -- "
     for file, load in (
         (baseline.path_of(ROW, KERNEL, tmp_path), lambda: baseline.load(ROW, KERNEL, tmp_path)),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import pytest
+from kernelproof.errors import run_command
 
-from pipeline.errors import run_command
 from pipeline.perf import __main__ as command
 from pipeline.perf import bisect
 from pipeline.perf.bisect import Bisection

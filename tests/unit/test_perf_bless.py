@@ -6,8 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    RefusedError,
+    ResultsError,
+    UserError,
+)
 
-from pipeline.errors import Exit, RefusedError, ResultsError, UserError
 from pipeline.perf import baseline, card
 from pipeline.perf.baseline import Baseline
 from pipeline.perf.bless import bless_perf

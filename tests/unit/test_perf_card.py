@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    Exit,
+    UserError,
+)
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import BaselineError, Exit, UserError
-from pipeline.matrix import ROOT
 from pipeline.perf import card
 from pipeline.perf.baseline import shown
 from pipeline.perf.card import Alarms, Card, LimitError, OfCase, Planted

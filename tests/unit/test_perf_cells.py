@@ -10,15 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import run_command
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Planned,
+    Selection,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Check
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Planned, Selection
-from pipeline.errors import run_command
-from pipeline.matrix import ROOT
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.perf.card import LimitError
 from pipeline.perf.timing import KERNEL
 from pipeline.results import Record
-from pipeline.schema import Check
 from tests.cells import __main__ as command
 from tests.unit.processes import CODE, FLOOR_CODE, FLOORS
 
@@ -31,7 +41,7 @@ SCRIPT = f"""\
 import sys
 import torch
 from pipeline import machine
-from pipeline.errors import run_command
+from kernelproof.errors import run_command
 from pipeline.perf import baseline, row
 from tests.cells import worker as cells
 from tests.unit.processes import Made, near

@@ -3,10 +3,18 @@
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import UsageError
+from kernelproof.plan.cases import (
+    Selection,
+    cases_of,
+    plan,
+)
+from kernelproof.plan.schema import (
+    Check,
+    Matrix,
+    text,
+)
 
-from pipeline.cases import Selection, cases_of, plan
-from pipeline.errors import UsageError
-from pipeline.schema import Check, Matrix, text
 from tests.unit.test_matrix import SMALL, faults, read
 
 PERF = (

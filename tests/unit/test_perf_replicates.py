@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from kernelproof.errors import Exit
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.errors import Exit
-from pipeline.matrix import ROOT
 from pipeline.perf import replicates
 from pipeline.perf.replicates import ProcessError, Replicates, Started
 from pipeline.perf.timing import KERNEL, Answer, Asked, Process, Request

@@ -3,11 +3,16 @@
 import json
 
 import pytest
+from kernelproof.errors import (
+    ResultsError,
+    run_command,
+)
+from kernelproof.files.escape import (
+    plain,
+    plain_line,
+)
+from kernelproof.files.fault_messages import first_fault
 from pydantic import BaseModel, ValidationError
-
-from pipeline.errors import ResultsError, run_command
-from pipeline.plain import plain, plain_line
-from pipeline.wording import first_fault
 
 SHOWN = {
     "plain": ("found 3, expected ±3e4, 東京", "found 3, expected ±3e4, 東京"),

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 import torch
 import triton
+from kernelproof.spec.spec import (
+    Inputs,
+    KernelSpec,
+)
 
-from kernels import Inputs, KernelSpec
 from kernels.gemma4_routing import SPEC
 from pipeline.bench.contestants import first_set
 from pipeline.clock import Contestant

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    BaselineError,
+    RefusedError,
+    run_command,
+)
 
 from pipeline import golden, proposal
-from pipeline.errors import BaselineError, RefusedError, run_command
 from pipeline.proposal import FOLDER
 
 GOLDEN = "golden/gemma4_routing.json"

@@ -5,10 +5,13 @@ import math
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+)
+from kernelproof.plan.schema import Check
 
-from pipeline.cases import Case, Planned
 from pipeline.report.summary import Report, report_of
-from pipeline.schema import Check
 from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_results import record_of

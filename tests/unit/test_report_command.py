@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import UserError
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import Check
 
 from pipeline import hardware, results, source
-from pipeline.cases import Planned
-from pipeline.errors import UserError
 from pipeline.report import __main__ as command
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
-from pipeline.schema import Check
 from pipeline.source import Source
 from pipeline.verdict import Judged
 from tests.unit.test_history import run_of

@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 
 import pytest
+from kernelproof.plan.schema import Check
 
 from pipeline.report import markdown as module
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import report_of
-from pipeline.schema import Check
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_report import SOURCE, judged
 

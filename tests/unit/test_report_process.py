@@ -12,10 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import run_command
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Selection
 
-from pipeline import cases, hardware, matrix, results, source
-from pipeline.cases import Selection
-from pipeline.errors import run_command
+from pipeline import (
+    hardware,
+    results,
+    source,
+)
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report, report_of
 from pipeline.verdict import judge

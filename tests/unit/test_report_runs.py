@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import (
+    ResultsError,
+    run_command,
+)
+from kernelproof.files.fault_messages import MOST_FAULTS
 
-from pipeline.errors import ResultsError, run_command
 from pipeline.report import runs
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report
-from pipeline.wording import MOST_FAULTS
 from tests.unit.test_history import run_of
 
 UNREADABLE = {

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.errors import ResultsError
+from kernelproof.plan.cases import (
+    Case,
+    Planned,
+)
+from kernelproof.plan.schema import Check
 
 from pipeline import results
-from pipeline.cases import Case, Planned
-from pipeline.errors import ResultsError
 from pipeline.results import HalfWrittenError, Record
-from pipeline.schema import Check
 
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
 PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.errors import ResultsError
+from kernelproof.plan.matrix import ROOT
 from pydantic import ValidationError
 
 from pipeline import results
-from pipeline.errors import ResultsError
-from pipeline.matrix import ROOT
 from tests.unit.test_results import FILE, PLANNED, record_of
 
 NAME = Path(FILE).name
@@ -153,7 +153,7 @@ def test_a_record_that_cannot_be_read_is_told(
 ) -> None:
     """In the system's words."""
     results.write(tmp_path, PLANNED, record_of(PLANNED))
-    monkeypatch.setattr("pipeline.bounded.read", _refusing(error))
+    monkeypatch.setattr("kernelproof.files.safe_read.read", _refusing(error))
     with pytest.raises(ResultsError) as caught:
         results.read(tmp_path, PLANNED)
     words = (error.strerror or "gone").lower()

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 import torch
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import Case
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.value_types import DTYPES
 from torch import Tensor
 
 import kernels.gemma4_routing as routing
 from kernels.gemma4_routing.launch import launch_of
-from pipeline import cases, matrix
-from pipeline.cases import Case
-from pipeline.matrix import ROOT
 from pipeline.sanitize.launch import _placed, answer
 from pipeline.sanitize.tools import TOOLS
-from pipeline.vocabulary import DTYPES
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from kernelproof.errors import UsageError
+from kernelproof.plan import cases
+from kernelproof.plan.cases import Selection
 
-from pipeline import cases, hardware
-from pipeline.cases import Selection
-from pipeline.errors import UsageError
+from pipeline import hardware
 from tests.unit.test_matrix import SMALL, faults, read
 
 BLOCK = (

@@ -7,12 +7,24 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from kernelproof.errors import run_command
+from kernelproof.plan import (
+    cases,
+    matrix,
+    schedule,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import (
+    Check,
+    Kernel,
+    Matrix,
+    Promise,
+    Row,
+    Shape,
+    Skip,
+)
 
-from pipeline import cases, matrix, schedule
-from pipeline.errors import run_command
-from pipeline.matrix import ROOT
 from pipeline.perf import gate
-from pipeline.schema import Check, Kernel, Matrix, Promise, Row, Shape, Skip
 
 Load = Callable[[Matrix], None]
 

@@ -7,10 +7,20 @@ from typing import Any, get_args
 
 import pytest
 import torch
-
-from pipeline import matrix, schema
-from pipeline.schema import MODELS, Block, Check, Skip
-from pipeline.vocabulary import DTYPES, Dtype
+from kernelproof.plan import (
+    matrix,
+    schema,
+)
+from kernelproof.plan.schema import (
+    MODELS,
+    Block,
+    Check,
+    Skip,
+)
+from kernelproof.plan.value_types import (
+    DTYPES,
+    Dtype,
+)
 
 
 def _mappings(part: Any) -> Iterator[dict[str, Any]]:
@@ -26,7 +36,7 @@ def _mappings(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_committed_schema_is_that_of_the_models() -> None:
-    """Where it is not, ``python -m pipeline.schema`` writes it anew."""
+    """Where it is not, ``python -m kernelproof.plan.schema`` writes it anew."""
     assert schema.FILE.read_text(encoding="utf-8") == schema.text()
 
 

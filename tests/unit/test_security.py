@@ -5,9 +5,9 @@ planted in the text of the real files, in memory, and the rules have to find it.
 """
 
 import pytest
+from kernelproof.plan import matrix
+from kernelproof.plan.matrix import ROOT
 
-from pipeline import matrix
-from pipeline.matrix import ROOT
 from tests.unit.workflows.holes import HOLES, Hole
 from tests.unit.workflows.leaks import LEAKS
 from tests.unit.workflows.reading import HOSTED, UNKNOWN, Workflow, texts, workflows

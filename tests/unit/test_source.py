@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kernelproof.plan.matrix import ROOT
 
 from pipeline import source
-from pipeline.matrix import ROOT
 
 MADE_OF = (
     "kernels/toy/kernel.py",

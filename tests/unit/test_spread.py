@@ -8,10 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kernelproof.plan import matrix
+from kernelproof.plan.schema import Row
 
-from pipeline import hardware, machine, matrix, spread
+from pipeline import (
+    hardware,
+    machine,
+    spread,
+)
 from pipeline.hardware import Accelerator
-from pipeline.schema import Row
 from pipeline.spread import Gpu, Share, first_number, gpus_of, lock_name
 from tests.cells.samples import merge
 

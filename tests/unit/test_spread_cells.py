@@ -10,12 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Planned,
+    Selection,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Check
 
-from pipeline import cases, matrix, results
-from pipeline.cases import Planned, Selection
-from pipeline.matrix import ROOT
+from pipeline import results
 from pipeline.perf.timing import KERNEL
-from pipeline.schema import Check
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
 
@@ -24,7 +31,7 @@ SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", 
 PAIR = """\
 import sys
 from pipeline import spread
-from pipeline.errors import run_command
+from kernelproof.errors import run_command
 from pipeline.spread import Gpu
 from tests.cells import __main__ as cells
 
@@ -40,7 +47,7 @@ TIMING = """\
 import sys
 import torch
 from pipeline import machine
-from pipeline.errors import run_command
+from kernelproof.errors import run_command
 from pipeline.perf import baseline, row
 from tests.cells import worker as cells
 from tests.unit.processes import Made, near

@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 
 import pytest
+from kernelproof.plan.matrix import ROOT
 
-from pipeline.matrix import ROOT
 from tests.unit.living import ends
 from tests.unit.supervised import FAULTY, GPUS, HERE, PRELUDE, Runs, runs
 
@@ -57,7 +57,7 @@ def test_a_share_that_dies_leaves_the_others(runs: Runs, capfd: pytest.CaptureFi
 
 SUPERVISING = """\
 import signal, sys
-from pipeline.errors import run_command
+from kernelproof.errors import run_command
 from pipeline.source import Source
 from pipeline.spread import Gpu, Share
 from tests.cells import asked, supervisor

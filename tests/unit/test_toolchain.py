@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.errors import (
+    UsageError,
+    run_command,
+)
+from kernelproof.plan import matrix
 
-from pipeline import matrix, toolchain
-from pipeline.errors import UsageError, run_command
+from pipeline import toolchain
 from pipeline.toolchain import ToolchainError, python_of
 
 

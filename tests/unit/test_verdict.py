@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from kernelproof.errors import ResultsError
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Planned,
+    Selection,
+)
+from kernelproof.plan.schema import (
+    Check,
+    Skip,
+)
 
-from pipeline import cases, matrix, results
-from pipeline.cases import Planned, Selection
-from pipeline.errors import ResultsError
+from pipeline import results
 from pipeline.results import Outcome
-from pipeline.schema import Check, Skip
 from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.test_results import CASE, PLANNED, record_of

@@ -7,15 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.cases import (
+    Planned,
+    Selection,
+)
+from kernelproof.plan.schema import Check
 
-from pipeline import cases, matrix, results, source
-from pipeline.cases import Planned, Selection
+from pipeline import (
+    results,
+    source,
+)
 from pipeline.perf import baseline, card
 from pipeline.perf.bless import bless_perf
 from pipeline.perf.timing import Process
 from pipeline.report import __main__ as command
 from pipeline.report.summary import report_of
-from pipeline.schema import Check
 from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.extending.tree import Tree

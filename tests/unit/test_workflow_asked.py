@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    schedule,
+)
 
-from pipeline import cases, golden, schedule
+from pipeline import golden
 from tests.unit.workflows.hub import BRANCH, Hub, git
 from tests.unit.workflows.runner import sessions, start
 

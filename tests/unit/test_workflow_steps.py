@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
+from kernelproof.plan import (
+    cases,
+    schedule,
+)
 
-from pipeline import cases, schedule
 from pipeline.report.summary import Report
 from tests.unit.workflows.hub import BRANCH, Hub
 from tests.unit.workflows.runner import Run, again, start

@@ -10,13 +10,17 @@ from typing import Any
 import nox.registry
 import pytest
 import yaml
+from kernelproof.plan import (
+    cases,
+    matrix,
+    schedule,
+)
+from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.schema import Check
 
 import noxfile
-from pipeline import cases, matrix, schedule
-from pipeline.matrix import ROOT
 from pipeline.perf.gate import BASELINE_PROCESSES
 from pipeline.perf.timing import PACE
-from pipeline.schema import Check
 from tests.unit.workflows.reading import FOLDER, Workflow, workflows
 
 EVERY = workflows()

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from kernelproof.errors import (
+    Exit,
+    UsageError,
+)
 
 from pipeline import worktree as worktrees
-from pipeline.errors import Exit, UsageError
 from pipeline.worktree import between, commit_of, require_commit, subject_of, worktree
 
 UNKNOWN = "expected a commit of this clone; fetch it, run again"

@@ -3,11 +3,14 @@
 from importlib import import_module
 
 import torch
+from kernelproof.plan.cases import Case
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.spec.spec import (
+    InputRows,
+    KernelSpec,
+)
 
-from kernels import InputRows, KernelSpec
-from pipeline.cases import Case
 from pipeline.compare import Mismatch
-from pipeline.vocabulary import DTYPES
 from tests.cells.evidence import Evidence
 
 

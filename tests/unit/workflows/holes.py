@@ -178,10 +178,10 @@ HOLES = [
         "ci.yml: lint: a machine or a workflow that cannot be followed",
     ),
     Hole(
-        "rows that pipeline.schedule did not print",
+        "rows that kernelproof.plan.schedule did not print",
         "gpu.yml",
-        'rows="$(python -m pipeline.schedule',
-        'rows="$(cat rows.json || python -m pipeline.schedule',
+        'rows="$(python -m kernelproof.plan.schedule',
+        'rows="$(cat rows.json || python -m kernelproof.plan.schedule',
         "gpu.yml: row: a machine or a workflow that cannot be followed",
     ),
     Hole(

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.matrix import ROOT
+from kernelproof.plan.matrix import ROOT
+
 from tests.unit.extending.tree import Tree
 from tests.unit.workflows import stand_ins
 

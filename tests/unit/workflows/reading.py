@@ -7,9 +7,11 @@ from functools import cache, cached_property
 from typing import Any
 
 import yaml
-
-from pipeline import cases, schedule
-from pipeline.matrix import ROOT
+from kernelproof.plan import (
+    cases,
+    schedule,
+)
+from kernelproof.plan.matrix import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 HOSTED = frozenset({"ubuntu-24.04"})
@@ -89,7 +91,7 @@ class Workflow:
         return labels
 
     def _is_planned(self, job: Block) -> bool:
-        """Whether a job's rows are what pipeline.schedule prints: from its job through its step."""
+        """Whether a job's rows are what kernelproof.plan.schedule prints: from its job through its step."""
         matrix = job.get("strategy", {}).get("matrix", {})
         found = _PLANNED.fullmatch(str(matrix.get("row", "")))
         planner = self.jobs.get(found[1], {}) if found and set(matrix) == {"row"} else {}
@@ -99,7 +101,7 @@ class Workflow:
             for step in planner.get("steps", [])
             if output and step.get("id") == output[1]
         ]
-        wanted = f'{output[2]}="$(python -m pipeline.schedule' if output else UNKNOWN
+        wanted = f'{output[2]}="$(python -m kernelproof.plan.schedule' if output else UNKNOWN
         return len(scripts) == 1 and scripts[0].startswith(wanted)
 
 

@@ -11,8 +11,10 @@ peaks    ``[T]`` fp32: the largest ``|values * scale|`` of a row; one rounding a
 """
 
 import torch
-
-from kernels import KernelSpec, Output
+from kernelproof.spec.spec import (
+    KernelSpec,
+    Output,
+)
 
 from .inputs import DISTRIBUTIONS, explain_row, toy_inputs
 from .kernel import _toy_kernel, toy

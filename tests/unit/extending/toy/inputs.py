@@ -1,9 +1,11 @@
 """Inputs of `toy`: hashes of (seed, row, column), the same bits on every machine."""
 
 import torch
+from kernelproof.spec.spec import (
+    InputRows,
+    Inputs,
+)
 from torch import Tensor
-
-from kernels import InputRows, Inputs
 
 DISTRIBUTIONS = ("mixed_signs", "all_negative", "zeros")
 

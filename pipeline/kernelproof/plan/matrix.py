@@ -7,14 +7,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kernelproof.errors import (
+    MatrixError,
+    did_you_mean,
+)
+from kernelproof.files import (
+    fault_messages,
+    yaml_document,
+)
+from kernelproof.files.escape import plain_line
+from kernelproof.plan.cases import (
+    benched,
+    cases_of,
+    most_cases,
+    repeated,
+    sanitized,
+)
+from kernelproof.plan.schema import (
+    MODELS,
+    Block,
+    Check,
+    Kernel,
+    Matrix,
+    Shape,
+)
+from kernelproof.plan.value_types import DTYPES
 from pydantic import ValidationError
-
-from pipeline import document, wording
-from pipeline.cases import benched, cases_of, most_cases, repeated, sanitized
-from pipeline.errors import MatrixError, did_you_mean
-from pipeline.plain import plain_line
-from pipeline.schema import MODELS, Block, Check, Kernel, Matrix, Shape
-from pipeline.vocabulary import DTYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "matrix.yaml"
@@ -44,7 +62,7 @@ class _Reading:
 
     def __init__(self, file: Path, today: datetime.date) -> None:
         self.root, self.today = file.parent, today
-        self.doc = document.read(file)
+        self.doc = yaml_document.read(file)
 
     def matrix(self) -> Matrix:
         matrix = self._validated()
@@ -67,11 +85,11 @@ class _Reading:
             blamed = {(fault.line, fault.path) for fault in self.doc.faults}
             for detail in error.errors(include_url=False):
                 path = detail["loc"]
-                if (self.doc.place(path)[0], document.dotted(path)) not in blamed:
+                if (self.doc.place(path)[0], yaml_document.dotted(path)) not in blamed:
                     self._blame_value(path, detail)
             return None
 
-    def _blame_value(self, path: document.Path, detail: Any) -> None:
+    def _blame_value(self, path: yaml_document.Path, detail: Any) -> None:
         """Says one fault that pydantic found in the words of the file."""
         last, kind = str(path[-1]) if path else "", detail["type"]
         if kind == "missing":
@@ -81,19 +99,24 @@ class _Reading:
             expected, mend = f"one of {', '.join(known)}", did_you_mean(last, known)
             self._blame_key(path, found="unknown key", expected=expected, mend=mend)
         elif last == "[key]":
-            mend = wording.mend(detail, str(path[-2]))
-            self._blame_key(path[:-1], found="key", expected=wording.wanted(detail), mend=mend)
+            mend = fault_messages.mend(detail, str(path[-2]))
+            self._blame_key(
+                path[:-1], found="key", expected=fault_messages.wanted(detail), mend=mend
+            )
         else:
             if path not in self.doc.places:  # a size that stands without a list
                 path = path[:-1]
             text = self.doc.texts.get(path, "")
-            found = wording.shown(detail["input"], text)
+            found = fault_messages.shown(detail["input"], text)
             self.doc.blame(
-                path, found=found, expected=wording.wanted(detail), mend=wording.mend(detail, text)
+                path,
+                found=found,
+                expected=fault_messages.wanted(detail),
+                mend=fault_messages.mend(detail, text),
             )
 
-    def _blame_key(self, path: document.Path, *, found: str, expected: str, mend: str) -> None:
-        found = f"{found} {document.quoted(str(path[-1]))}"
+    def _blame_key(self, path: yaml_document.Path, *, found: str, expected: str, mend: str) -> None:
+        found = f"{found} {yaml_document.quoted(str(path[-1]))}"
         at = self.doc.keys.get(path)
         self.doc.blame(path, at=at, found=found, expected=expected, mend=mend)
 
@@ -124,7 +147,7 @@ class _Reading:
             if isinstance(toolchain, str) and toolchain not in known:
                 self.doc.blame(
                     ("rows", name, "toolchain"),
-                    found=document.quoted(toolchain),
+                    found=yaml_document.quoted(toolchain),
                     expected=f"one of pipeline/requirements/: {', '.join(known) or 'none yet'}",
                     mend=did_you_mean(toolchain, known),
                 )
@@ -173,7 +196,9 @@ class _Reading:
                     expected = f"at most {_MAX_CASES:,}"
                     self.doc.blame(place, found=f"{count:,} cases", expected=expected)
 
-    def _blame_part(self, part: document.Path, shapes: Sequence[Shape], axes: set[str]) -> None:
+    def _blame_part(
+        self, part: yaml_document.Path, shapes: Sequence[Shape], axes: set[str]
+    ) -> None:
         """What a list of shapes plans wrongly: other axes, nothing to time."""
         for i, shape in enumerate(shapes):
             path = (*part, i, "axes")
@@ -218,7 +243,7 @@ class _Reading:
                     self.doc.blame(path, found=repr(pattern), expected=expected, mend=mend)
 
 
-def _model_at(path: document.Path) -> type[Block]:
+def _model_at(path: yaml_document.Path) -> type[Block]:
     names = [str(part) for part in path]
     return next(model for key, model in MODELS.items() if _is_at(key, names))
 
@@ -239,12 +264,12 @@ def _listed(value: Any, keep: type = str) -> list[tuple[int, Any]]:
     return [(i, item) for i, item in items if isinstance(item, keep)]
 
 
-def _shapes(kernel: dict[str, Any]) -> Iterator[tuple[document.Path, dict[str, Any]]]:
+def _shapes(kernel: dict[str, Any]) -> Iterator[tuple[yaml_document.Path, dict[str, Any]]]:
     """The shapes of a kernel's block, each with where it stands."""
     for part in _PARTS:
         block = kernel
         for name in part[:-1]:
             block = _mapping(block.get(name))
         for i, shape in _listed(block.get(part[-1]), keep=dict):
-            path: document.Path = (*part, i)
+            path: yaml_document.Path = (*part, i)
             yield path, shape

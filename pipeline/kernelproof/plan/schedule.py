@@ -1,6 +1,6 @@
 """The rows that CI runs, as JSON: the machines that it has to ask for.
 
-``python -m pipeline.schedule`` prints one line, which gpu.yml takes as its matrix::
+``python -m kernelproof.plan.schedule`` prints one line, which gpu.yml takes as its matrix::
 
     [{"name": "h200", "runner": ["gpu", "h200"], "minutes": 496, "queue": "host-gpu-h200"}]
 
@@ -17,11 +17,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
-from pipeline import cases, matrix
-from pipeline.errors import UserError, run_command
+from kernelproof.errors import (
+    UserError,
+    run_command,
+)
+from kernelproof.plan import (
+    cases,
+    matrix,
+)
+from kernelproof.plan.schema import Check
+
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.timing import PACE
-from pipeline.schema import Check
 
 # GitHub refuses a matrix without entries, and one with more than this.
 _MOST_ROWS = 256
@@ -92,7 +99,9 @@ def _minutes(seconds: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the GPU rows, or those of them that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.schedule", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kernelproof.plan.schedule", description=__doc__
+    )
     text = "only this row; may be given several times"
     parser.add_argument("--row", action="append", default=[], metavar="ROW", help=text)
     text = "what is asked of the rows: their minutes are of it alone"

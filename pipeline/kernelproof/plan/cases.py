@@ -7,8 +7,17 @@ from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
 
-from pipeline.errors import UsageError, did_you_mean
-from pipeline.schema import Check, Kernel, Matrix, Shape, Skip
+from kernelproof.errors import (
+    UsageError,
+    did_you_mean,
+)
+from kernelproof.plan.schema import (
+    Check,
+    Kernel,
+    Matrix,
+    Shape,
+    Skip,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

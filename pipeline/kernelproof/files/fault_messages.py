@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
+from kernelproof.errors import did_you_mean
+from kernelproof.files import yaml_document
+from kernelproof.files.escape import plain_line
 from pydantic import ValidationError
-
-from pipeline import document
-from pipeline.errors import did_you_mean
-from pipeline.plain import plain_line
 
 _POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
 MOST_FAULTS = 1_000
@@ -38,7 +37,7 @@ def shown(value: Any, text: str) -> str:
         kind = "list" if isinstance(value, list) else "mapping"
         return f"a {kind}" if value else f"an empty {kind}"
     kind = "text" if isinstance(value, str) else type(value).__name__
-    return f"{kind} {document.quoted(text)}"
+    return f"{kind} {yaml_document.quoted(text)}"
 
 
 def wanted(detail: Any) -> str:

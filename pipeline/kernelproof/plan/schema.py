@@ -1,6 +1,6 @@
 """The models of `matrix.yaml`, and the JSON Schema that editors complete it by.
 
-``python -m pipeline.schema`` writes the schema anew; a test holds the two in step.
+``python -m kernelproof.plan.schema`` writes the schema anew; a test holds the two in step.
 """
 
 import datetime
@@ -11,9 +11,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.plan.value_types import (
+    Architecture,
+    AxisName,
+    Dtype,
+    Label,
+    Name,
+    Sizes,
+    Text,
+)
 from pydantic import BaseModel, ConfigDict, Field
-
-from pipeline.vocabulary import Architecture, AxisName, Dtype, Label, Name, Sizes, Text
 
 FILE = Path(__file__).with_name("matrix.schema.json")
 

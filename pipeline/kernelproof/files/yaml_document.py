@@ -12,10 +12,12 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
+from kernelproof.errors import (
+    Fault,
+    MatrixError,
+)
+from kernelproof.files import safe_read
 from yaml.reader import ReaderError
-
-from pipeline import bounded
-from pipeline.errors import Fault, MatrixError
 
 Path = tuple[str | int, ...]
 
@@ -85,7 +87,7 @@ def read(file: FilePath) -> Document:
 
 def _text(document: Document, file: FilePath) -> str | None:
     try:
-        content = bounded.read(file, _MAX_BYTES)
+        content = safe_read.read(file, _MAX_BYTES)
         if len(content) > _MAX_BYTES:
             found = f"{file.stat().st_size:,} bytes"
             document.blame((), found=found, expected=f"at most {_MAX_BYTES:,}")
