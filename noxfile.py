@@ -230,4 +230,6 @@ def _rows_here(session: nox.Session, *named: str) -> list[str]:
     """The rows that this machine is, or that are named; refused before gigabytes are installed."""
     present = [] if is_no_venv(session) else ["--present"]
     arguments = [*present, *named, *session.posargs]
-    return output_of(session, sys.executable, "-m", "pipeline.hardware", *arguments).split()
+    return output_of(
+        session, sys.executable, "-m", "kernelproof.machine.hardware", *arguments
+    ).split()

@@ -16,6 +16,12 @@ from kernelproof.errors import (
     RefusedError,
     run_command,
 )
+from kernelproof.machine import (
+    hardware,
+    revision,
+    toolchain,
+)
+from kernelproof.machine.revision import Source
 from kernelproof.plan import (
     cases,
     matrix,
@@ -28,15 +34,11 @@ from kernelproof.plan.schema import (
 
 from pipeline import (
     golden,
-    hardware,
     results,
-    source,
-    toolchain,
 )
 from pipeline.codegen.bless import bless_codegen
 from pipeline.golden import Blessing, Digests, Golden
 from pipeline.perf.bless import bless_perf
-from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge
 
 _BLESSINGS_KEPT = 20
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not (reason := " ".join(options.reason.split())):
         raise RefusedError("--reason: found nothing, expected why the baseline may be another one")
-    state = source.current()
+    state = revision.current()
     if state.dirty:
         message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
         raise RefusedError(message)

@@ -29,6 +29,14 @@ from kernelproof.files.escape import (
     plain,
     plain_line,
 )
+from kernelproof.machine import (
+    hardware,
+    toolchain,
+)
+from kernelproof.machine.worktree import (
+    require_commit,
+    worktree,
+)
 from kernelproof.plan import (
     cases,
     matrix,
@@ -39,13 +47,8 @@ from kernelproof.plan.schema import (
     Matrix,
 )
 
-from pipeline import (
-    hardware,
-    results,
-    toolchain,
-)
+from pipeline import results
 from pipeline.results import HalfWrittenError, Record
-from pipeline.worktree import require_commit, worktree
 
 # The conditions of a run, the most telling first; any other comes after them.
 _TELLING = (

@@ -13,7 +13,7 @@ def python_of(session: nox.Session, toolchain: str) -> str:
     """The Python of a toolchain's environment, made or brought up to date where it has to be."""
     if is_no_venv(session):
         return sys.executable
-    return output_of(session, sys.executable, "-m", "pipeline.toolchain", toolchain)
+    return output_of(session, sys.executable, "-m", "kernelproof.machine.toolchain", toolchain)
 
 
 def is_no_venv(session: nox.Session) -> bool:

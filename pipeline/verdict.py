@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 
@@ -13,7 +14,6 @@ from pipeline import golden, results
 from pipeline.perf import baseline, card
 from pipeline.perf.judge import judge_one
 from pipeline.results import Record
-from pipeline.source import Source
 
 
 class Verdict(StrEnum):

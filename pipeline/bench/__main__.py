@@ -19,6 +19,11 @@ from kernelproof.errors import (
     positive,
     run_command,
 )
+from kernelproof.machine import (
+    gpus,
+    hardware,
+    revision,
+)
 from kernelproof.plan import (
     cases,
     matrix,
@@ -30,12 +35,7 @@ from kernelproof.plan.cases import (
 from kernelproof.plan.schema import Matrix
 from rich.console import Console
 
-from pipeline import (
-    hardware,
-    results,
-    source,
-    spread,
-)
+from pipeline import results
 from pipeline.bench import record, tables
 from pipeline.bench.record import Bench, Measured
 
@@ -84,7 +84,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     chosen = cases.select_benched(plan, replace(Selection.of(options), row=(row,)))
     specs = {name: import_module(f"kernels.{name}").SPEC for name in {one.kernel for one in chosen}}
     peers = _peers(specs, options.peer)
-    state = source.current()
+    state = revision.current()
     bench = Bench(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -94,8 +94,8 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
         machine=machine.fingerprint(plan.rows[row]),
         measured=[],
     )
-    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
-    with import_module("pipeline.monitor").turn_on(gpu):
+    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
+    with import_module("kernelproof.machine.gpu_monitor").turn_on(gpu):
         for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
             bench = bench.model_copy(update={"measured": [*bench.measured, one]})
             _write(bench, options.out)  # after each shape: a run that is cut has what it measured

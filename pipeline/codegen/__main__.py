@@ -13,10 +13,10 @@ from kernelproof.errors import (
     did_you_mean,
     run_command,
 )
+from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
 
-from pipeline import toolchain
 from pipeline.codegen import lock as locks
 from pipeline.codegen.diff import diff
 from pipeline.codegen.judge import Judged, Verdict, drift, judge

@@ -10,6 +10,7 @@ from kernelproof.errors import (
     RefusedError,
     UsageError,
 )
+from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
 
 from pipeline.codegen import lock as locks
@@ -17,7 +18,6 @@ from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import drift_lines, summary
-from pipeline.toolchain import REQUIREMENTS
 
 
 def bless_codegen(

@@ -20,6 +20,13 @@ from kernelproof.errors import (
     did_you_mean,
     run_command,
 )
+from kernelproof.machine import (
+    gpus,
+    hardware,
+)
+from kernelproof.machine.gpu_monitor import lock_file
+from kernelproof.machine.hardware import Accelerator
+from kernelproof.machine.worktree import commit_of
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import cases_of
 from kernelproof.plan.schema import (
@@ -28,18 +35,11 @@ from kernelproof.plan.schema import (
     Row,
 )
 
-from pipeline import (
-    hardware,
-    results,
-    spread,
-)
+from pipeline import results
 from pipeline.doctor import amd, host, intel, nvidia, packages
 from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
 from pipeline.doctor.judge import exit_of, findings
-from pipeline.hardware import Accelerator
-from pipeline.monitor import lock_file
 from pipeline.perf import baseline
-from pipeline.worktree import commit_of
 
 READERS = {"cuda": nvidia.read, "hip": amd.read, "xpu": intel.read}
 
@@ -118,7 +118,7 @@ def _gpus(row: Row, found: Sequence[Accelerator]) -> list[GpuFacts]:
 def _is_taken(row: Row, number: int) -> bool:
     """Whether another run has its turn on a GPU."""
     uuid = nvidia.uuid_of(number) if row.backend == "cuda" else None
-    file = lock_file(spread.lock_name(uuid, row, number))
+    file = lock_file(gpus.lock_name(uuid, row, number))
     if not file.exists():
         return False
     lock = FileLock(file)

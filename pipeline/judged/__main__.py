@@ -18,12 +18,10 @@ from kernelproof.errors import (
     positive,
     run_command,
 )
+from kernelproof.machine import revision
 from kernelproof.plan import matrix
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.judged import listing, tables
 from pipeline.judged.measure import Measured, measured
 from pipeline.judged.plan import plan
@@ -49,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in planted:
             print(f"{one.mutant.id}  {one.mutant.before!r} -> {one.mutant.after!r}")
         return Exit.GOOD
-    started, state = time.monotonic(), source.current()
+    started, state = time.monotonic(), revision.current()
     with tempfile.TemporaryDirectory(prefix="judged-") as name:
         tree = _copied(Path(name) / "tree")
         environment = {**os.environ, **matrix.load().rows[_ROW].environment}
@@ -113,7 +111,7 @@ def _answers(
     planted: Sequence[Planted], found: Measured, tree: Path, workers: int
 ) -> list[Answers]:
     sources = {one.mutant.file: one.source for one in planted}
-    reach = {file: Reach(file, source, found) for file, source in sources.items()}
+    reach = {file: Reach(file, revision, found) for file, source in sources.items()}
     every = [_asked(one, reach[one.mutant.file].tests(one.mutant), found) for one in planted]
     asked = [one for one in every if one.cases]
     row = matrix.load().rows[_ROW]

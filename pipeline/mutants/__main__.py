@@ -21,6 +21,7 @@ from kernelproof.errors import (
     positive,
     run_command,
 )
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -30,10 +31,7 @@ from kernelproof.plan.schema import (
     Row,
 )
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.mutants import tables
 from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
@@ -131,7 +129,7 @@ class _Run:
         self.row = the_matrix.rows[self.name]
         self.planted, self.is_quick = planted, options.quick
         self.workers = options.workers or _workers(self.row)
-        self.state = source.current()
+        self.state = revision.current()
         self.seconds: dict[str, float] = {}
         self._reached: dict[str, Answers] = {}
 

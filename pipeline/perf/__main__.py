@@ -19,6 +19,13 @@ from kernelproof.errors import (
     UsageError,
     run_command,
 )
+from kernelproof.machine import gpus
+from kernelproof.machine.worktree import (
+    between,
+    require_commit,
+    subject_of,
+    worktree,
+)
 from kernelproof.plan import (
     cases,
     matrix,
@@ -33,12 +40,10 @@ from kernelproof.plan.schema import (
     Matrix,
 )
 
-from pipeline import spread
 from pipeline.perf import costs
 from pipeline.perf.against import Beside
 from pipeline.perf.bisect import Bisection, Judge, compiled
 from pipeline.perf.judge import Speed
-from pipeline.worktree import between, require_commit, subject_of, worktree
 
 _WORKERS = os.cpu_count() or 1
 
@@ -89,9 +94,12 @@ def _limits(plan: Matrix, options: Any) -> dict[Case, float]:
 def _on_the_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
     """Takes the turn on this machine's GPU; NotTheRowError where it is another one."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine, monitor = import_module("pipeline.machine"), import_module("pipeline.monitor")
+    machine, monitor = (
+        import_module("pipeline.machine"),
+        import_module("kernelproof.machine.gpu_monitor"),
+    )
     device = machine.device_of(row, plan.rows[row])
-    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
+    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
     stack.enter_context(monitor.turn_on(gpu))
 
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelproof.machine.worktree import worktree
 from kernelproof.plan.matrix import ROOT
 
 from pipeline.codegen.request import Found, Request, ask
-from pipeline.worktree import worktree
 
 Code = dict[tuple[str, str, str], Found]
 

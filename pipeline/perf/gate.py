@@ -23,6 +23,11 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.machine import (
+    gpus,
+    hardware,
+    revision,
+)
 from kernelproof.plan import (
     cases,
     matrix,
@@ -34,12 +39,7 @@ from kernelproof.plan.schema import (
 )
 from pydantic import ValidationError
 
-from pipeline import (
-    hardware,
-    results,
-    source,
-    spread,
-)
+from pipeline import results
 from pipeline.perf import baseline, card
 from pipeline.perf.card import Card, Measured
 from pipeline.perf.replicates import ProcessError, Replicates
@@ -104,9 +104,12 @@ def _read(file: Path) -> Measured:
 def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> Measured:
     """The times of every process, written to results/ before anything is counted."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine, monitor = import_module("pipeline.machine"), import_module("pipeline.monitor")
+    machine, monitor = (
+        import_module("pipeline.machine"),
+        import_module("kernelproof.machine.gpu_monitor"),
+    )
     device = machine.device_of(row, plan.rows[row])
-    gpu = spread.lock_of(machine.uuid_of(device), plan.rows[row])
+    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
     with monitor.turn_on(gpu), Replicates() as processes:
         asked = _calibrated(row, planned, processes)
         answers: list[list[Answer]] = []
@@ -116,7 +119,7 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
             answers.append(_required(processes.ask(request, is_last=number == options.processes)))
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
-    state = source.current()
+    state = revision.current()
     measured = Measured(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernelproof.machine.worktree import (
+    commit_of,
+    worktree,
+)
 from kernelproof.plan.cases import Planned
 
 from pipeline.perf import baseline
 from pipeline.perf.judge import Finding, Speed, Stored, judge_one
 from pipeline.perf.replicates import Replicates
 from pipeline.perf.timing import KERNEL, PACE, Answer, Asked, Ended, Pace, Request, Timing
-from pipeline.worktree import commit_of, worktree
 
 ROUNDS = 7
 Told = Callable[[str], None]

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from kernelproof.machine.gpu_monitor import Monitor
+
 from pipeline.clock import Contestant, Recording
-from pipeline.monitor import Monitor
 
 
 class Watched:

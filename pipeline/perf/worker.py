@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from kernelproof.machine.gpu_monitor import Monitor
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.spec.spec import KernelSpec
@@ -34,7 +35,6 @@ from pipeline.clock import (
 )
 from pipeline.codegen.compile import code_of
 from pipeline.launches import compiled_by
-from pipeline.monitor import Monitor
 from pipeline.perf import calibrate
 from pipeline.perf.timing import (
     AGAIN,

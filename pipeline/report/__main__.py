@@ -11,6 +11,10 @@ from kernelproof.errors import (
     Exit,
     run_command,
 )
+from kernelproof.machine import (
+    hardware,
+    revision,
+)
 from kernelproof.plan import (
     cases,
     matrix,
@@ -18,11 +22,7 @@ from kernelproof.plan import (
 from kernelproof.plan.schema import Check
 from rich.console import Console
 
-from pipeline import (
-    hardware,
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.report import history, page_data, runs
 from pipeline.report.junit import junit
 from pipeline.report.markdown import markdown
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not selection.rows(the_matrix):
         here = hardware.rows_here(the_matrix, hardware.accelerators())
         selection = replace(selection, row=here)
-    state = source.current()
+    state = revision.current()
     planned = cases.plan(the_matrix, selection, checks=[options.check] if options.check else Check)
     judged = judge(planned, options.results, state)
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)

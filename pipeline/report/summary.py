@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from kernelproof.machine.revision import Source
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from pipeline.results import Number
-from pipeline.source import Source
 from pipeline.verdict import Judged
 
 

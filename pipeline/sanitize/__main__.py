@@ -18,6 +18,7 @@ from kernelproof.errors import (
     did_you_mean,
     run_command,
 )
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -28,10 +29,7 @@ from kernelproof.plan.cases import (
 )
 from kernelproof.plan.schema import Matrix
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.results import write_whole
 from pipeline.sanitize import tables
 from pipeline.sanitize.judge import Judged, judge
@@ -97,7 +95,7 @@ def _run(the_matrix: Matrix, chosen: Sequence[Case], options: Any, *, is_whole: 
         if not options.tool or tool.name in options.tool:
             judged.append(_judged(runner, tool, [case.id for case in chosen]))
     seconds = round(time.monotonic() - started, 1)
-    state = source.current()
+    state = revision.current()
     if is_whole:
         words = {"row": options.on, "commit": state.commit, "dirty": state.dirty}
         words |= {"compute_sanitizer": _version(executable), "seconds": seconds}

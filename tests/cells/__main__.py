@@ -11,9 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from kernelproof.errors import run_command
+from kernelproof.machine import (
+    gpus as spread,
+)
+from kernelproof.machine import (
+    revision,
+)
 from kernelproof.plan.schema import Check
 
-from pipeline import source, spread
 from pipeline.perf.card import require_visible
 from tests.cells import asked, samples
 from tests.cells.supervisor import Supervised, supervise
@@ -22,7 +27,7 @@ from tests.cells.supervisor import Supervised, supervise
 def main(arguments: Sequence[str] | None = None) -> int:
     """The worst exit code of the workers."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    cells, state = asked.parse(words), source.current()
+    cells, state = asked.parse(words), revision.current()
     gpus = spread.gpus_of(cells.row)[: cells.gpus][: len(cells.plan)]
     shares = [spread.Share(number=n, of=len(gpus) or 1) for n in range(1, (len(gpus) or 1) + 1)]
     plans = [cells.to_run(state, share) for share in shares]

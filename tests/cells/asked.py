@@ -11,6 +11,8 @@ from kernelproof.errors import (
     did_you_mean,
     positive,
 )
+from kernelproof.machine.gpus import Share
+from kernelproof.machine.revision import Source
 from kernelproof.plan import (
     cases,
     matrix,
@@ -27,8 +29,6 @@ from pipeline import (
     verdict,
 )
 from pipeline.perf.timing import MOST_PROCESSES
-from pipeline.source import Source
-from pipeline.spread import Share
 
 
 @dataclass(frozen=True, kw_only=True)

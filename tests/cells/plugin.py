@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from kernelproof.errors import ResultsError
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import (
     Case,
     Planned,
@@ -20,7 +21,6 @@ from pipeline.compare import Mismatch
 from pipeline.perf.row import Timed
 from pipeline.perf.timing import Timing
 from pipeline.results import Outcome, Record
-from pipeline.source import Source
 from pipeline.verdict import reproduce_command
 from tests.cells.evidence import Evidence
 from tests.cells.pulse import pulse

@@ -22,12 +22,15 @@ from kernelproof.errors import (
     Exit,
     ResultsError,
 )
+from kernelproof.machine.gpus import (
+    Gpu,
+    Share,
+)
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 
 from pipeline import results
 from pipeline.results import Outcome, Record
-from pipeline.source import Source
-from pipeline.spread import Gpu, Share
 from pipeline.verdict import reproduce_command
 from tests.cells.asked import Asked
 from tests.cells.process import Worker, turn

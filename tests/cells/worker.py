@@ -12,10 +12,20 @@ from kernelproof.errors import (
     Exit,
     run_command,
 )
+from kernelproof.machine import (
+    gpus,
+    revision,
+)
+from kernelproof.machine.gpu_monitor import (
+    SECONDS_FOR_A_TURN,
+    turn_on,
+)
 from kernelproof.plan.schema import Check
 
-from pipeline import machine, results, source, spread
-from pipeline.monitor import SECONDS_FOR_A_TURN, turn_on
+from pipeline import (
+    machine,
+    results,
+)
 from pipeline.perf.baseline import shown
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.row import time_row
@@ -38,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(asked_: Asked, teller: Teller) -> int:
-    state = source.current()
+    state = revision.current()
     plan = asked_.to_run(state, asked_.share)
     cells = Cells(
         plan=plan,
@@ -67,7 +77,7 @@ def _timed(cells: Cells, asked_: Asked, teller: Teller) -> int:
         pace = Pace(first=count, most=count)
     most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
     teller.tell(Told(seconds=most))
-    with turn_on(spread.lock_of(machine.uuid_of(cells.device), asked_.row)):
+    with turn_on(gpus.lock_of(machine.uuid_of(cells.device), asked_.row)):
         # As many comparisons as the report will make, however many of them are made here.
         cells.timed = time_row(cells.plan, cells.machine, _say, pace, len(asked_.plan))
     teller.tell(Told())

@@ -24,8 +24,9 @@ from kernelproof.errors import (
     positive,
     run_command,
 )
+from kernelproof.machine import revision
 
-from pipeline import results, source
+from pipeline import results
 from tests.fuzz import ask, campaign, processes, record
 from tests.fuzz.readers import EVERY
 from tests.fuzz.record import FILE, Fuzzed, Night, Wrong
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         readers = list(pool.map(lambda name: _process(name, options.inputs, seeded), names))
     codes, wrong = _as_users_do([name for name in names if name in processes.READERS], seeded)
-    commit = source.current().commit
+    commit = revision.current().commit
     night = Night(seed=seeded, commit=commit, readers=readers, processes=codes, wrong=wrong)
     results.write_whole(FILE, night.model_dump_json(indent=1) + "\n")
     print(*record.table(readers), sep="\n")

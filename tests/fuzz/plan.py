@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from kernelproof.machine.revision import Source
 from kernelproof.plan import (
     cases,
     matrix,
@@ -12,7 +13,6 @@ from kernelproof.plan.schema import Check
 from pipeline import golden
 from pipeline.perf import baseline
 from pipeline.results import Record
-from pipeline.source import Source
 from tests.unit.test_results import record_of
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)

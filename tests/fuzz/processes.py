@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelproof.errors import Exit
+from kernelproof.machine import revision
 
-from pipeline import results, source
+from pipeline import results
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.mutation import mutated
 from tests.fuzz.plan import PLAN, passing
@@ -30,7 +31,7 @@ def inputs(name: str, count: int, seeded: int) -> Iterator[bytes]:
 def settle(root: Path) -> Tree:
     """A copy of the repository with results of its own state, and an earlier run."""
     tree = Tree.at(root)
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     for planned in PLAN:
         record = passing(planned).model_copy(update={"commit": state.commit, "tree": state.tree})
         results.write(tree.root / "results", planned, record)

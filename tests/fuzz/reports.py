@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 from kernelproof.errors import Exit
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -23,10 +24,7 @@ from kernelproof.plan.schema import (
     Skip,
 )
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.report import page_data, runs
 from pipeline.report.__main__ import main
 from pipeline.report.page import page
@@ -86,7 +84,7 @@ def _run(folder: Path, *arguments: str) -> bool:
     here = folder / "results"
     with (
         mock.patch.object(matrix, "load", _matrix),
-        mock.patch.object(source, "current", return_value=SOURCE),
+        mock.patch.object(revision, "current", return_value=SOURCE),
     ):
         code = main(["--row", "cpu", "--results", str(here), *arguments])
     if Exit(code) not in _VERDICTS:

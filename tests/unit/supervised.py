@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kernelproof.machine.gpus import (
+    Gpu,
+    Share,
+)
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.matrix import ROOT
 
 from pipeline import results
 from pipeline.results import Record
-from pipeline.source import Source
-from pipeline.spread import Gpu, Share
 from tests.cells import asked, process, supervisor
 from tests.cells.supervisor import Supervised, supervise
 from tests.unit.test_results import record_of

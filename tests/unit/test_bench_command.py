@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import torch
 from kernelproof.errors import run_command
+from kernelproof.machine import hardware
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
 
 import kernels.gemma4_routing as package
 from pipeline import (
     clock,
-    hardware,
     machine,
 )
 from pipeline.bench import record

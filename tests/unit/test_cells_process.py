@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -20,10 +21,7 @@ from kernelproof.plan.cases import (
     Selection,
 )
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.report.summary import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
@@ -53,7 +51,7 @@ def _named(ids: Sequence[str], folder: Path) -> list[str]:
 
 def _fill(tree: Tree, folder: Path, ids: Sequence[str]) -> None:
     """Records of an earlier run of the same source, marked."""
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     for planned in _plan(ids):
         record = record_of(planned, commit=state.commit, tree=state.tree, seconds=OLD)
         results.write(folder, planned, record)
@@ -76,7 +74,7 @@ def test_a_run_leaves_a_record_a_case(tree: Tree, tmp_path: Path) -> None:
     """Of this source, with digests, numbers, the machine, and the command that repeats it."""
     done = tree.python("tests.cells", "parity", "--on", "cpu", *_named(SMALL, tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     for planned in _plan(SMALL):
         record = results.read(tmp_path, planned)
         assert record is not None
@@ -97,7 +95,7 @@ def test_resuming_runs_what_has_no_valid_record(tree: Tree, tmp_path: Path) -> N
     results.discard(tmp_path, [gone])
     file = results.path_of(tmp_path, cut)
     file.write_bytes(file.read_bytes()[:200])
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     ours = {"commit": state.commit, "seconds": OLD}
     results.write(tmp_path, stale, record_of(stale, tree="0" * 64, **ours))
     failure = record_of(failed, tree=state.tree, outcome="fail", reason="wrong", **ours)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.machine import toolchain
 
-from pipeline import toolchain
 from pipeline.codegen import __main__ as command
 from pipeline.codegen import lock as locks
 from pipeline.codegen.request import Found, Request

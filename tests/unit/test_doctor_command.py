@@ -14,15 +14,15 @@ from kernelproof.errors import (
     BaselineError,
     run_command,
 )
+from kernelproof.machine import hardware
+from kernelproof.machine.gpu_monitor import turn_on
+from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
 from kernelproof.plan.matrix import ROOT
 
-from pipeline import hardware
 from pipeline.doctor import __main__ as doctor
 from pipeline.doctor import nvidia, packages
 from pipeline.doctor.facts import GpuFacts, ToolchainFacts
-from pipeline.hardware import Accelerator
-from pipeline.monitor import turn_on
 from pipeline.perf import baseline
 from tests.unit.doctored import GPU, TOOLCHAIN
 

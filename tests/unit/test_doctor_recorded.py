@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelproof.machine import hardware
+from kernelproof.machine.hardware import Accelerator
 
-from pipeline import hardware
 from pipeline.doctor import amd, intel
 from pipeline.doctor.facts import GpuFacts
-from pipeline.hardware import Accelerator
 
 NODES = "class/kfd/kfd/topology/nodes"
 # https://github.com/makodevai/gpuq, tests/test_hip_runtime.py: nodes 0 and 1 of a host of MI300X

@@ -8,14 +8,16 @@ from kernelproof.errors import (
     NotTheRowError,
     run_command,
 )
+from kernelproof.machine import hardware
+from kernelproof.machine.hardware import (
+    Accelerator,
+    rows_here,
+)
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import (
     Matrix,
     Row,
 )
-
-from pipeline import hardware
-from pipeline.hardware import Accelerator, rows_here
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 A100 = Accelerator(backend="cuda", name="NVIDIA A100-SXM4-80GB", arch="sm_80")

@@ -5,9 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from pipeline import hardware
-from pipeline.hardware import Accelerator
+from kernelproof.machine import hardware
+from kernelproof.machine.hardware import Accelerator
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")

@@ -5,12 +5,12 @@ import io
 from collections.abc import Sequence
 
 import pytest
+from kernelproof.machine.revision import Source
 from rich.console import Console
 
 from pipeline.report import history
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report, report_of
-from pipeline.source import Source
 from tests.unit.test_report import judged
 
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from kernelproof.machine.revision import Source
 from rich.console import Console
 
 from pipeline.report import history
 from pipeline.report.history import Step
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report, report_of
-from pipeline.source import Source
 from pipeline.verdict import Verdict
 from tests.unit.test_history import CASE, NOON, run_of, runs_of
 from tests.unit.test_report import judged

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
 from pydantic import ValidationError
 from rich.console import Console
@@ -23,7 +24,6 @@ from pipeline.report.markdown import markdown
 from pipeline.report.summary import report_of
 from pipeline.report.tables import print_report
 from pipeline.results import HalfWrittenError, Record
-from pipeline.worktree import commit_of
 from tests.cells.asked import parse
 from tests.unit.processes import case_of, process_of, stored_of
 from tests.unit.test_perf_card import card_of

@@ -11,9 +11,12 @@ from typing import Any, NoReturn
 import pynvml
 import pytest
 from kernelproof.errors import NotTheRowError
+from kernelproof.machine.gpu_monitor import (
+    Monitor,
+    State,
+    turn_on,
+)
 from kernelproof.plan.matrix import ROOT
-
-from pipeline.monitor import Monitor, State, turn_on
 
 HELD_BACK = ["SwPowerCap", "HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown"]
 HELD_BACK += ["HwPowerBrakeSlowdown"]
@@ -22,7 +25,7 @@ ASKED = ["ClockInfo", "Temperature", "CurrentClocksThrottleReasons"]
 # A process that takes a turn, says so, and keeps it for as long as it is told to.
 HOLDER = """\
 import sys, time
-from pipeline.monitor import turn_on
+from kernelproof.machine.gpu_monitor import turn_on
 with turn_on("the gpu"):
     print("mine", flush=True)
     time.sleep(float(sys.argv[1]))

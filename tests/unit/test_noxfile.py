@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -16,10 +17,7 @@ from kernelproof.plan import (
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.report.summary import Report
 from pipeline.verdict import session_of
 from tests.unit.extending.tree import Tree
@@ -174,7 +172,7 @@ def test_the_exit_code_comes_through(
     tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int, said: str
 ) -> None:
     """That of the process which said why, after which nothing else is said."""
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     (planned,) = cases.plan(matrix.load(), Selection(case=(CASE,)))
     record = record_of(planned, commit=state.commit, tree=state.tree, outcome="fail")
     results.write(tmp_path, planned, record)

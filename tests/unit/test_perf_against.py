@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kernelproof.errors import run_command
+from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.matrix import ROOT
 
 from pipeline.perf import __main__ as command
@@ -15,7 +16,6 @@ from pipeline.perf.costs import Code
 from pipeline.perf.judge import Speed
 from pipeline.perf.replicates import ProcessError
 from pipeline.perf.timing import Pace
-from pipeline.worktree import commit_of
 from tests.unit.codes import ARCHITECTURE, BUILD, ERROR, code_of
 from tests.unit.processes import FLOORS, Made, case_of, near
 

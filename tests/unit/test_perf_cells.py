@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kernelproof.errors import run_command
+from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
     matrix,
@@ -22,10 +23,7 @@ from kernelproof.plan.cases import (
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.perf.card import LimitError
 from pipeline.perf.timing import KERNEL
 from pipeline.results import Record
@@ -119,7 +117,7 @@ def test_a_record_a_case(folder: Path, records: dict[str, Record]) -> None:
 def test_a_record_holds_the_timing(records: dict[str, Record], name: str) -> None:
     """Every process, the numbers that are told, this source, and no digests: no bits are asked."""
     record = records[name]
-    timing, state = record.timing, source.current()
+    timing, state = record.timing, revision.current()
     assert timing is not None
     assert (record.check, record.outcome, record.reason) == (Check.PERF, "pass", "")
     assert len(timing.processes) == 8

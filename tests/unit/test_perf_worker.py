@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from kernelproof.machine.gpu_monitor import State
 
 from pipeline.clock import Contestant, Recording
-from pipeline.monitor import State
 from pipeline.perf import worker
 from pipeline.perf.timing import FLOOR, KERNEL, Answer, Asked, Process, Request
 

@@ -5,6 +5,7 @@ import math
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import (
     Case,
     Planned,
@@ -12,7 +13,6 @@ from kernelproof.plan.cases import (
 from kernelproof.plan.schema import Check
 
 from pipeline.report.summary import Report, report_of
-from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_results import record_of
 

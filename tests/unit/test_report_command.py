@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 from kernelproof.errors import UserError
+from kernelproof.machine import (
+    hardware,
+    revision,
+)
+from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 
-from pipeline import hardware, results, source
+from pipeline import results
 from pipeline.report import __main__ as command
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
-from pipeline.source import Source
 from pipeline.verdict import Judged
 from tests.unit.test_history import run_of
 from tests.unit.test_report import judged
@@ -52,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """A judge of a clean tree, on a machine without a GPU."""
     found = Asked()
     monkeypatch.setattr(command, "judge", found)
-    monkeypatch.setattr(source, "current", lambda: STATE)
+    monkeypatch.setattr(revision, "current", lambda: STATE)
     monkeypatch.setattr(hardware, "accelerators", tuple)
     return found
 

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 from kernelproof.errors import run_command
+from kernelproof.machine import (
+    hardware,
+    revision,
+)
 from kernelproof.plan import (
     cases,
     matrix,
 )
 from kernelproof.plan.cases import Selection
 
-from pipeline import (
-    hardware,
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report, report_of
 from pipeline.verdict import judge
@@ -54,7 +54,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 @pytest.fixture
 def folder(tree: Tree, tmp_path: Path) -> Path:
     """Results in which every case of the cpu row passes, at the state that the copy is in."""
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     for planned in PLAN:
         record = record_of(planned, commit=state.commit, tree=state.tree, dirty=state.dirty)
         results.write(tmp_path / "results", planned, record)
@@ -117,7 +117,7 @@ def test_a_deleted_record_is_missing(tree: Tree, folder: Path, place: int) -> No
 
 def test_each_record_is_missed(tree: Tree, folder: Path) -> None:
     """Whichever one is deleted, just that one is missing, and it blocks."""
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     for planned in PLAN:
         file = results.path_of(folder, planned)
         kept = file.rename(folder / "kept")
@@ -216,7 +216,7 @@ def test_a_stranger_is_exit_code_4(
 
 def test_a_cell_is_one_line_however_much_it_holds(tree: Tree, folder: Path) -> None:
     """In a log, which has no width: the table is not folded."""
-    state = source.current(tree.root)
+    state = revision.current(tree.root)
     lines: dict[tuple[str, str], Counter[str]] = {}
     for planned, outcome in zip(PLAN, itertools.cycle(("pass", "fail", "error", "timeout"))):
         record = record_of(planned, commit=state.commit, tree=state.tree, outcome=outcome)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from kernelproof.errors import UsageError
+from kernelproof.machine import hardware
 from kernelproof.plan import cases
 from kernelproof.plan.cases import Selection
 
-from pipeline import hardware
 from tests.unit.test_matrix import SMALL, faults, read
 
 BLOCK = (

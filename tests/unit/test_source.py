@@ -4,9 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kernelproof.machine import revision
 from kernelproof.plan.matrix import ROOT
-
-from pipeline import source
 
 MADE_OF = (
     "kernels/toy/kernel.py",
@@ -57,7 +56,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 def test_without_a_repository_the_commit_is_unknown(tree: Path) -> None:
     """And the tree counts as dirty, since nothing says that it is not."""
-    state = source.current(tree)
+    state = revision.current(tree)
     assert (state.commit, state.dirty, len(state.tree)) == ("unknown", True, 64)
 
 
@@ -65,24 +64,24 @@ def test_without_git_the_commit_is_unknown(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that has the files alone still gives them their digest."""
-    digest = source.current(repository).tree
+    digest = revision.current(repository).tree
     monkeypatch.setenv("PATH", "")
-    wanted = source.Source(commit="unknown", dirty=True, tree=digest)
-    assert source.current(repository) == wanted
+    wanted = revision.Source(commit="unknown", dirty=True, tree=digest)
+    assert revision.current(repository) == wanted
 
 
 def test_a_commit_without_changes_is_clean(repository: Path) -> None:
     """Its 40 digits are those of git."""
-    state = source.current(repository)
+    state = revision.current(repository)
     assert (state.commit, state.dirty) == (_git(repository, "rev-parse", "HEAD"), False)
 
 
 @pytest.mark.parametrize("name", ["README.md", "kernels/toy/new.py"], ids=["changed", "untracked"])
 def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
     """Whether git knows the file or not; the commit stays."""
-    before = source.current(repository)
+    before = revision.current(repository)
     (repository / name).write_text("changed\n")
-    after = source.current(repository)
+    after = revision.current(repository)
     assert (after.commit, after.dirty) == (before.commit, True)
 
 
@@ -90,16 +89,16 @@ def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
 def test_the_digest_sees_what_results_depend_on(tree: Path, name: str) -> None:
     """A file changed, renamed or removed gives another digest; undone, the same one again."""
     file, text = tree / name, (tree / name).read_text()
-    before = source.current(tree).tree
+    before = revision.current(tree).tree
     file.write_text(text.upper())
-    changed = source.current(tree).tree
+    changed = revision.current(tree).tree
     file.unlink()
-    removed = source.current(tree).tree
+    removed = revision.current(tree).tree
     file.with_name(f"other_{file.name}").write_text(text)
-    renamed = source.current(tree).tree
+    renamed = revision.current(tree).tree
     file.with_name(f"other_{file.name}").unlink()
     file.write_text(text)
-    assert source.current(tree).tree == before
+    assert revision.current(tree).tree == before
     distinct = {before, changed, removed}
     assert len(distinct) == 3
     # At the top, matrix.yaml and pyproject.toml count under their own names only.
@@ -109,15 +108,15 @@ def test_the_digest_sees_what_results_depend_on(tree: Path, name: str) -> None:
 @pytest.mark.parametrize("name", BESIDE)
 def test_the_digest_overlooks_what_is_beside_them(tree: Path, name: str) -> None:
     """Prose, unit tests, results and compiled files leave a result valid."""
-    before = source.current(tree).tree
+    before = revision.current(tree).tree
     (tree / name).write_text("changed\n")
-    assert source.current(tree).tree == before
+    assert revision.current(tree).tree == before
 
 
 def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path: Path) -> None:
     """A result of one machine is good on another, where the checkout has another path."""
-    before = source.current(tree)
-    assert source.current(tree.rename(tmp_path / "elsewhere")) == before
+    before = revision.current(tree)
+    assert revision.current(tree.rename(tmp_path / "elsewhere")) == before
 
 
 @pytest.mark.parametrize(
@@ -126,6 +125,6 @@ def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path:
 def test_the_places_it_reads_are_those_of_this_tree(name: str, tmp_path: Path) -> None:
     """The parts that it names exist here: a folder that moved would go unseen."""
     (tmp_path / name).parent.mkdir(parents=True)
-    empty = source.current(tmp_path).tree
+    empty = revision.current(tmp_path).tree
     (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    assert source.current(tmp_path).tree != empty
+    assert revision.current(tmp_path).tree != empty

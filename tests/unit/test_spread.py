@@ -8,16 +8,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kernelproof.machine import (
+    gpus,
+    hardware,
+)
+from kernelproof.machine.gpus import (
+    Gpu,
+    Share,
+    first_number,
+    gpus_of,
+    lock_name,
+)
+from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
 
-from pipeline import (
-    hardware,
-    machine,
-    spread,
-)
-from pipeline.hardware import Accelerator
-from pipeline.spread import Gpu, Share, first_number, gpus_of, lock_name
+from pipeline import machine
 from tests.cells.samples import merge
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
@@ -48,7 +54,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
             nvmlDeviceGetHandleByIndex=lambda index: index,
             nvmlDeviceGetUUID=UUIDS.__getitem__,
         )
-        monkeypatch.setattr(spread, "pynvml", nvml)
+        monkeypatch.setattr(gpus, "pynvml", nvml)
         monkeypatch.setattr(hardware, "accelerators", lambda: found)
 
     return become

@@ -32,7 +32,7 @@ PAIR = """\
 import sys
 from pipeline import spread
 from kernelproof.errors import run_command
-from pipeline.spread import Gpu
+from kernelproof.machine.gpus import Gpu
 from tests.cells import __main__ as cells
 
 spread.gpus_of = lambda row: tuple(

@@ -58,8 +58,8 @@ def test_a_share_that_dies_leaves_the_others(runs: Runs, capfd: pytest.CaptureFi
 SUPERVISING = """\
 import signal, sys
 from kernelproof.errors import run_command
-from pipeline.source import Source
-from pipeline.spread import Gpu, Share
+from kernelproof.machine.revision import Source
+from kernelproof.machine.gpus import Gpu, Share
 from tests.cells import asked, supervisor
 from tests.cells.supervisor import Supervised, supervise
 signal.signal(signal.SIGINT, signal.default_int_handler)

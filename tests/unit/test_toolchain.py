@@ -10,10 +10,12 @@ from kernelproof.errors import (
     UsageError,
     run_command,
 )
+from kernelproof.machine import toolchain
+from kernelproof.machine.toolchain import (
+    ToolchainError,
+    python_of,
+)
 from kernelproof.plan import matrix
-
-from pipeline import toolchain
-from pipeline.toolchain import ToolchainError, python_of
 
 
 class Machine:

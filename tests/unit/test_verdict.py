@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from kernelproof.errors import ResultsError
+from kernelproof.machine.revision import Source
 from kernelproof.plan import (
     cases,
     matrix,
@@ -23,7 +24,6 @@ from kernelproof.plan.schema import (
 
 from pipeline import results
 from pipeline.results import Outcome
-from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.test_results import CASE, PLANNED, record_of
 

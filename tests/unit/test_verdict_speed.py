@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.machine import revision
+from kernelproof.machine.revision import Source
 from kernelproof.plan import (
     cases,
     matrix,
@@ -17,16 +19,12 @@ from kernelproof.plan.cases import (
 )
 from kernelproof.plan.schema import Check
 
-from pipeline import (
-    results,
-    source,
-)
+from pipeline import results
 from pipeline.perf import baseline, card
 from pipeline.perf.bless import bless_perf
 from pipeline.perf.timing import Process
 from pipeline.report import __main__ as command
 from pipeline.report.summary import report_of
-from pipeline.source import Source
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.extending.tree import Tree
 from tests.unit.test_perf_baseline import ONE, REASON, TWO, place
@@ -197,7 +195,7 @@ def test_exit_codes(
 def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     """0 for the same times, 75 for noise, 1 where a case is missing too, 5 for a cut baseline."""
     tree, folder = Tree.at(tmp_path / "tree"), tmp_path / "results"
-    stored, state = tree.root / "pipeline" / "baselines" / "perf", source.current(tree.root)
+    stored, state = tree.root / "pipeline" / "baselines" / "perf", revision.current(tree.root)
     one, two = cases.plan(matrix.load(), Selection(row=("h200",)), [Check.PERF])[:2]
     fields: dict[str, Any] = {"commit": state.commit, "tree": state.tree}
     fields["machine"] = {**MACHINE, "device": {"name": one.device}}

@@ -9,9 +9,14 @@ from kernelproof.errors import (
     Exit,
     UsageError,
 )
-
-from pipeline import worktree as worktrees
-from pipeline.worktree import between, commit_of, require_commit, subject_of, worktree
+from kernelproof.machine import worktree as worktrees
+from kernelproof.machine.worktree import (
+    between,
+    commit_of,
+    require_commit,
+    subject_of,
+    worktree,
+)
 
 UNKNOWN = "expected a commit of this clone; fetch it, run again"
 

@@ -1,6 +1,6 @@
 """Which rows of the matrix this machine is, asked of the drivers and without torch.
 
-``python -m pipeline.hardware`` prints the rows that are here, one a line, and on stderr the ones
+``python -m kernelproof.machine.hardware`` prints the rows that are here, one a line, and on stderr the ones
 that are not. A machine with an accelerator is the rows of that accelerator; one without is the
 rows of the interpreter. torch has the last word, where the row's cells run (`machine`).
 """
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Where help is asked for, of the command that the rows are for, any machine will do: then it is
     one that is interpreted, if there is any.
     """
-    parser = argparse.ArgumentParser(prog="python -m pipeline.hardware", add_help=False)
+    parser = argparse.ArgumentParser(prog="python -m kernelproof.machine.hardware", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     cases.Selection.add_options(parser.add_argument)
     text = "refuse a named NVIDIA row without its GPU, before anything is installed for it"

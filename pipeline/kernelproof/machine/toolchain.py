@@ -1,6 +1,6 @@
 """A toolchain's environment: `pipeline/requirements/<name>.txt` in `.nox/toolchain-<name>`.
 
-``python -m pipeline.toolchain cpu`` makes it, or brings it up to date, and prints its Python. All
+``python -m kernelproof.machine.toolchain cpu`` makes it, or brings it up to date, and prints its Python. All
 sessions that need a toolchain share its one environment: with torch in it, it takes gigabytes.
 
 A file with the line ``# over: cpu`` is an overlay: an environment of its own packages alone, in
@@ -92,7 +92,9 @@ def _install(requirements: Path, folder: Path, packages: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the Python of the toolchain's environment."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.toolchain", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kernelproof.machine.toolchain", description=__doc__
+    )
     parser.add_argument("name", help="a file of pipeline/requirements, without .txt")
     print(python_of(parser.parse_args(arguments).name))
     return 0

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pynvml
+from kernelproof.machine import hardware
 from kernelproof.plan.schema import Row
-
-from pipeline import hardware
 
 # The variable that makes GPUs visible, and the ones that number them anew beneath it.
 _VARIABLES = {
