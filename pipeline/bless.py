@@ -31,13 +31,17 @@ from kernelproof.plan.schema import (
     Check,
     Matrix,
 )
-
-from pipeline import (
+from kernelproof.records import (
     golden,
-    results,
+    record_files,
 )
+from kernelproof.records.golden import (
+    Blessing,
+    Digests,
+    Golden,
+)
+
 from pipeline.codegen.bless import bless_codegen
-from pipeline.golden import Blessing, Digests, Golden
 from pipeline.perf.bless import bless_perf
 from pipeline.verdict import Judged, Verdict, judge
 
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reason", required=True, help="why the baseline may be another one")
     parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     cases.Selection.add_options(parser.add_argument)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)
     if not (reason := " ".join(options.reason.split())):
         raise RefusedError("--reason: found nothing, expected why the baseline may be another one")

@@ -21,13 +21,15 @@ from kernelproof.errors import (
 from kernelproof.plan import matrix
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schedule import KINDS
-
-from pipeline import golden
-from pipeline.codegen import lock as locks
-from pipeline.perf import baseline, card
-from pipeline.perf.baseline import Was
-from pipeline.perf.timing import Timing
-from pipeline.results import write_whole
+from kernelproof.records import code_lock as locks
+from kernelproof.records import (
+    golden,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.time_baseline import Was
+from kernelproof.records.timing import Timing
 
 FOLDER = ROOT / "pipeline" / "baselines"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -147,7 +149,7 @@ def _moves(kernel: str, new: Path) -> Iterator[str]:
 
 def _times(row: str, kernel: str, old: Path, new: Path) -> Iterator[str]:
     """``case: 22.5100 us -> 22.3000 us (-0.93 %), 1.121 -> 1.110 of the floor``."""
-    before, after = baseline.load(row, kernel, old), baseline.load(row, kernel, new)
+    before, after = time_baseline.load(row, kernel, old), time_baseline.load(row, kernel, new)
     if after is None:
         return
     yield f"  {_machine(after.kernelproof.machine)}"
@@ -174,7 +176,7 @@ def _moved(old: Was | None, new: Was | None) -> str:
 
 def _visible(row: str, old: Path, new: Path) -> Iterator[str]:
     """``case: 2.10 % -> 1.95 %``: the least slowdown that is found in 95 of 100 runs."""
-    before, after = card.load(row, old), card.load(row, new)
+    before, after = sensitivity.load(row, old), sensitivity.load(row, new)
     if after is None:
         return
     alarms = after.alarms

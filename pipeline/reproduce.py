@@ -46,9 +46,11 @@ from kernelproof.plan.schema import (
     Check,
     Matrix,
 )
-
-from pipeline import results
-from pipeline.results import HalfWrittenError, Record
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    HalfWrittenError,
+    Record,
+)
 
 # The conditions of a run, the most telling first; any other comes after them.
 _TELLING = (
@@ -81,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--row", help="the row to run on; else the one this machine is")
     parser.add_argument("--at-commit", action="store_true", help="run the record's own commit")
     parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     options = parser.parse_args(arguments)
     the_matrix = matrix.load()
     case_id, record = _found(options.result, options.results, the_matrix)
@@ -104,7 +106,7 @@ def _found(name: str, folder: Path, the_matrix: Matrix) -> tuple[str, Record | N
     file = Path(name)
     if file.suffix == ".json":
         try:
-            record = results.read_file(file)
+            record = record_files.read_file(file)
         except (OSError, HalfWrittenError) as error:
             message = f"result: {error}; expected a record of results/"
             raise ResultsError(message) from None
@@ -115,7 +117,7 @@ def _found(name: str, folder: Path, the_matrix: Matrix) -> tuple[str, Record | N
         message = f"result: found {name!r}, expected a record's file or the id of a case; {mend}"
         raise UsageError(message)
     try:
-        return name, results.read(folder, plan[name])
+        return name, record_files.read(folder, plan[name])
     except HalfWrittenError:
         return name, None
 
@@ -158,7 +160,7 @@ def _run(planned: Planned, cells: list[str], environment: dict[str, str], root: 
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, check=False
         )
-        record = results.read(Path(folder), planned)
+        record = record_files.read(Path(folder), planned)
     if record is None:
         said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
         raise UsageError(f"{case.id}: found no result of running it again: {said}")

@@ -9,11 +9,15 @@ from pathlib import Path
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
+from kernelproof.records import (
+    golden,
+    record_files,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.record_files import Record
 
-from pipeline import golden, results
-from pipeline.perf import baseline, card
 from pipeline.perf.judge import judge_one
-from pipeline.results import Record
 
 
 class Verdict(StrEnum):
@@ -86,8 +90,8 @@ def _judge_one(planned: Planned, folder: Path, source: Source, comparisons: int)
         reason = f"{planned.skip.reason} (until {planned.skip.until})"
         return Judged(planned=planned, verdict=Verdict.SKIP, reason=reason)
     try:
-        record = results.read(folder, planned)
-    except results.HalfWrittenError as error:
+        record = record_files.read(folder, planned)
+    except record_files.HalfWrittenError as error:
         return Judged(planned=planned, verdict=Verdict.ERROR, reason=str(error))
     if record is None:
         reason = "no result: it did not run, or died before it could say"
@@ -110,11 +114,11 @@ def _judge_one(planned: Planned, folder: Path, source: Source, comparisons: int)
 def _judge_speed(planned: Planned, record: Record, comparisons: int) -> Judged:
     """By the baseline of the case's row; LimitError where the limit is less than can be seen."""
     case, limit = planned.case, planned.limit_percent or 0.0
-    card.require_visible(case.row, case.id, limit)
+    sensitivity.require_visible(case.row, case.id, limit)
     if record.timing is None:
         reason = "found no times in its result, expected some"
         return Judged(planned=planned, verdict=Verdict.ERROR, reason=reason, record=record)
-    stored = baseline.load(case.row, case.kernel)
+    stored = time_baseline.load(case.row, case.kernel)
     found = judge_one(
         record.timing,
         record.machine,

@@ -33,11 +33,14 @@ from kernelproof.plan.cases import (
     Selection,
 )
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import bench_run, record_files
+from kernelproof.records.bench_run import (
+    Bench,
+    Measured,
+)
 from rich.console import Console
 
-from pipeline import results
-from pipeline.bench import record, tables
-from pipeline.bench.record import Bench, Measured
+from pipeline.bench import tables
 
 _ROUNDS = 9
 
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     if options.show:
-        tables.print_tables(record.read(options.show), Console(soft_wrap=False))
+        tables.print_tables(bench_run.read(options.show), Console(soft_wrap=False))
         return Exit.GOOD
     plan, selection = matrix.load(), Selection.of(options)
     cases.select_benched(plan, selection)
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer", action="append", default=[], metavar="PEER", help=text)
     text = f"samples of each time (default {_ROUNDS})"
     parser.add_argument("--rounds", type=positive, default=_ROUNDS, metavar="N", help=text)
-    parser.add_argument("--out", type=Path, default=results.FOLDER / "bench", metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=record_files.FOLDER / "bench", metavar="FOLDER")
     text = "print the tables of an earlier run again, and time nothing"
     parser.add_argument("--show", type=Path, metavar="FILE.json", help=text)
     return parser
@@ -106,8 +109,8 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
 
 
 def _write(bench: Bench, folder: Path) -> None:
-    results.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
-    results.write_whole(folder / f"{bench.row}.md", tables.markdown(bench))
+    record_files.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
+    record_files.write_whole(folder / f"{bench.row}.md", tables.markdown(bench))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:

@@ -8,10 +8,14 @@ from statistics import median
 import torch
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
+from kernelproof.records.bench_run import (
+    Entry,
+    Measured,
+    Timing,
+)
 from kernelproof.spec.spec import KernelSpec
 
 from pipeline.bench.contestants import Launch, Set, first_set
-from pipeline.bench.record import Entry, Measured, Timing
 from pipeline.clock import Contestant, Device, contestant, host_us, race, set_count
 
 _KERNEL, _BARE = "kernel", "bare launch"

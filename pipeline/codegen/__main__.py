@@ -16,11 +16,11 @@ from kernelproof.errors import (
 from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import code_lock as locks
+from kernelproof.records.code_lock import Lock
 
-from pipeline.codegen import lock as locks
 from pipeline.codegen.diff import diff
 from pipeline.codegen.judge import Judged, Verdict, drift, judge
-from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import STATIC, drift_lines, lines_of, summary
 

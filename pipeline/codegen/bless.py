@@ -12,10 +12,10 @@ from kernelproof.errors import (
 )
 from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import code_lock as locks
+from kernelproof.records.code_lock import Lock
 
-from pipeline.codegen import lock as locks
 from pipeline.codegen.judge import Verdict, judge
-from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from pipeline.codegen.tables import drift_lines, summary
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import triton
+from kernelproof.records.code_lock import Settings
 from kernelproof.spec.spec import Build
 from pydantic import ValidationError
 from triton.backends.compiler import GPUTarget
@@ -27,7 +28,6 @@ from triton.compiler import ASTSource, make_backend
 from pipeline.codegen import disassembly
 from pipeline.codegen.costs import UNITS, Costs, counted
 from pipeline.codegen.disassembly import Disassembly
-from pipeline.codegen.lock import Settings
 from pipeline.codegen.request import Found, Request
 
 _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from kernelproof.errors import BaselineError
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import code_lock as locks
+from kernelproof.records.code_lock import Lock
 
-from pipeline.codegen import lock as locks
-from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import STORE, Found, Request, ask
 
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from kernelproof.plan.schema import Budget
+from kernelproof.records.code_lock import Lock
 
-from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found
 
 Value = int | float | str | bool | None

@@ -20,17 +20,17 @@ from kernelproof.errors import (
 )
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
+from kernelproof.records import code_lock as locks
+from kernelproof.records.code_lock import Lock
 from kernelproof.spec.spec import (
     Build,
     InputRows,
     KernelSpec,
 )
 
-from pipeline.codegen import lock as locks
 from pipeline.codegen.compile import backend_of, code_of, compiled, toolchain
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
-from pipeline.codegen.lock import Lock
 from pipeline.launches import compiled_by
 
 _SHOWN = 40

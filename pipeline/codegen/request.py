@@ -13,10 +13,10 @@ from kernelproof.errors import (
     UserError,
 )
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records.code_lock import Settings
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.codegen.costs import Costs
-from pipeline.codegen.lock import Settings
 
 STORE = ROOT / ".nox" / "codegen"
 # Variables that change what is compiled, or whether it is.

@@ -34,12 +34,11 @@ from kernelproof.plan.schema import (
     Matrix,
     Row,
 )
+from kernelproof.records import record_files, time_baseline
 
-from pipeline import results
 from pipeline.doctor import amd, host, intel, nvidia, packages
 from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
 from pipeline.doctor.judge import exit_of, findings
-from pipeline.perf import baseline
 
 READERS = {"cuda": nvidia.read, "hip": amd.read, "xpu": intel.read}
 
@@ -73,7 +72,7 @@ def _options(arguments: Sequence[str] | None) -> Any:
     parser.add_argument("--row", action="append", default=[], metavar="ROW", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser.parse_args(arguments)
 
 
@@ -144,7 +143,7 @@ def _baselines(plan: Matrix, name: str) -> tuple[dict[str, object], tuple[str, .
     commits: dict[str, None] = {}
     try:
         for kernel in plan.kernels:
-            if found := baseline.load(name, kernel):
+            if found := time_baseline.load(name, kernel):
                 device = found.kernelproof.machine.get("device", {})
                 commits |= dict.fromkeys(stored.commit for stored in found.stored.values())
     except BaselineError as error:

@@ -20,8 +20,8 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.plan import matrix
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.faults import tables
 from pipeline.faults.events import EVENTS, Event, NotPossibleError
 from pipeline.faults.kinds import Kind, kinds_on, number_of
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = [*_of_cases(options.row, kinds), *(_of_run(options.row, one) for one in events)]
     print("\n".join(tables.markdown(seen) if options.markdown else tables.table(seen)))
     content: dict[str, Any] = {"row": options.row, "faults": [one.as_json() for one in seen]}
-    results.write_whole(options.results / "faults.json", json.dumps(content, indent=1) + "\n")
+    record_files.write_whole(options.results / "faults.json", json.dumps(content, indent=1) + "\n")
     bad = sum(not one.is_good for one in seen)
     seconds = time.monotonic() - started
     good = f"{len(seen) - bad} of {len(seen)} faults got what is expected"
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "only this one; may be given several times"
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--markdown", action="store_true", help="the table as the README has it")
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser
 
 

@@ -20,8 +20,8 @@ from kernelproof.errors import (
 )
 from kernelproof.machine import revision
 from kernelproof.plan import matrix
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.judged import listing, tables
 from pipeline.judged.measure import Measured, measured
 from pipeline.judged.plan import plan
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help=text
     )
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser
 
 
@@ -144,7 +144,7 @@ def _tell(
             print("\n".join(tables.detail(one)))
     else:
         file = options.results / "judge.json"
-        results.write_whole(file, tables.as_json(found, judged, seconds, words))
+        record_files.write_whole(file, tables.as_json(found, judged, seconds, words))
         print("\n".join(tables.table(found, judged, seconds)))
         print()
     missing = tables.gaps(found)

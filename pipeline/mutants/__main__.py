@@ -30,8 +30,8 @@ from kernelproof.plan.schema import (
     Matrix,
     Row,
 )
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.mutants import tables
 from pipeline.mutants.answers import Answer, Answers, Asked
 from pipeline.mutants.coverage import is_reached
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="name the mutants, run none")
     text = "processes that run mutants at once; by default one a core, as the GPU's memory allows"
     parser.add_argument("--workers", type=positive, metavar="N", help=text)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser
 
 
@@ -225,7 +225,7 @@ def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds:
             "enough": list(minimal),
         }
         file = options.results / "mutants.json"
-        results.write_whole(file, tables.as_json(judged, run.name, words))
+        record_files.write_whole(file, tables.as_json(judged, run.name, words))
         print("\n".join(tables.table(judged)))
     print()
     blocking = [one for one in judged if one.status.blocks]

@@ -6,8 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kernelproof.records.mutation_run import (
+    Killer,
+    Recorded,
+    Run,
+    Score,
+)
+
 from pipeline.mutants.judge import Judged, Status, score
-from pipeline.mutants.record import Killer, Recorded, Run, Score
 
 _DISTRIBUTION = re.compile(r"row [\d,]+ \((\w+)\)")
 

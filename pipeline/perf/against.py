@@ -6,12 +6,21 @@ from pathlib import Path
 from statistics import median
 
 from kernelproof.plan.cases import Case
+from kernelproof.records.timing import (
+    KERNEL,
+    PACE,
+    REFERENCE,
+    Answer,
+    Asked,
+    Pace,
+    Process,
+    Request,
+)
 
 from pipeline.perf.effect import Effect, paired_effect
 from pipeline.perf.judge import Speed, zone
 from pipeline.perf.replicates import ProcessError, Replicates
 from pipeline.perf.row import ROUNDS
-from pipeline.perf.timing import KERNEL, PACE, REFERENCE, Answer, Asked, Pace, Process, Request
 
 
 @dataclass(frozen=True, kw_only=True)

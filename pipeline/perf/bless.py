@@ -12,13 +12,26 @@ from kernelproof.errors import (
     RefusedError,
     ResultsError,
 )
+from kernelproof.records import (
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.record_files import Record
+from kernelproof.records.time_baseline import (
+    BLESSINGS_KEPT,
+    FOLDER,
+    Blessing,
+    Extra,
+    Was,
+)
+from kernelproof.records.timing import (
+    KERNEL,
+    Pace,
+    Timing,
+)
 from pydantic import ValidationError
 
-from pipeline.perf import baseline, card
-from pipeline.perf.baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
 from pipeline.perf.effect import trimmed
-from pipeline.perf.timing import KERNEL, Pace, Timing
-from pipeline.results import Record
 from pipeline.verdict import Judged, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
@@ -51,8 +64,8 @@ def bless_perf(judged: Sequence[Judged], reason: str, results: Path, folder: Pat
         written.append(_content(row, kernel, chosen, reason, results, folder))
     said = []
     for content in written:
-        file = baseline.write(content, folder)
-        said.append(f"{baseline.shown(file)}: {len(content['benchmarks'])} cases; commit it")
+        file = time_baseline.write(content, folder)
+        said.append(f"{time_baseline.shown(file)}: {len(content['benchmarks'])} cases; commit it")
     return "\n".join(said)
 
 
@@ -82,7 +95,7 @@ def _require_measured(one: Judged, reason: str) -> None:
 
 def _require_quiet(one: Judged, folder: Path) -> None:
     case = one.planned.case
-    found = card.load(case.row, folder)
+    found = sensitivity.load(case.row, folder)
     of_case = found.cases.get(case.id) if found else None
     if of_case is None:
         message = f"{case.id}: found no gate card of it, expected one: nox -s gate-card"
@@ -115,9 +128,9 @@ def _content(
             )
             raise ResultsError(message)
     chosen = [fresh[one.planned.case.id] for one in judged]
-    old = baseline.load(row, kernel, folder)
+    old = time_baseline.load(row, kernel, folder)
     names = {one.planned.case.id for one in judged}
-    kept = [] if old is None else _kept(baseline.path_of(row, kernel, folder), names)
+    kept = [] if old is None else _kept(time_baseline.path_of(row, kernel, folder), names)
     record = judged[0].record
     if record is None:
         raise RefusedError(f"{kernel} on {row}: found no result, expected one")
@@ -127,7 +140,7 @@ def _content(
         "row": row,
         "kernel": kernel,
         "commit": record.commit,
-        "machine": baseline.committed(record.machine),
+        "machine": time_baseline.committed(record.machine),
         "blessings": [one.model_dump() for one in blessings[:BLESSINGS_KEPT]],
     }
     # What pytest-benchmark says of the host, less its name, and of the commit, less its folder's.
@@ -159,7 +172,7 @@ def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
         if missing := {"benchmarks", "machine_info", "commit_info"} - content.keys():
             raise ValueError(f"found no {', '.join(sorted(missing))}")  # noqa: TRY301
     except (OSError, ValueError, AttributeError) as error:
-        message = f"{baseline.shown(file)}: {error}; expected what perf-regress leaves; run it"
+        message = f"{time_baseline.shown(file)}: {error}; expected what perf-regress leaves; run it"
         raise ResultsError(message) from None
     return content
 

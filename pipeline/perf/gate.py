@@ -37,14 +37,24 @@ from kernelproof.plan.schema import (
     Check,
     Matrix,
 )
+from kernelproof.records import (
+    record_files,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.sensitivity import (
+    Card,
+    Measured,
+)
+from kernelproof.records.timing import (
+    Answer,
+    Asked,
+    Request,
+)
 from pydantic import ValidationError
 
-from pipeline import results
-from pipeline.perf import baseline, card
-from pipeline.perf.card import Card, Measured
 from pipeline.perf.replicates import ProcessError, Replicates
 from pipeline.perf.row import ROUNDS
-from pipeline.perf.timing import Answer, Asked, Request
 from pipeline.perf.trials import Trial, alarms_of, cases_of
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
@@ -86,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=positive, default=count, metavar="N", help=text)
     text = "count again from the times of an earlier run, and time nothing"
     parser.add_argument("--times", type=Path, metavar="FILE.json", help=text)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser
 
 
@@ -128,8 +138,8 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
         times_us=_times(asked, answers),
     )
     file = options.results / "perf" / f"{row}.planted.json"
-    results.write_whole(file, measured.model_dump_json(indent=1) + "\n")
-    print(f"times of {options.processes} processes: {baseline.shown(file)}")
+    record_files.write_whole(file, measured.model_dump_json(indent=1) + "\n")
+    print(f"times of {options.processes} processes: {time_baseline.shown(file)}")
     return measured
 
 
@@ -138,7 +148,7 @@ def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> 
     start = time.monotonic()
     asked = []
     for one in planned:
-        case, found = one.case, baseline.load(row, one.case.kernel)
+        case, found = one.case, time_baseline.load(row, one.case.kernel)
         stored = found.stored.get(case.id) if found else None
         floor = stored.timing.floor if stored else None
         shape = dict(case.shape)
@@ -170,8 +180,8 @@ def _required(answers: list[Answer]) -> list[Answer]:
     return answers
 
 
-def _times(asked: Sequence[Asked], answers: Sequence[list[Answer]]) -> card.TimesUs:
-    by_case: card.TimesUs = {one.case: {} for one in asked}
+def _times(asked: Sequence[Asked], answers: Sequence[list[Answer]]) -> sensitivity.TimesUs:
+    by_case: sensitivity.TimesUs = {one.case: {} for one in asked}
     for one in (answer for process in answers for answer in process):
         if one.process:
             for name in one.process.samples_us:
@@ -190,14 +200,14 @@ def _write(measured: Measured, planned: Sequence[Planned], options: Any) -> None
         date=measured.date,
         commit=measured.commit,
         processes=trial.processes,
-        machine=baseline.committed(measured.machine),
+        machine=time_baseline.committed(measured.machine),
         alarms=alarms_of(trial, options.rows),
         cases=cases_of(trial, options.trials),
         times_us=measured.times_us,
     )
-    for line in card.lines_of(made):
+    for line in sensitivity.lines_of(made):
         print(line)
-    print(f"{baseline.shown(card.write(made))}: written; commit it")
+    print(f"{time_baseline.shown(sensitivity.write(made))}: written; commit it")
 
 
 if __name__ == "__main__":

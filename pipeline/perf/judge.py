@@ -14,8 +14,14 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    REFERENCE,
+    Timing,
+)
+
 from pipeline.perf.effect import Effect, effect, paired_effect
-from pipeline.perf.timing import FLOOR, KERNEL, REFERENCE, Timing
 
 
 class Speed(StrEnum):

@@ -11,9 +11,13 @@ from kernelproof.errors import (
     UserError,
 )
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records.timing import (
+    READY,
+    Answer,
+    Ended,
+    Request,
+)
 from pydantic import ValidationError
-
-from pipeline.perf.timing import READY, Answer, Ended, Request
 
 _COMMAND = ("-m", "pipeline.perf.worker")
 SECONDS_A_PROCESS = 300

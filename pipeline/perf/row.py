@@ -11,11 +11,20 @@ from kernelproof.machine.worktree import (
     worktree,
 )
 from kernelproof.plan.cases import Planned
+from kernelproof.records import time_baseline
+from kernelproof.records.timing import (
+    KERNEL,
+    PACE,
+    Answer,
+    Asked,
+    Ended,
+    Pace,
+    Request,
+    Timing,
+)
 
-from pipeline.perf import baseline
 from pipeline.perf.judge import Finding, Speed, Stored, judge_one
 from pipeline.perf.replicates import Replicates
-from pipeline.perf.timing import KERNEL, PACE, Answer, Asked, Ended, Pace, Request, Timing
 
 ROUNDS = 7
 Told = Callable[[str], None]
@@ -171,7 +180,7 @@ def time_row(
     cases = []
     for planned in plan:
         case = planned.case
-        found = baseline.load(case.row, case.kernel)
+        found = time_baseline.load(case.row, case.kernel)
         stored = found.stored.get(case.id) if found else None
         cases.append(Timed(planned=planned, stored=stored))
     RowRun(

@@ -15,9 +15,24 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
-from pipeline.perf.card import Alarms, OfCase, Planted, SpreadOf
+from kernelproof.records.sensitivity import (
+    Alarms,
+    OfCase,
+    Planted,
+    SpreadOf,
+)
+from kernelproof.records.timing import (
+    AGAIN,
+    FLOOR,
+    KERNEL,
+    PACE,
+    REFERENCE,
+    Pace,
+    Process,
+    Timing,
+)
+
 from pipeline.perf.judge import Speed, Stored, judge_one
-from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, PACE, REFERENCE, Pace, Process, Timing
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]

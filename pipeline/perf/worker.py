@@ -21,6 +21,17 @@ import torch
 from kernelproof.machine.gpu_monitor import Monitor
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
+from kernelproof.records.timing import (
+    AGAIN,
+    FLOOR,
+    KERNEL,
+    READY,
+    REFERENCE,
+    Answer,
+    Asked,
+    Process,
+    Request,
+)
 from kernelproof.spec.spec import KernelSpec
 
 from pipeline import machine
@@ -36,17 +47,6 @@ from pipeline.clock import (
 from pipeline.codegen.compile import code_of
 from pipeline.launches import compiled_by
 from pipeline.perf import calibrate
-from pipeline.perf.timing import (
-    AGAIN,
-    FLOOR,
-    KERNEL,
-    READY,
-    REFERENCE,
-    Answer,
-    Asked,
-    Process,
-    Request,
-)
 from pipeline.perf.watched import Watched
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.

@@ -20,9 +20,9 @@ from kernelproof.plan import (
     matrix,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
 from rich.console import Console
 
-from pipeline import results
 from pipeline.report import history, page_data, runs
 from pipeline.report.junit import junit
 from pipeline.report.markdown import markdown
@@ -49,16 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     report = report_of(judged, state, now)
     folder: Path = options.results
-    results.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
-    results.write_whole(folder / "report.xml", junit(report))
-    results.write_whole(folder / "report.md", markdown(report))
+    record_files.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
+    record_files.write_whole(folder / "report.xml", junit(report))
+    record_files.write_whole(folder / "report.md", markdown(report))
     console = Console()
     past = past.then(report) if past else None
     if past:
         history.print_steps(past, console)
     print_report(report, console)
     shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), past)
-    results.write_whole(folder / "report.html", page(shown))
+    record_files.write_whole(folder / "report.html", page(shown))
     if report.is_undecided:
         return int(Exit.INCONCLUSIVE)
     return int(Exit.BLOCKED if report.blocks else Exit.GOOD)
@@ -74,7 +74,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "75 nothing but inconclusive: run it again",
     )
     cases.Selection.add_options(parser.add_argument)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     parser.add_argument("--check", type=Check, choices=list(Check), help="only this check")
     parser.add_argument(
         "--history",

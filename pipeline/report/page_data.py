@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import bench_run as bench
+from kernelproof.records import (
+    code_lock,
+    golden,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records import mutation_run as mutant
 
-from pipeline import golden
-from pipeline.bench import record as bench
-from pipeline.codegen import lock
-from pipeline.mutants import record as mutant
-from pipeline.perf import baseline, card
 from pipeline.report import history, page_mutants, page_speed
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report
@@ -27,9 +30,9 @@ class Stored:
     """What the repository and the results folder hold beside the records."""
 
     golden: list[golden.Golden]
-    locks: list[lock.Lock]
-    baselines: list[baseline.Baseline]
-    cards: list[card.Card]
+    locks: list[code_lock.Lock]
+    baselines: list[time_baseline.Baseline]
+    cards: list[sensitivity.Card]
     benches: list[bench.Bench]
     mutants: mutant.Run | None
 
@@ -37,13 +40,13 @@ class Stored:
 def stored(the_matrix: Matrix, results: Path) -> Stored:
     """Everything of the matrix's rows and kernels; BaselineError, ResultsError if unreadable."""
     kernels, rows = list(the_matrix.kernels), list(the_matrix.rows)
-    timed = [baseline.load(row, kernel) for row in rows for kernel in kernels]
+    timed = [time_baseline.load(row, kernel) for row in rows for kernel in kernels]
     files = sorted((results / "bench").glob("*.json"))
     return Stored(
         golden=[one for one in map(golden.load, kernels) if one],
-        locks=[one for one in map(lock.read, kernels) if one],
+        locks=[one for one in map(code_lock.read, kernels) if one],
         baselines=[one for one in timed if one],
-        cards=[one for one in map(card.load, rows) if one],
+        cards=[one for one in map(sensitivity.load, rows) if one],
         benches=[bench.read(file) for file in files],
         mutants=mutant.read(results / "mutants.json"),
     )
@@ -82,7 +85,7 @@ def _golden(one: golden.Golden) -> dict[str, str]:
     return {name: digests.outputs for name, digests in one.digests.items()}
 
 
-def _costs(one: lock.Lock) -> dict[str, Any]:
+def _costs(one: code_lock.Lock) -> dict[str, Any]:
     return {
         "date": one.date,
         "reason": one.reason,
@@ -97,7 +100,7 @@ def _costs(one: lock.Lock) -> dict[str, Any]:
     }
 
 
-def _baseline(one: baseline.Baseline) -> dict[str, Any]:
+def _baseline(one: time_baseline.Baseline) -> dict[str, Any]:
     own = one.kernelproof
     cases = {}
     for case, kept in one.stored.items():
@@ -121,7 +124,7 @@ def _baseline(one: baseline.Baseline) -> dict[str, Any]:
     return {"row": own.row, "kernel": own.kernel, "blessings": blessings, "cases": cases}
 
 
-def _card(one: card.Card) -> dict[str, Any]:
+def _card(one: sensitivity.Card) -> dict[str, Any]:
     return {
         "row": one.row,
         "date": one.date,

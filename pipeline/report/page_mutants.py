@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from kernelproof.records.mutation_run import (
+    Recorded,
+    Run,
+)
+
 from pipeline.mutants.judge import Status
-from pipeline.mutants.record import Recorded, Run
 
 
 def content(run: Run) -> dict[str, Any]:

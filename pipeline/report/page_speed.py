@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pipeline.bench.record import Bench
-from pipeline.perf.baseline import Baseline
+from kernelproof.records.bench_run import Bench
+from kernelproof.records.time_baseline import Baseline
+
 from pipeline.report.summary import Report
 
 _AXIS = "T"

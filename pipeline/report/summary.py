@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from kernelproof.machine.revision import Source
+from kernelproof.records.record_files import Number
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from pipeline.results import Number
 from pipeline.verdict import Judged
 
 

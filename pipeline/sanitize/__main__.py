@@ -28,9 +28,9 @@ from kernelproof.plan.cases import (
     Selection,
 )
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import record_files
+from kernelproof.records.record_files import write_whole
 
-from pipeline import results
-from pipeline.results import write_whole
 from pipeline.sanitize import tables
 from pipeline.sanitize.judge import Judged, judge
 from pipeline.sanitize.run import Runner
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     Selection.add_options(parser.add_argument)
     names, text = [tool.name for tool in TOOLS], "only this tool; may be given several times"
     parser.add_argument("--tool", action="append", default=[], choices=names, help=text)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser
 
 
@@ -81,7 +81,7 @@ def _run(the_matrix: Matrix, chosen: Sequence[Case], options: Any, *, is_whole: 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process is left behind
     folder, record = options.results / "sanitize", options.results / "sanitize.json"
     if is_whole:
-        results.make_folder(options.results)
+        record_files.make_folder(options.results)
         record.unlink(missing_ok=True)  # a run that dies leaves no older one
     runner = Runner(
         executable=executable,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Row
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.sanitize.answer import Answer, answers_in
 from pipeline.sanitize.tools import Tool
 
@@ -45,7 +45,7 @@ class Runner:
     def run(self, tool: Tool, cases: Sequence[str]) -> Run:
         """One tool over these cases, from start to end."""
         log = self.folder / f"{tool.name}.log"
-        results.make_folder(self.folder)
+        record_files.make_folder(self.folder)
         log.unlink(missing_ok=True)
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="sanitize-") as place:

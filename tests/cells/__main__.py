@@ -18,8 +18,8 @@ from kernelproof.machine import (
     revision,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records.sensitivity import require_visible
 
-from pipeline.perf.card import require_visible
 from tests.cells import asked, samples
 from tests.cells.supervisor import Supervised, supervise
 

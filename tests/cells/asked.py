@@ -23,12 +23,10 @@ from kernelproof.plan.schema import (
     Matrix,
     Row,
 )
+from kernelproof.records import record_files
+from kernelproof.records.timing import MOST_PROCESSES
 
-from pipeline import (
-    results,
-    verdict,
-)
-from pipeline.perf.timing import MOST_PROCESSES
+from pipeline import verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,7 @@ def _parser(check: str) -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=few, metavar="N", help=text)
     text = "at most so many GPUs of this host, instead of all that are the row"
     parser.add_argument("--gpus", type=positive, metavar="N", help=text)
-    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="FOLDER")
+    parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     whole = Share(number=1, of=1)
     parser.add_argument("--share", type=Share.parse, default=whole, help=argparse.SUPPRESS)
     parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import torch
 from kernelproof.plan.cases import Case
 from kernelproof.plan.schema import Promise
+from kernelproof.records.timing import Timing
 from kernelproof.spec.spec import (
     Inputs,
     Outputs,
 )
 
 from pipeline.digest import Digest
-from pipeline.perf.timing import Timing
 
 
 @dataclass(kw_only=True)

@@ -15,12 +15,15 @@ from kernelproof.plan.cases import (
     Planned,
 )
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    Outcome,
+    Record,
+)
+from kernelproof.records.timing import Timing
 
-from pipeline import results
 from pipeline.compare import Mismatch
 from pipeline.perf.row import Timed
-from pipeline.perf.timing import Timing
-from pipeline.results import Outcome, Record
 from pipeline.verdict import reproduce_command
 from tests.cells.evidence import Evidence
 from tests.cells.pulse import pulse
@@ -121,7 +124,7 @@ class Cells:
             record = self._record(planned, item.stash.get(_EVIDENCE, None), outcome, reason)
             record = record.model_copy(update={"seconds": call.duration})
             try:
-                results.write(self.folder, planned, record)
+                record_files.write(self.folder, planned, record)
             except ResultsError as error:
                 self.failure, item.session.shouldstop = error, "no record can be written"
             else:

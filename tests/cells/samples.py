@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.perf.baseline import shown
-from pipeline.results import write_whole
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.time_baseline import shown
 
 
 def merge(parts: Sequence[Path], file: Path) -> None:

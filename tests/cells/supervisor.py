@@ -28,9 +28,12 @@ from kernelproof.machine.gpus import (
 )
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    Outcome,
+    Record,
+)
 
-from pipeline import results
-from pipeline.results import Outcome, Record
 from pipeline.verdict import reproduce_command
 from tests.cells.asked import Asked
 from tests.cells.process import Worker, turn
@@ -75,7 +78,7 @@ class Supervised:
             if worker.code in {Exit.INTERRUPTED, *USER_ERRORS} or not (worker.code or worker.case):
                 return worker.code
             if not (worker.has_discarded or is_resumed):
-                results.discard(self.cells.folder, self.plan)
+                record_files.discard(self.cells.folder, self.plan)
             if worker.case:
                 self._record(worker)
             elif worker.code != LOST:
@@ -132,11 +135,13 @@ class Supervised:
             machine=worker.machine,
             reproduce=reproduce_command(planned),
         )
-        results.write(self.cells.folder, planned, record)
+        record_files.write(self.cells.folder, planned, record)
         self._say(f"{outcome}  {planned.case.id}  ({worker.seconds:.1f} s)", sys.stdout)
 
     def _left(self) -> list[Planned]:
-        return [one for one in self.plan if not results.path_of(self.cells.folder, one).exists()]
+        return [
+            one for one in self.plan if not record_files.path_of(self.cells.folder, one).exists()
+        ]
 
     def _pulse(self) -> str:
         """Nothing where the device computes, or what was said instead, after some tries."""

@@ -1,6 +1,6 @@
 """A clock for pytest-benchmark that what was measured moves on, through its public ``timer``."""
 
-from pipeline.perf.timing import Ended
+from kernelproof.records.timing import Ended
 
 
 class TimingError(Exception):

@@ -21,15 +21,13 @@ from kernelproof.machine.gpu_monitor import (
     turn_on,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
+from kernelproof.records.time_baseline import shown
+from kernelproof.records.timing import Pace
 
-from pipeline import (
-    machine,
-    results,
-)
-from pipeline.perf.baseline import shown
+from pipeline import machine
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.row import time_row
-from pipeline.perf.timing import Pace
 from tests.cells import asked
 from tests.cells.asked import Asked
 from tests.cells.plugin import Cells
@@ -59,7 +57,7 @@ def _run(asked_: Asked, teller: Teller) -> int:
         folder=asked_.folder,
         teller=teller,
     )
-    results.discard(asked_.folder, plan)
+    record_files.discard(asked_.folder, plan)
     teller.tell(Told(machine=cells.machine))
     if not plan:
         return 0
@@ -71,7 +69,7 @@ def _run(asked_: Asked, teller: Teller) -> int:
 def _timed(cells: Cells, asked_: Asked, teller: Teller) -> int:
     """The times of all cases, in processes of their own, then a test of each."""
     file = asked_.samples(asked_.share)
-    results.make_folder(file.parent)
+    record_files.make_folder(file.parent)
     pace = Pace()
     if count := asked_.processes:
         pace = Pace(first=count, most=count)

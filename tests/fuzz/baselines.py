@@ -7,11 +7,14 @@ from typing import Any
 
 from kernelproof.errors import Exit
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import (
+    code_lock,
+    golden,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.golden import Digests
 
-from pipeline import golden
-from pipeline.codegen import lock
-from pipeline.golden import Digests
-from pipeline.perf import baseline, card
 from pipeline.perf.judge import judge_one
 from tests.fuzz.ask import require_plain
 from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
@@ -51,7 +54,7 @@ def _small_golden() -> Any:
 
 
 def _read_codegen(folder: Path) -> bool:
-    found = lock.read(KERNEL, folder / _CODEGEN)
+    found = code_lock.read(KERNEL, folder / _CODEGEN)
     require_page(locks=[found] if found else [])
     return found is not None
 
@@ -82,8 +85,8 @@ def _small_codegen() -> Any:
 
 def _read_baseline(folder: Path) -> bool:
     """A record is judged by it, and the page shows it."""
-    baseline.load.cache_clear()
-    found = baseline.load(TIMED_ROW, KERNEL, folder / _PERF)
+    time_baseline.load.cache_clear()
+    found = time_baseline.load(TIMED_ROW, KERNEL, folder / _PERF)
     if found:
         record = passing(TIMED)
         for stored in [found.stored.get(TIMED.case.id), *list(found.stored.values())[:2]]:
@@ -104,12 +107,12 @@ def _small_baseline() -> Any:
 
 def _read_card(folder: Path) -> bool:
     """The limit of a case is held to it, people read it, and the page shows it."""
-    card.load.cache_clear()
-    found = card.load(TIMED_ROW, folder / _PERF)
+    sensitivity.load.cache_clear()
+    found = sensitivity.load(TIMED_ROW, folder / _PERF)
     if found:
-        require_plain("\n".join(card.lines_of(found)))
+        require_plain("\n".join(sensitivity.lines_of(found)))
     for case in (TIMED.case.id, *(list(found.cases)[:5] if found else ())):
-        card.require_visible(TIMED_ROW, case, 3.0, folder / _PERF)
+        sensitivity.require_visible(TIMED_ROW, case, 3.0, folder / _PERF)
     require_page(cards=[found] if found else [])
     return found is not None
 

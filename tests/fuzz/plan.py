@@ -9,10 +9,9 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
+from kernelproof.records import golden, time_baseline
+from kernelproof.records.record_files import Record
 
-from pipeline import golden
-from pipeline.perf import baseline
-from pipeline.results import Record
 from tests.unit.test_results import record_of
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
@@ -35,7 +34,7 @@ def passing(planned: Planned) -> Record:
     """A record with the blessed bits and the stored times, of this plan's source."""
     stored = golden.load(KERNEL)
     blessed = stored.digests[golden.name_of(planned.case)] if stored else None
-    times = baseline.load(TIMED_ROW, KERNEL)
+    times = time_baseline.load(TIMED_ROW, KERNEL)
     is_timed = planned.check == Check.PERF
     return record_of(
         planned,

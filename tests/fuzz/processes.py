@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kernelproof.errors import Exit
 from kernelproof.machine import revision
+from kernelproof.records import record_files
 
-from pipeline import results
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.mutation import mutated
 from tests.fuzz.plan import PLAN, passing
@@ -34,9 +34,9 @@ def settle(root: Path) -> Tree:
     state = revision.current(tree.root)
     for planned in PLAN:
         record = passing(planned).model_copy(update={"commit": state.commit, "tree": state.tree})
-        results.write(tree.root / "results", planned, record)
+        record_files.write(tree.root / "results", planned, record)
     history = tree.root / EVERY["history"].home
-    results.write_whole(
+    record_files.write_whole(
         history.parents[1] / "1" / "report.json", EVERY["history"].seeds[0].decode()
     )
     return tree

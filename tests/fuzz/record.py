@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kernelproof.records import record_files
 from pydantic import BaseModel, ConfigDict
 
-from pipeline import results
 from tests.fuzz.ask import OUTCOMES, Answer
 from tests.fuzz.campaign import WAYS, Tally
 
-FOLDER = results.FOLDER / "fuzz"
-FILE = results.FOLDER / "fuzz.json"
+FOLDER = record_files.FOLDER / "fuzz"
+FILE = record_files.FOLDER / "fuzz.json"
 _COLUMNS = ("reader", *WAYS, *OUTCOMES, "wrong", "slowest", "peak memory", "time")
 
 
@@ -60,7 +60,7 @@ def kept(reader: str, content: bytes, kind: str, said: str) -> Wrong:
     file = FOLDER / f"{reader}-{hashlib.sha256(content).hexdigest()[:12]}.input"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
-    results.write_whole(file.with_suffix(".txt"), f"{kind}\n\n{said}\n")
+    record_files.write_whole(file.with_suffix(".txt"), f"{kind}\n\n{said}\n")
     last = said.strip().rpartition("\n")[2]
     return Wrong(kind=kind, said=last[:500], command=f"nox -s fuzz -- --input {file}")
 

@@ -12,13 +12,13 @@ from kernelproof.errors import Exit
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Matrix
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Record
 
 from pipeline import (
     reproduce,
-    results,
     verdict,
 )
-from pipeline.results import Record
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
@@ -31,7 +31,7 @@ _REASON = "topk_ids is not that of the reference\n  place 0"
 
 def _judging(planned: Planned) -> Callable[[Path], bool]:
     def read(folder: Path) -> bool:
-        is_record = is_whole(results.path_of(folder / "results", planned))
+        is_record = is_whole(record_files.path_of(folder / "results", planned))
         judged = verdict.judge(PLAN, folder / "results", SOURCE)
         if [one.planned for one in judged] != list(PLAN):
             raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
@@ -49,7 +49,7 @@ def _read_again(folder: Path) -> bool:
             raise WrongError(f"variables of a record: found {wrong}")
         return passing(planned)
 
-    file = results.path_of(folder / "results", FIRST)
+    file = record_files.path_of(folder / "results", FIRST)
     patched = mock.patch.object(matrix, "load", return_value=_real_matrix())
     with mock.patch.object(reproduce, "_run", run), patched:
         reproduce.main([str(file), "--row", "cpu", "--this-python"])

@@ -23,13 +23,13 @@ from kernelproof.plan.schema import (
     Shape,
     Skip,
 )
+from kernelproof.records import record_files
+from kernelproof.records.record_files import HalfWrittenError
 
-from pipeline import results
 from pipeline.report import page_data, runs
 from pipeline.report.__main__ import main
 from pipeline.report.page import page
 from pipeline.report.summary import Report, report_of
-from pipeline.results import HalfWrittenError
 from pipeline.verdict import judge
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE
@@ -158,18 +158,20 @@ def require_page(**beside: Any) -> None:
 
 def _write_records(folder: Path) -> None:
     for planned in _plan()[:2]:
-        file = results.path_of(folder / "results", planned)
-        results.write_whole(file, json.dumps(_passing(planned)))
+        file = record_files.path_of(folder / "results", planned)
+        record_files.write_whole(file, json.dumps(_passing(planned)))
 
 
 def _write_runs(folder: Path) -> None:
     """Records, and an earlier run whose report is whole."""
     _write_records(folder)
-    results.write_whole(folder / "runs" / "1" / "report.json", _good_report().model_dump_json())
+    record_files.write_whole(
+        folder / "runs" / "1" / "report.json", _good_report().model_dump_json()
+    )
 
 
 def _with_record(folder: Path) -> bool:
-    return _run(folder) and is_whole(results.path_of(folder / "results", _plan()[0]))
+    return _run(folder) and is_whole(record_files.path_of(folder / "results", _plan()[0]))
 
 
 def _with_history(folder: Path) -> bool:
@@ -187,7 +189,7 @@ def _with_history(folder: Path) -> bool:
 def is_whole(file: Path) -> bool:
     """Whether a file is a record; what is said of one that is not is one plain line."""
     try:
-        results.read_file(file)
+        record_files.read_file(file)
     except HalfWrittenError as error:
         require_plain(str(error))
         if "\n" in str(error):

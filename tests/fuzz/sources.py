@@ -9,8 +9,8 @@ from kernelproof.files import yaml_document
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import plan
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.mutants import listing
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import KERNEL, TIMED_ROW
@@ -42,11 +42,11 @@ def _names_of_the_tree(folder: Path) -> None:
 def _read_matrix(folder: Path) -> bool:
     """The plan has each case once, and the name of none leads out of its folder."""
     planned = plan(matrix.load(folder / "matrix.yaml", today=_TODAY))
-    files = {str(results.path_of(folder / "results", one)).lower() for one in planned}
+    files = {str(record_files.path_of(folder / "results", one)).lower() for one in planned}
     if not 0 < len(files) == len(planned):
         raise WrongError(f"files of {len(planned)} results: found {len(files)}")
     for one in planned:
-        file = results.path_of(folder / "results", one)
+        file = record_files.path_of(folder / "results", one)
         if file.resolve().parent != (folder / "results" / one.check).resolve():
             raise WrongError(f"a result outside its folder: found {file}")
         if len(file.name.encode()) > _NAME_MAX:

@@ -1,7 +1,8 @@
 """Made-up code of a kernel's builds: what it costs is given, its hash is a letter's."""
 
+from kernelproof.records.code_lock import Settings
+
 from pipeline.codegen.costs import Costs
-from pipeline.codegen.lock import Settings
 from pipeline.codegen.request import Found
 from pipeline.perf.costs import Code
 

@@ -10,9 +10,18 @@ from kernelproof.plan.cases import (
     Planned,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    REFERENCE,
+    Answer,
+    Asked,
+    Process,
+    Request,
+    Timing,
+)
 
 from pipeline.perf.judge import Stored
-from pipeline.perf.timing import FLOOR, KERNEL, REFERENCE, Answer, Asked, Process, Request, Timing
 
 CODE, OTHER_CODE, FLOOR_CODE = "c" * 64, "d" * 64, "f" * 64
 COMMIT = "a" * 40

@@ -12,9 +12,9 @@ from kernelproof.machine.gpus import (
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Record
 
-from pipeline import results
-from pipeline.results import Record
 from tests.cells import asked, process, supervisor
 from tests.cells.supervisor import Supervised, supervise
 from tests.unit.test_results import record_of
@@ -59,7 +59,7 @@ for one in left:
 def write(folder: Path, planned: Planned) -> None:
     """A record of a case that passed."""
     record = record_of(planned, commit=STATE.commit, tree=STATE.tree, dirty=STATE.dirty)
-    results.write(folder, planned, record)
+    record_files.write(folder, planned, record)
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Runs:
 
     def records(self) -> dict[str, Record]:
         """The valid records, by the end of the case's id."""
-        found = {one.case.id: results.read(self.folder, one) for one in self.cells.plan}
+        found = {one.case.id: record_files.read(self.folder, one) for one in self.cells.plan}
         return {name.rpartition("-")[2]: one for name, one in found.items() if one}
 
     def outcomes(self) -> dict[str, str]:

@@ -17,13 +17,13 @@ from kernelproof.errors import run_command
 from kernelproof.machine import hardware
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
+from kernelproof.records import bench_run
 
 import kernels.gemma4_routing as package
 from pipeline import (
     clock,
     machine,
 )
-from pipeline.bench import record
 from pipeline.bench.__main__ import main
 from tests.unit.test_bench_tables import RUN, TERMINAL
 
@@ -84,7 +84,7 @@ def test_a_run(
     _with(monkeypatch, bare=package.SPEC.launch)
     assert _bench(*SMALL, *QUICK, "--peer", "vllm", "--out", tmp_path) == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["h200.json", "h200.md"]
-    run = record.read(tmp_path / "h200.json")
+    run = bench_run.read(tmp_path / "h200.json")
     (one,) = run.measured
     assert run.machine == MACHINE
     assert run.command.startswith("python -m pipeline.bench --row h200 --dtype fp32 --case '*-E6")
@@ -93,7 +93,7 @@ def test_a_run(
         {"E": 60, "K": 4, "T": 1},
     )
     assert one.least_bytes == 60 * 4 + 60 * 4 + 4 * 8
-    assert one.ours.timing == record.Timing(samples_us=[2.0] * 2, launches=500, is_graph=True)
+    assert one.ours.timing == bench_run.Timing(samples_us=[2.0] * 2, launches=500, is_graph=True)
     states = {name: entry.state for name, entry in one.entries.items()}
     assert states == {
         "kernel": "timed",
@@ -135,7 +135,7 @@ def test_a_peer_that_raises(
     }
     _with(monkeypatch, peers=peers)
     assert _bench(*SMALL, "--out", tmp_path) == 1
-    (one,) = record.read(tmp_path / "h200.json").measured
+    (one,) = bench_run.read(tmp_path / "h200.json").measured
     found = {name: entry.state for name, entry in one.peers.items()}
     assert found == {
         "failing": "error",
@@ -155,7 +155,7 @@ def test_a_kernel_without_floors_and_peers(tmp_path: Path, monkeypatch: pytest.M
     """Is timed alone."""
     _with(monkeypatch, floors=(), peers={}, least_bytes=None)
     assert _bench(*SMALL, "--out", tmp_path) == 0
-    (one,) = record.read(tmp_path / "h200.json").measured
+    (one,) = bench_run.read(tmp_path / "h200.json").measured
     assert (one.floors, one.peers, one.least_bytes, one.floor) == ({}, {}, None, None)
     assert "| E60 K4 T1 | 2.000 | 0.0 |  |  |  |" in (tmp_path / "h200.md").read_text()
 

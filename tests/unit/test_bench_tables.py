@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 from kernelproof.errors import ResultsError
+from kernelproof.records import bench_run
+from kernelproof.records.bench_run import (
+    Bench,
+    Entry,
+    Measured,
+    Timing,
+)
 from rich.console import Console
 
-from pipeline.bench import record, tables
-from pipeline.bench.record import Bench, Entry, Measured, Timing
+from pipeline.bench import tables
 
 ABSENT = Entry(state="not installed")
 
@@ -193,7 +199,7 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
     """Read again, it is the same run."""
     file = tmp_path / "h200.json"
     file.write_text(RUN.model_dump_json(indent=1))
-    assert record.read(file) == RUN
+    assert bench_run.read(file) == RUN
 
 
 @pytest.mark.parametrize(
@@ -210,7 +216,7 @@ def test_what_is_no_run(tmp_path: Path, text: str | None, told: str) -> None:
     if text is not None:
         file.write_text(text)
     with pytest.raises(ResultsError) as caught:
-        record.read(file)
+        bench_run.read(file)
     assert str(caught.value).startswith(f"{file}: {told}")
     assert caught.value.exit == 3
 

@@ -10,14 +10,15 @@ from kernelproof.files import (
     safe_read,
     yaml_document,
 )
-
-from pipeline import (
+from kernelproof.records import bench_run as bench
+from kernelproof.records import (
+    code_lock,
     golden,
-    results,
+    record_files,
+    sensitivity,
+    time_baseline,
 )
-from pipeline.bench import record as bench
-from pipeline.codegen import lock
-from pipeline.perf import baseline, card
+
 from pipeline.report import runs
 
 
@@ -34,11 +35,11 @@ def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "record": results.read_file,
+    "record": record_files.read_file,
     "golden": lambda file: golden.load(file.stem, file.parent),
-    "lock": lambda file: lock.read(file.stem, file.parent),
-    "baseline": lambda file: baseline.load(file.parent.name, file.stem, file.parents[1]),
-    "card": lambda file: card.load(file.parent.name, file.parents[1]),
+    "lock": lambda file: code_lock.read(file.stem, file.parent),
+    "baseline": lambda file: time_baseline.load(file.parent.name, file.stem, file.parents[1]),
+    "card": lambda file: sensitivity.load(file.parent.name, file.parents[1]),
     "bench": bench.read,
     "history": lambda file: runs.read(file.parents[1]),
     "matrix": yaml_document.read,
@@ -74,7 +75,7 @@ def test_a_file_of_too_many_values_is_not_parsed() -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [*golden.FOLDER.glob("*"), *lock.FOLDER.glob("*"), *baseline.FOLDER.glob("*/*")],
+    [*golden.FOLDER.glob("*"), *code_lock.FOLDER.glob("*"), *time_baseline.FOLDER.glob("*/*")],
     ids=lambda file: f"{file.parent.name}-{file.name}",
 )
 def test_what_the_project_stores_may_grow_fivefold(file: Path) -> None:

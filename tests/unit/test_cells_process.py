@@ -20,8 +20,8 @@ from kernelproof.plan.cases import (
     Planned,
     Selection,
 )
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.report.summary import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
@@ -54,12 +54,12 @@ def _fill(tree: Tree, folder: Path, ids: Sequence[str]) -> None:
     state = revision.current(tree.root)
     for planned in _plan(ids):
         record = record_of(planned, commit=state.commit, tree=state.tree, seconds=OLD)
-        results.write(folder, planned, record)
+        record_files.write(folder, planned, record)
 
 
 def _seconds(folder: Path, ids: Sequence[str]) -> dict[str, float]:
     """What the valid records there say, by case; one that is not valid raises."""
-    records = {planned.case.id: results.read(folder, planned) for planned in _plan(ids)}
+    records = {planned.case.id: record_files.read(folder, planned) for planned in _plan(ids)}
     return {name: record.seconds for name, record in records.items() if record}
 
 
@@ -76,7 +76,7 @@ def test_a_run_leaves_a_record_a_case(tree: Tree, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     state = revision.current(tree.root)
     for planned in _plan(SMALL):
-        record = results.read(tmp_path, planned)
+        record = record_files.read(tmp_path, planned)
         assert record is not None
         assert (record.outcome, record.reason) == ("pass", "")
         assert (record.commit, record.tree, record.dirty) == (state.commit, state.tree, True)
@@ -92,14 +92,14 @@ def test_resuming_runs_what_has_no_valid_record(tree: Tree, tmp_path: Path) -> N
     """No record, half a record, one of other files; a valid one stays, be it of a failure."""
     _fill(tree, tmp_path, SMALL)
     gone, cut, stale, failed, kept = _plan(SMALL)
-    results.discard(tmp_path, [gone])
-    file = results.path_of(tmp_path, cut)
+    record_files.discard(tmp_path, [gone])
+    file = record_files.path_of(tmp_path, cut)
     file.write_bytes(file.read_bytes()[:200])
     state = revision.current(tree.root)
     ours = {"commit": state.commit, "seconds": OLD}
-    results.write(tmp_path, stale, record_of(stale, tree="0" * 64, **ours))
+    record_files.write(tmp_path, stale, record_of(stale, tree="0" * 64, **ours))
     failure = record_of(failed, tree=state.tree, outcome="fail", reason="wrong", **ours)
-    results.write(tmp_path, failed, failure)
+    record_files.write(tmp_path, failed, failure)
     options = ["--resume", *_named(SMALL, tmp_path)]
     done = tree.python("tests.cells", "parity", "--on", "cpu", *options)
     assert done.returncode == 0, done.stdout + done.stderr

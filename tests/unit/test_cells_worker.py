@@ -16,9 +16,9 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Record
 
-from pipeline import results
-from pipeline.results import Record
 from tests.cells import pulse
 from tests.cells.telling import LOST, Told, lines_of
 
@@ -74,7 +74,7 @@ def _worker(folder: Path, *command: str) -> Ended:
         said, complaints = process.communicate(timeout=60)
     assert rest == b""
     plan = cases.plan(matrix.load(), Selection(case=tuple(IDS)))
-    found = {one.case.id: results.read(folder, one) for one in plan}
+    found = {one.case.id: record_files.read(folder, one) for one in plan}
     records = {name: record for name, record in found.items() if record}
     return Ended(process.returncode, [*told], said, complaints, records)
 

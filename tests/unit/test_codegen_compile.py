@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from kernelproof.plan.schema import Budget
+from kernelproof.records.code_lock import Lock
 
 from pipeline.codegen.judge import Judged, Move, Verdict, judge
-from pipeline.codegen.lock import Lock
 from pipeline.codegen.request import Found, Request, ask
 from tests.unit.extending.tree import Tree, copy
 

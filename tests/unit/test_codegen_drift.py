@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from kernelproof.machine import toolchain
+from kernelproof.records import code_lock as locks
 
 from pipeline.codegen import __main__ as command
-from pipeline.codegen import lock as locks
 from pipeline.codegen.request import Found, Request
 
 

@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 from kernelproof.plan.schema import Budget
+from kernelproof.records.code_lock import (
+    Lock,
+    Settings,
+)
 
 from pipeline.codegen.costs import Costs
 from pipeline.codegen.judge import Judged, Move, Verdict, drift, judge
-from pipeline.codegen.lock import Lock, Settings
 from pipeline.codegen.request import Found
 from pipeline.codegen.tables import drift_lines, lines_of, summary
 

@@ -11,9 +11,9 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.plan import matrix
+from kernelproof.records import code_lock as locks
 
 from kernels.gemma4_routing import SPEC
-from pipeline.codegen import lock as locks
 from pipeline.codegen.compile import backend_of, settings
 from pipeline.codegen.judge import Verdict, judge
 from pipeline.codegen.request import Found

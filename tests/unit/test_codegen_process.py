@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from kernelproof.errors import UsageError
 from kernelproof.plan import matrix
+from kernelproof.records import code_lock as locks
 
-from pipeline.codegen import lock as locks
 from pipeline.codegen.bless import bless_codegen
 from tests.unit.extending.tree import Tree, copy
 

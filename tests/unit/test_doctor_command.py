@@ -19,11 +19,11 @@ from kernelproof.machine.gpu_monitor import turn_on
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import time_baseline
 
 from pipeline.doctor import __main__ as doctor
 from pipeline.doctor import nvidia, packages
 from pipeline.doctor.facts import GpuFacts, ToolchainFacts
-from pipeline.perf import baseline
 from tests.unit.doctored import GPU, TOOLCHAIN
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
@@ -165,7 +165,7 @@ def test_an_unreadable_baseline_is_to_be_fixed(
     def load(*_: object) -> None:
         raise BaselineError("h200/k.json: cut")
 
-    monkeypatch.setattr(baseline, "load", load)
+    monkeypatch.setattr(time_baseline, "load", load)
     host(H200)
     assert _run() == 1
     assert "fix      baseline         found h200/k.json: cut" in capsys.readouterr().out

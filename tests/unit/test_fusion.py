@@ -9,11 +9,11 @@ from kernelproof.plan import (
     cases,
     matrix,
 )
+from kernelproof.records import golden
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
 from kernels.gemma4_routing import SPEC, reference
-from pipeline import golden
 from pipeline.digest import Digest
 from tests.unit.test_results import PLANNED, record_of
 

@@ -14,9 +14,13 @@ from kernelproof.plan import (
     matrix,
 )
 from kernelproof.plan.cases import Case
+from kernelproof.records import golden
+from kernelproof.records.golden import (
+    Blessing,
+    Digests,
+    Golden,
+)
 
-from pipeline import golden
-from pipeline.golden import Blessing, Digests, Golden
 from tests.unit.test_results import CASE, PLANNED, record_of
 
 NAME = "fp32-E8-K2-T3"

@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import pytest
 from kernelproof.errors import BaselineError
+from kernelproof.records import golden
+from kernelproof.records.golden import Digests
 from pydantic import ValidationError
 
-from pipeline import golden
-from pipeline.golden import Digests
 from tests.unit.test_golden import MEND, ONE, golden_of
 from tests.unit.test_results import CASE, PLANNED, record_of
 

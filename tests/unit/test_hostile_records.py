@@ -13,17 +13,24 @@ from typing import Any
 import pytest
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    HalfWrittenError,
+    Record,
+)
+from kernelproof.records.sensitivity import (
+    Card,
+    lines_of,
+)
+from kernelproof.records.timing import Timing
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipeline import reproduce, results
-from pipeline.perf.card import Card, lines_of
-from pipeline.perf.timing import Timing
+from pipeline import reproduce
 from pipeline.report import page_speed
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import report_of
 from pipeline.report.tables import print_report
-from pipeline.results import HalfWrittenError, Record
 from tests.cells.asked import parse
 from tests.unit.processes import case_of, process_of, stored_of
 from tests.unit.test_perf_card import card_of
@@ -39,7 +46,7 @@ def _refused(tmp_path: Path, **changes: Any) -> str:
     fields = {**record_of(PLANNED).model_dump(mode="json"), **changes}
     file.write_text(json.dumps(fields))
     with pytest.raises(HalfWrittenError) as caught:
-        results.read(tmp_path, PLANNED)
+        record_files.read(tmp_path, PLANNED)
     return str(caught.value).removeprefix(f"{file.name}: ").partition(";")[0]
 
 

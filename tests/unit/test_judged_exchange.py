@@ -108,7 +108,7 @@ def test_a_function_that_is_another_by_now_is_not_exchanged() -> None:
 
 def test_the_text_is_that_of_a_file_of_the_project() -> None:
     """With all that it may hold."""
-    import pipeline.results as module  # noqa: PLC0415  (a module of its own, not a copy)
+    import kernelproof.records.record_files as module  # noqa: PLC0415  (a module of its own, not a copy)
 
     text = Path(str(module.__file__)).read_text(encoding="utf-8")
     assert exchange(module, text, text)

@@ -10,9 +10,9 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.plan import matrix
+from kernelproof.records import mutation_run
+from kernelproof.records.mutation_run import Run
 
-from pipeline.mutants import record
-from pipeline.mutants.record import Run
 from pipeline.report import page_data, page_mutants
 from pipeline.report.__main__ import main
 
@@ -70,8 +70,8 @@ def _write(folder: Path, text: str) -> Path:
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Whole; where there is no file, there was no run."""
-    assert record.read(tmp_path / "mutants.json") is None
-    read = record.read(_write(tmp_path, json.dumps(_run())))
+    assert mutation_run.read(tmp_path / "mutants.json") is None
+    read = mutation_run.read(_write(tmp_path, json.dumps(_run())))
     assert read
     assert json.loads(read.model_dump_json()) == _run()
 
@@ -79,7 +79,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_run_of_before_names_no_commit(tmp_path: Path) -> None:
     """And is still read."""
     old = {name: value for name, value in _run().items() if name not in {"date", "commit", "dirty"}}
-    read = record.read(_write(tmp_path, json.dumps(old)))
+    read = mutation_run.read(_write(tmp_path, json.dumps(old)))
     assert read
     assert (read.date, read.commit, read.dirty) == (None, None, False)
 
@@ -116,7 +116,7 @@ def test_what_is_no_run_is_one_line(tmp_path: Path, text: str, said: str) -> Non
     """With its file and place, and what to do."""
     file = _write(tmp_path, text)
     with pytest.raises(ResultsError) as caught:
-        record.read(file)
+        mutation_run.read(file)
     line = str(caught.value)
     assert line.startswith(f"{file}: {said}")
     assert line.endswith(WANTED)
@@ -127,7 +127,7 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
     """As what cannot be read."""
     (tmp_path / "mutants.json").mkdir()
     with pytest.raises(ResultsError) as caught:
-        record.read(tmp_path / "mutants.json")
+        mutation_run.read(tmp_path / "mutants.json")
     assert str(caught.value) == f"{tmp_path}/mutants.json: is a directory{WANTED}"
 
 

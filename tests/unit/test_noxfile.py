@@ -16,8 +16,8 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.report.summary import Report
 from pipeline.verdict import session_of
 from tests.unit.extending.tree import Tree
@@ -175,7 +175,7 @@ def test_the_exit_code_comes_through(
     state = revision.current(tree.root)
     (planned,) = cases.plan(matrix.load(), Selection(case=(CASE,)))
     record = record_of(planned, commit=state.commit, tree=state.tree, outcome="fail")
-    results.write(tmp_path, planned, record)
+    record_files.write(tmp_path, planned, record)
     done = _session(tree, session, tmp_path, *arguments)
     printed = done.stdout + done.stderr
     assert done.returncode == code, printed

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from kernelproof.errors import ResultsError
 from kernelproof.plan import matrix
+from kernelproof.records import time_baseline
+from kernelproof.records.bench_run import Bench
 
-from pipeline.bench.record import Bench
-from pipeline.perf import baseline
 from pipeline.report import page_data, page_speed
 from pipeline.report.summary import report_of
 from tests.unit.test_page import NOTHING, content_of
@@ -69,7 +69,7 @@ def test_curves_of_results() -> None:
 
 def test_curves_of_a_baseline() -> None:
     """What is stored of the h200 row, by dtype."""
-    stored = baseline.load("h200", "gemma4_routing")
+    stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
     sets = page_speed.sets(report_of([], SOURCE), [stored], [])
     assert [(one["dtype"], one["axes"]) for one in sets] == [
@@ -83,7 +83,7 @@ def test_curves_of_a_baseline() -> None:
 
 def test_blessings_the_oldest_first() -> None:
     """With a case's time and its time over the floor at each."""
-    stored = baseline.load("h200", "gemma4_routing")
+    stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
     own = stored.kernelproof
     later = own.blessings[0].model_copy(update={"date": "2026-12-01", "reason": "later"})

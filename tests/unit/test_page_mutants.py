@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from pipeline.mutants.record import Run
+from kernelproof.records.mutation_run import Run
+
 from pipeline.report import page_mutants
 from tests.unit.test_mutants_record import CASES, _mutant, _run
 

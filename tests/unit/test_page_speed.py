@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from kernelproof.records import time_baseline
 
-from pipeline.perf import baseline
 from pipeline.report import page_speed
 from pipeline.report.summary import Report, report_of
 from tests.unit.test_page_data import _bench
@@ -57,7 +57,7 @@ def test_times_of_a_dirty_tree_say_so() -> None:
 @pytest.mark.parametrize("case", ["toy-h200-fp32", "toy-h200-fp32-E8", "toy-h200-fp32-E8-T0", "x"])
 def test_a_stored_case_of_no_tokens_has_no_place(case: str) -> None:
     """Nor has one of a name that is none."""
-    stored = baseline.load("h200", "gemma4_routing")
+    stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
     first = stored.benchmarks[0]
     other = first.model_copy(
@@ -70,7 +70,7 @@ def test_a_stored_case_of_no_tokens_has_no_place(case: str) -> None:
 
 def test_a_baseline_has_its_commit_and_both_curves() -> None:
     """Of each case that is stored, the kernel and its floor."""
-    stored = baseline.load("h200", "gemma4_routing")
+    stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
     sets = page_speed.sets(_report(), [stored], [])
     commits = {kept.commit for kept in stored.stored.values()}

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from kernelproof.plan import matrix
+from kernelproof.records.code_lock import Lock
+from kernelproof.records.golden import (
+    Blessing,
+    Golden,
+)
+from kernelproof.records.time_baseline import Baseline
 
-from pipeline.codegen.lock import Lock
-from pipeline.golden import Blessing, Golden
-from pipeline.perf.baseline import Baseline
 from pipeline.report import page_data
 from pipeline.report.page_data import Stored
 from pipeline.report.summary import report_of

@@ -8,6 +8,7 @@ import pytest
 from kernelproof.errors import run_command
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records.timing import Pace
 
 from pipeline.perf import __main__ as command
 from pipeline.perf import against, costs
@@ -15,7 +16,6 @@ from pipeline.perf.against import Beside, Pair
 from pipeline.perf.costs import Code
 from pipeline.perf.judge import Speed
 from pipeline.perf.replicates import ProcessError
-from pipeline.perf.timing import Pace
 from tests.unit.codes import ARCHITECTURE, BUILD, ERROR, code_of
 from tests.unit.processes import FLOORS, Made, case_of, near
 

@@ -21,11 +21,17 @@ from kernelproof.plan.cases import (
 )
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
+from kernelproof.records import (
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.time_baseline import (
+    Blessing,
+    Was,
+)
+from kernelproof.records.timing import Timing
 
-from pipeline.perf import baseline, card
-from pipeline.perf.baseline import Blessing, Was
 from pipeline.perf.bless import bless_perf
-from pipeline.perf.timing import Timing
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_perf_judge import MACHINE, taking, timing_of
@@ -40,7 +46,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.perf.timing import KERNEL, Timing
+from kernelproof.records.timing import KERNEL, Timing
 from tests.cells.virtual import VirtualClock
 
 CLOCK, TIMINGS = VirtualClock(), json.loads(Path("timings.json").read_text())
@@ -106,7 +112,7 @@ def place(folder: Path, *judged: Judged, **spread: float) -> Path:
     of_case = card_of(spread_percent={"time": 0.1, "floor": 0.1, "ratio": 0.1, **spread}).cases
     (seen,) = of_case.values()
     cases = {one.planned.case.id: seen for one in judged}
-    card.write(card_of(ROW).model_copy(update={"cases": cases}), folder)
+    sensitivity.write(card_of(ROW).model_copy(update={"cases": cases}), folder)
     return folder / "results"
 
 
@@ -135,7 +141,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_blessed_is_stored(folder: Path) -> None:
     """The times of each case, with the commit and the machine of the run, but not whose it was."""
-    found = baseline.load(ROW, KERNEL, folder)
+    found = time_baseline.load(ROW, KERNEL, folder)
     assert found is not None
     assert list(found.stored) == [one.planned.case.id for one in (ONE, TWO)]
     for one in (ONE, TWO):
@@ -147,7 +153,7 @@ def test_what_is_blessed_is_stored(folder: Path) -> None:
 
 def test_a_blessing_tells_when_and_why(folder: Path) -> None:
     """And of which commit and machine, and what the times were."""
-    found = baseline.load(ROW, KERNEL, folder)
+    found = time_baseline.load(ROW, KERNEL, folder)
     assert found is not None
     (blessing,) = found.kernelproof.blessings
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", blessing.date)
@@ -165,7 +171,7 @@ def test_a_blessing_tells_when_and_why(folder: Path) -> None:
 
 def test_pytest_benchmark_compares_it(folder: Path) -> None:
     """Its own command takes the file as it stands, and tells the device's times."""
-    file = baseline.path_of(ROW, KERNEL, folder)
+    file = time_baseline.path_of(ROW, KERNEL, folder)
     done = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", str(file), "--columns=median,rounds"],
         cwd=folder,
@@ -183,7 +189,7 @@ def test_pytest_benchmark_compares_it(folder: Path) -> None:
 @pytest.mark.parametrize(("row", "kernel"), [("h100", KERNEL), (ROW, "other")])
 def test_no_baseline_is_none(folder: Path, row: str, kernel: str) -> None:
     """Of another row or kernel."""
-    assert baseline.load(row, kernel, folder) is None
+    assert time_baseline.load(row, kernel, folder) is None
 
 
 @pytest.mark.parametrize(
@@ -201,13 +207,13 @@ def test_no_baseline_is_none(folder: Path, row: str, kernel: str) -> None:
 )
 def test_a_file_that_was_tampered_with(folder: Path, old: str, new: str, told: str) -> None:
     """One clear line with the file, the place and how to restore it; exit code 5."""
-    file = baseline.path_of(ROW, KERNEL, folder)
+    file = time_baseline.path_of(ROW, KERNEL, folder)
     text = file.read_text()
     assert old in text
     file.write_text(new.join(text.rsplit(old, 1)) if old == "\n}" else text.replace(old, new, 1))
-    baseline.load.cache_clear()
+    time_baseline.load.cache_clear()
     with pytest.raises(BaselineError) as caught:
-        baseline.load(ROW, KERNEL, folder)
+        time_baseline.load(ROW, KERNEL, folder)
     assert str(caught.value).startswith(f"{file}: {told}")
     assert str(caught.value).endswith(f"; restore it: git checkout -- {file}")
     assert caught.value.exit == Exit.BASELINE
@@ -215,16 +221,16 @@ def test_a_file_that_was_tampered_with(folder: Path, old: str, new: str, told: s
 
 def test_a_folder_or_a_huge_file_for_a_baseline(tmp_path: Path) -> None:
     """Neither is read."""
-    file = baseline.path_of(ROW, KERNEL, tmp_path)
+    file = time_baseline.path_of(ROW, KERNEL, tmp_path)
     file.mkdir(parents=True)
     with pytest.raises(BaselineError) as caught:
-        baseline.load(ROW, KERNEL, tmp_path)
+        time_baseline.load(ROW, KERNEL, tmp_path)
     said = f"is a directory, expected a readable file; restore it: git checkout -- {file}"
     assert str(caught.value) == f"{file}: {said}"
     file.rmdir()
     with file.open("wb") as stream:
         stream.truncate(2**24 + 1)
     with pytest.raises(BaselineError) as caught:
-        baseline.load(ROW, KERNEL, tmp_path)
+        time_baseline.load(ROW, KERNEL, tmp_path)
     said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
     assert str(caught.value) == f"{said}git checkout -- {file}"

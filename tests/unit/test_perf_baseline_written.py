@@ -8,10 +8,17 @@ from typing import Any, NoReturn
 import pytest
 from kernelproof.errors import BaselineError
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import (
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.time_baseline import (
+    BLESSINGS_KEPT,
+    Baseline,
+    committed,
+)
 from pydantic import BaseModel, ValidationError
 
-from pipeline.perf import baseline, card
-from pipeline.perf.baseline import BLESSINGS_KEPT, Baseline, committed
 from pipeline.perf.bless import bless_perf
 from tests.unit.test_perf_baseline import KERNEL, ONE, REASON, ROW, TWO, place
 from tests.unit.test_perf_card import card_of
@@ -25,12 +32,12 @@ OTHER = "toy-h200-bf16-E1024-K32-T1"
 def file(tmp_path: Path) -> Path:
     """The file of a baseline of two cases."""
     bless_perf([ONE, TWO], REASON, place(tmp_path, ONE, TWO), tmp_path)
-    return baseline.path_of(ROW, KERNEL, tmp_path)
+    return time_baseline.path_of(ROW, KERNEL, tmp_path)
 
 
 def _load(file: Path) -> Baseline | None:
-    baseline.load.cache_clear()
-    return baseline.load(ROW, KERNEL, file.parents[1])
+    time_baseline.load.cache_clear()
+    return time_baseline.load(ROW, KERNEL, file.parents[1])
 
 
 def test_a_baseline_is_readable_text(file: Path) -> None:
@@ -39,7 +46,7 @@ def test_a_baseline_is_readable_text(file: Path) -> None:
     content = json.loads(text)
     assert content["kernelproof"]["version"] == 1
     assert text == json.dumps(content, indent=1) + "\n"
-    assert baseline.write({**content, "datetime": "later"}, file.parents[1]) == file
+    assert time_baseline.write({**content, "datetime": "later"}, file.parents[1]) == file
     assert file.read_text() == json.dumps({**content, "datetime": "later"}, indent=1) + "\n"
 
 
@@ -49,8 +56,8 @@ def test_what_is_written_is_what_is_read_next(file: Path) -> None:
     found = _load(file)
     assert found
     assert len(found.stored) == 2
-    baseline.write({**content, "benchmarks": content["benchmarks"][:1]}, file.parents[1])
-    found = baseline.load(ROW, KERNEL, file.parents[1])
+    time_baseline.write({**content, "benchmarks": content["benchmarks"][:1]}, file.parents[1])
+    found = time_baseline.load(ROW, KERNEL, file.parents[1])
     assert found
     assert list(found.stored) == [ONE.planned.case.id]
 
@@ -118,8 +125,11 @@ def test_a_file_that_cannot_be_read_is_told(
     monkeypatch.setattr("kernelproof.files.safe_read.read", refuse)
     mend = "expected a readable file; restore it: git checkout -- "
     for file, load in (
-        (baseline.path_of(ROW, KERNEL, tmp_path), lambda: baseline.load(ROW, KERNEL, tmp_path)),
-        (card.path_of(ROW, tmp_path), lambda: card.load(ROW, tmp_path)),
+        (
+            time_baseline.path_of(ROW, KERNEL, tmp_path),
+            lambda: time_baseline.load(ROW, KERNEL, tmp_path),
+        ),
+        (sensitivity.path_of(ROW, tmp_path), lambda: sensitivity.load(ROW, tmp_path)),
     ):
         with pytest.raises(BaselineError) as caught:
             load()
@@ -129,8 +139,8 @@ def test_a_file_that_cannot_be_read_is_told(
 def test_files_of_a_row_are_in_its_folder() -> None:
     """Of the repository, where no other is named: a file a kernel, and the card."""
     folder = ROOT / "pipeline" / "baselines" / "perf" / ROW
-    assert baseline.path_of(ROW, KERNEL) == folder / "toy.json"
-    assert card.path_of(ROW) == folder / "gate-card.json"
+    assert time_baseline.path_of(ROW, KERNEL) == folder / "toy.json"
+    assert sensitivity.path_of(ROW) == folder / "gate-card.json"
 
 
 @pytest.mark.parametrize(
@@ -150,39 +160,39 @@ def test_figures_of_a_card_are_within_bounds(
     tmp_path: Path, old: str, new: str, *, is_read: bool
 ) -> None:
     """Which no measurement passes; what does was not measured."""
-    file = card.write(card_of(), tmp_path)
+    file = sensitivity.write(card_of(), tmp_path)
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
-    card.load.cache_clear()
+    sensitivity.load.cache_clear()
     if is_read:
-        assert card.load(ROW, tmp_path)
+        assert sensitivity.load(ROW, tmp_path)
     else:
         with pytest.raises(BaselineError, match="input should be "):
-            card.load(ROW, tmp_path)
+            sensitivity.load(ROW, tmp_path)
 
 
 def test_a_card_is_readable_text(tmp_path: Path) -> None:
     """Of this version, as are the times that it was made of, before they were judged."""
-    file = card.write(card_of(), tmp_path)
+    file = sensitivity.write(card_of(), tmp_path)
     assert file.read_text() == card_of().model_dump_json(indent=1) + "\n"
     assert json.loads(file.read_text())["version"] == 1
     times = card_of().model_dump(include={"row", "date", "commit", "machine", "times_us"})
-    assert card.Measured.model_validate(times).version == 1
+    assert sensitivity.Measured.model_validate(times).version == 1
     with pytest.raises(ValidationError, match="version"):
-        card.Measured.model_validate({**times, "version": 2})
+        sensitivity.Measured.model_validate({**times, "version": 2})
 
 
 def test_a_card_of_several_cases_is_in_columns() -> None:
     """As wide as the longest name; numbers with the digits that they need, and no more."""
     planted = [
-        card.Planted(percent=size, measured_percent=1.26, found=found, trials=3)
+        sensitivity.Planted(percent=size, measured_percent=1.26, found=found, trials=3)
         for size, found in ((1, 0), (2.5, 2))
     ]
     one = card_of(planted=planted, visible_percent=2.4).cases.popitem()[1]
     whole = card_of().model_copy(update={"cases": {"toy": one, OTHER: one}})
     alarms = whole.alarms.model_copy(update={"at_most_percent": 1.0})
-    lines = list(card.lines_of(whole.model_copy(update={"alarms": alarms})))
+    lines = list(sensitivity.lines_of(whole.model_copy(update={"alarms": alarms})))
     assert lines[0].endswith("; with 95 % confidence at most 1 % are blamed")
     figures = "    0.0 (1.3)   66.7 (1.3)   2.40 %          0.21   0.34"
     assert lines[1:4] == [

@@ -12,11 +12,14 @@ from kernelproof.errors import (
     ResultsError,
     UserError,
 )
+from kernelproof.records import (
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.record_files import Record
+from kernelproof.records.time_baseline import Baseline
 
-from pipeline.perf import baseline, card
-from pipeline.perf.baseline import Baseline
 from pipeline.perf.bless import bless_perf
-from pipeline.results import Record
 from pipeline.verdict import Judged, Verdict
 from tests.unit.test_perf_baseline import (
     KERNEL,
@@ -38,7 +41,7 @@ def refused(
     folder: Path, *judged: Judged, reason: str = REASON, error: type[UserError] = RefusedError
 ) -> str:
     """What is said, and nothing written."""
-    file = baseline.path_of(ROW, KERNEL, folder)
+    file = time_baseline.path_of(ROW, KERNEL, folder)
     before = file.read_bytes() if file.exists() else None
     with pytest.raises(error) as caught:
         bless_perf(judged, reason, folder / "results", folder)
@@ -48,7 +51,7 @@ def refused(
 
 def loaded(folder: Path) -> Baseline:
     """The toy's baseline, which is there."""
-    found = baseline.load(ROW, KERNEL, folder)
+    found = time_baseline.load(ROW, KERNEL, folder)
     assert found is not None
     return found
 
@@ -119,8 +122,8 @@ def test_no_gate_card(tmp_path: Path) -> None:
     three = judged_of(3)
     told = "found no gate card of it, expected one: nox -s gate-card"
     assert refused(tmp_path, ONE, three) == f"{three.planned.case.id}: {told}"
-    card.path_of(ROW, tmp_path).unlink()
-    card.load.cache_clear()
+    sensitivity.path_of(ROW, tmp_path).unlink()
+    sensitivity.load.cache_clear()
     assert refused(tmp_path, ONE) == f"{ID}: {told}"
 
 
@@ -219,7 +222,7 @@ def test_cases_that_are_not_blessed_now_are_kept(tmp_path: Path) -> None:
     ]
 
 
-def _blessings(folder: Path) -> list[baseline.Blessing]:
+def _blessings(folder: Path) -> list[time_baseline.Blessing]:
     return loaded(folder).kernelproof.blessings
 
 
@@ -230,7 +233,7 @@ def test_the_history_is_bounded(tmp_path: Path) -> None:
         bless_perf([ONE, TWO], f"number {number}", results, tmp_path)
     reasons = [one.reason for one in _blessings(tmp_path)]
     assert reasons == [f"number {number}" for number in range(22, 2, -1)]
-    content = json.loads(baseline.path_of(ROW, KERNEL, tmp_path).read_bytes())
+    content = json.loads(time_baseline.path_of(ROW, KERNEL, tmp_path).read_bytes())
     assert len(content["benchmarks"]) == 2
 
 
@@ -241,4 +244,4 @@ def test_each_row_has_a_file_of_its_own(tmp_path: Path) -> None:
     other = replace(TWO, planned=replace(TWO.planned, case=case))
     said = refused(tmp_path, ONE, other)
     assert said.startswith("toy-h100-fp32-E8-K2-T2: found no gate card of it")
-    assert not baseline.path_of("h100", KERNEL, tmp_path).exists()
+    assert not time_baseline.path_of("h100", KERNEL, tmp_path).exists()

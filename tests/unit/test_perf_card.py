@@ -11,10 +11,15 @@ from kernelproof.errors import (
     UserError,
 )
 from kernelproof.plan.matrix import ROOT
-
-from pipeline.perf import card
-from pipeline.perf.baseline import shown
-from pipeline.perf.card import Alarms, Card, LimitError, OfCase, Planted
+from kernelproof.records import sensitivity
+from kernelproof.records.sensitivity import (
+    Alarms,
+    Card,
+    LimitError,
+    OfCase,
+    Planted,
+)
+from kernelproof.records.time_baseline import shown
 
 ROW = "h200"
 CASE = "toy-h200-fp32-E8-K2-T3"
@@ -48,7 +53,7 @@ def card_of(row: str = ROW, **of_case: Any) -> Card:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that holds the card of one row."""
-    card.write(card_of(), tmp_path)
+    sensitivity.write(card_of(), tmp_path)
     return tmp_path
 
 
@@ -57,16 +62,16 @@ def test_a_card_reads_back_as_it_was_written(folder: Path) -> None:
     assert [str(file.relative_to(folder)) for file in folder.rglob("*.*")] == [
         "h200/gate-card.json"
     ]
-    assert card.load(ROW, folder) == card_of()
+    assert sensitivity.load(ROW, folder) == card_of()
     later = card_of(visible_percent=None)
-    assert card.write(later, folder) == folder / ROW / "gate-card.json"
-    assert card.load(ROW, folder) == later
+    assert sensitivity.write(later, folder) == folder / ROW / "gate-card.json"
+    assert sensitivity.load(ROW, folder) == later
 
 
 @pytest.mark.parametrize("below", ["", "nowhere", "h200/gate-card.json"])
 def test_no_card_is_none(folder: Path, below: str) -> None:
     """A row that was not measured yet."""
-    assert card.load("h100", folder / below) is None
+    assert sensitivity.load("h100", folder / below) is None
 
 
 @pytest.mark.parametrize(
@@ -92,9 +97,9 @@ def test_a_card_that_was_tampered_with(folder: Path, old: str, new: str, told: s
     text = file.read_text()
     assert text.count(old) == 1
     file.write_text(text.replace(old, new))
-    card.load.cache_clear()
+    sensitivity.load.cache_clear()
     with pytest.raises(BaselineError) as caught:
-        card.load(ROW, folder)
+        sensitivity.load(ROW, folder)
     assert caught.value.exit == Exit.BASELINE
     said = str(caught.value).partition("; restore it: ")
     assert said[0].startswith(f"{file}: {told}")
@@ -107,9 +112,9 @@ def test_a_card_that_was_cut(folder: Path) -> None:
     whole = file.read_bytes().rstrip()
     for length in range(0, len(whole), 97):
         file.write_bytes(whole[:length])
-        card.load.cache_clear()
+        sensitivity.load.cache_clear()
         with pytest.raises(BaselineError, match=f"^{re.escape(str(file))}: the file: invalid json"):
-            card.load(ROW, folder)
+            sensitivity.load(ROW, folder)
 
 
 def test_a_folder_for_a_card(tmp_path: Path) -> None:
@@ -117,7 +122,7 @@ def test_a_folder_for_a_card(tmp_path: Path) -> None:
     file = tmp_path / ROW / "gate-card.json"
     file.mkdir(parents=True)
     with pytest.raises(BaselineError) as caught:
-        card.load(ROW, tmp_path)
+        sensitivity.load(ROW, tmp_path)
     assert str(caught.value) == (
         f"{file}: is a directory, expected a readable file; restore it: git checkout -- {file}"
     )
@@ -128,9 +133,9 @@ def test_a_huge_card_is_not_read(folder: Path) -> None:
     file = folder / ROW / "gate-card.json"
     with file.open("r+b") as stream:
         stream.truncate(2**24 + 1)
-    card.load.cache_clear()
+    sensitivity.load.cache_clear()
     with pytest.raises(BaselineError) as caught:
-        card.load(ROW, folder)
+        sensitivity.load(ROW, folder)
     said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
     said += f"git checkout -- {file}"
     assert str(caught.value) == said
@@ -138,7 +143,7 @@ def test_a_huge_card_is_not_read(folder: Path) -> None:
 
 def test_a_file_of_the_tree_is_named_from_its_root() -> None:
     """As git takes it."""
-    file = card.path_of("nowhere")
+    file = sensitivity.path_of("nowhere")
     assert str(file.relative_to(ROOT)) == "pipeline/baselines/perf/nowhere/gate-card.json"
     assert shown(file) == "pipeline/baselines/perf/nowhere/gate-card.json"
 
@@ -159,9 +164,9 @@ def test_a_limit_below_what_is_visible(
     tmp_path: Path, visible: float | None, limit: float, at_least: str
 ) -> None:
     """LimitError, as of a wrong matrix.yaml, with a limit that would do."""
-    card.write(card_of(visible_percent=visible), tmp_path)
+    sensitivity.write(card_of(visible_percent=visible), tmp_path)
     with pytest.raises(LimitError) as caught:
-        card.require_visible(ROW, CASE, limit, tmp_path)
+        sensitivity.require_visible(ROW, CASE, limit, tmp_path)
     assert isinstance(caught.value, UserError)
     assert caught.value.exit == Exit.MATRIX
     assert str(caught.value) == (
@@ -169,20 +174,20 @@ def test_a_limit_below_what_is_visible(
         f"{at_least}, the least that {tmp_path}/h200/gate-card.json says is visible there"
     )
     if visible:
-        card.require_visible(ROW, CASE, float(at_least), tmp_path)
+        sensitivity.require_visible(ROW, CASE, float(at_least), tmp_path)
 
 
 @pytest.mark.parametrize("limit", [2.41, 3, 100])
 def test_a_limit_that_is_visible(folder: Path, limit: float) -> None:
     """Nothing is said of it, nor of a case or a row that was not measured."""
-    card.require_visible(ROW, CASE, limit, folder)
-    card.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, folder)
-    card.require_visible("h100", CASE, 0.1, folder)
+    sensitivity.require_visible(ROW, CASE, limit, folder)
+    sensitivity.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, folder)
+    sensitivity.require_visible("h100", CASE, 0.1, folder)
 
 
 def test_a_card_for_people() -> None:
     """False alarms first, then a line a case, in columns."""
-    lines = list(card.lines_of(card_of()))
+    lines = list(sensitivity.lines_of(card_of()))
     assert lines[0] == (
         "h200: 1 of 600 unchanged rows blamed, 2 undecided; with 95 % confidence at most 0.788 % "
         "are blamed"
@@ -200,5 +205,7 @@ def test_a_card_for_people() -> None:
 
 def test_a_case_of_which_nothing_is_visible() -> None:
     """It says so, in the same columns."""
-    plain, none = (list(card.lines_of(card_of(visible_percent=of)))[2] for of in (2.41, None))
+    plain, none = (
+        list(sensitivity.lines_of(card_of(visible_percent=of)))[2] for of in (2.41, None)
+    )
     assert none == plain.replace("2.41 %", "  none")

@@ -22,11 +22,11 @@ from kernelproof.plan.cases import (
 )
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Record
+from kernelproof.records.sensitivity import LimitError
+from kernelproof.records.timing import KERNEL
 
-from pipeline import results
-from pipeline.perf.card import LimitError
-from pipeline.perf.timing import KERNEL
-from pipeline.results import Record
 from tests.cells import __main__ as command
 from tests.unit.processes import CODE, FLOOR_CODE, FLOORS
 
@@ -90,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def records(folder: Path) -> dict[str, Record]:
     """Its records, by case."""
-    found = {one.case.id: results.read(folder, one) for one in _plan()}
+    found = {one.case.id: record_files.read(folder, one) for one in _plan()}
     return {name: record for name, record in found.items() if record}
 
 
@@ -205,14 +205,14 @@ def test_resuming_with_fewer_processes_times_what_has_no_record(
     """The others stay; what is timed again takes exactly as many processes as are asked for."""
     again, *kept = _plan()
     for one in kept:
-        file = results.path_of(tmp_path, one)
+        file = record_files.path_of(tmp_path, one)
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(results.path_of(folder, one).read_bytes())
+        file.write_bytes(record_files.path_of(folder, one).read_bytes())
     done = _run(tmp_path, "--resume", "--processes", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     said = [line.partition(" in ")[0] for line in done.stdout.splitlines()[:3]]
     assert said == ["process 1: 1 cases", "process 2: 1 cases", "h200-fp32: 1 pass"]
-    found = {one.case.id: results.read(tmp_path, one) for one in _plan()}
+    found = {one.case.id: record_files.read(tmp_path, one) for one in _plan()}
     assert {one.case.id: found[one.case.id] for one in kept} == {
         one.case.id: records[one.case.id] for one in kept
     }

@@ -3,10 +3,14 @@
 from typing import Literal
 
 import pytest
+from kernelproof.records.timing import (
+    Answer,
+    Asked,
+    Request,
+)
 
 from pipeline.perf import replicates
 from pipeline.perf.replicates import Started
-from pipeline.perf.timing import Answer, Asked, Request
 
 REQUEST = Request(
     row="gpu",

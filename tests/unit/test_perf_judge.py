@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    REFERENCE,
+    Process,
+    Timing,
+)
 
 from pipeline.perf.judge import Finding, Speed, Stored, judge_one
-from pipeline.perf.timing import FLOOR, KERNEL, REFERENCE, Process, Timing
 
 LIMIT = 3.0
 MACHINE: dict[str, Any] = {

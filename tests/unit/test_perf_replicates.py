@@ -7,10 +7,16 @@ from collections.abc import Iterator
 import pytest
 from kernelproof.errors import Exit
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records.timing import (
+    KERNEL,
+    Answer,
+    Asked,
+    Process,
+    Request,
+)
 
 from pipeline.perf import replicates
 from pipeline.perf.replicates import ProcessError, Replicates, Started
-from pipeline.perf.timing import KERNEL, Answer, Asked, Process, Request
 
 REQUEST = Request(
     row="gpu",

@@ -6,12 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from kernelproof.records import time_baseline
+from kernelproof.records.timing import (
+    KERNEL,
+    REFERENCE,
+    Pace,
+)
 
-from pipeline.perf import baseline, row
+from pipeline.perf import row
 from pipeline.perf.judge import Stored
 from pipeline.perf.replicates import ProcessError
 from pipeline.perf.row import Timed, time_row
-from pipeline.perf.timing import KERNEL, REFERENCE, Pace
 from tests.unit.processes import (
     CODE,
     COMMIT,
@@ -56,7 +61,7 @@ def run(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Run:
     ) -> dict[str, Timed]:
         found = SimpleNamespace(stored=stored) if stored is not None else None
         monkeypatch.setattr(row, "Replicates", made)
-        monkeypatch.setattr(baseline, "load", lambda *_: found)
+        monkeypatch.setattr(time_baseline, "load", lambda *_: found)
         monkeypatch.setattr(row, "commit_of", {COMMIT: COMMIT}.get)
         monkeypatch.setattr(row, "worktree", worktree)
         return time_row(PLAN, MACHINE, told.append, pace or Pace())

@@ -6,10 +6,15 @@ from dataclasses import replace
 from math import exp
 
 import pytest
+from kernelproof.records.sensitivity import Planted
+from kernelproof.records.timing import (
+    AGAIN,
+    FLOOR,
+    KERNEL,
+    Pace,
+)
 
-from pipeline.perf.card import Planted
 from pipeline.perf.judge import Speed
-from pipeline.perf.timing import AGAIN, FLOOR, KERNEL, Pace
 from pipeline.perf.trials import NewRun, Trial, alarms_of, cases_of, found_at, row_trial, visible
 
 PROCESSES = 30

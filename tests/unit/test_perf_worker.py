@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 from kernelproof.machine.gpu_monitor import State
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    Answer,
+    Asked,
+    Process,
+    Request,
+)
 
 from pipeline.clock import Contestant, Recording
 from pipeline.perf import worker
-from pipeline.perf.timing import FLOOR, KERNEL, Answer, Asked, Process, Request
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 READINGS_A_ROUND = 3  # before it, and after each of two samples

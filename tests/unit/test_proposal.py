@@ -11,8 +11,9 @@ from kernelproof.errors import (
     RefusedError,
     run_command,
 )
+from kernelproof.records import golden
 
-from pipeline import golden, proposal
+from pipeline import proposal
 from pipeline.proposal import FOLDER
 
 GOLDEN = "golden/gemma4_routing.json"

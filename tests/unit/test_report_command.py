@@ -16,8 +16,8 @@ from kernelproof.machine import (
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.report import __main__ as command
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import Report
@@ -186,7 +186,7 @@ def test_results_are_those_of_the_repository(
     asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no folder is named."""
-    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(record_files, "FOLDER", tmp_path)
     command.main(["--row=cpu"])
     assert asked.folder == tmp_path
     assert (tmp_path / "report.json").is_file()

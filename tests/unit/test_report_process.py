@@ -22,8 +22,8 @@ from kernelproof.plan import (
     matrix,
 )
 from kernelproof.plan.cases import Selection
+from kernelproof.records import record_files
 
-from pipeline import results
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report, report_of
 from pipeline.verdict import judge
@@ -57,7 +57,7 @@ def folder(tree: Tree, tmp_path: Path) -> Path:
     state = revision.current(tree.root)
     for planned in PLAN:
         record = record_of(planned, commit=state.commit, tree=state.tree, dirty=state.dirty)
-        results.write(tmp_path / "results", planned, record)
+        record_files.write(tmp_path / "results", planned, record)
     return tmp_path / "results"
 
 
@@ -119,7 +119,7 @@ def test_each_record_is_missed(tree: Tree, folder: Path) -> None:
     """Whichever one is deleted, just that one is missing, and it blocks."""
     state = revision.current(tree.root)
     for planned in PLAN:
-        file = results.path_of(folder, planned)
+        file = record_files.path_of(folder, planned)
         kept = file.rename(folder / "kept")
         report = report_of(judge(PLAN, folder, state), state)
         blocking = [(case.id, case.verdict) for case in report.blocking]
@@ -220,7 +220,7 @@ def test_a_cell_is_one_line_however_much_it_holds(tree: Tree, folder: Path) -> N
     lines: dict[tuple[str, str], Counter[str]] = {}
     for planned, outcome in zip(PLAN, itertools.cycle(("pass", "fail", "error", "timeout"))):
         record = record_of(planned, commit=state.commit, tree=state.tree, outcome=outcome)
-        results.write(folder, planned, record)
+        record_files.write(folder, planned, record)
         lines.setdefault((planned.case.cell, planned.case.kernel), Counter())[outcome] += 1
     printed = _report(tree, folder).stdout
     for (cell, kernel), counts in lines.items():

@@ -15,9 +15,11 @@ from kernelproof.plan.cases import (
     Planned,
 )
 from kernelproof.plan.schema import Check
-
-from pipeline import results
-from pipeline.results import HalfWrittenError, Record
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    HalfWrittenError,
+    Record,
+)
 
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
 PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)
@@ -59,31 +61,31 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path, outcome: str) -> 
     """Whatever the outcome and the letters of its reason, and with no draft left beside it."""
     reason = 'found "a" <&]]> \\ \x00\x1b[31m\nexpected ±3e4, 東京'
     record = record_of(PLANNED, outcome=outcome, reason=reason)
-    results.write(tmp_path, PLANNED, record)
-    assert results.read(tmp_path, PLANNED) == record
+    record_files.write(tmp_path, PLANNED, record)
+    assert record_files.read(tmp_path, PLANNED) == record
     assert _files(tmp_path) == [FILE]
 
 
 def test_the_fields_of_a_record(tmp_path: Path) -> None:
     """Version 1: these, and no others; `read` refuses one more or one less."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     assert list(json.loads((tmp_path / FILE).read_bytes())) == FIELDS
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan], ids=str)
 def test_a_number_that_is_not_finite_reads_back(tmp_path: Path, number: float) -> None:
     """An infinite error is what a broken kernel gives: its record must stay a `fail`."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED, numbers={"max_ulp": number}))
-    record = results.read(tmp_path, PLANNED)
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED, numbers={"max_ulp": number}))
+    record = record_files.read(tmp_path, PLANNED)
     assert record is not None
     assert repr(record.numbers) == repr({"max_ulp": number})
 
 
 def test_a_record_replaces_the_older_one(tmp_path: Path) -> None:
     """A shorter record leaves nothing of a longer one."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED, outcome="fail", reason="long " * 1000))
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert results.read(tmp_path, PLANNED) == record_of(PLANNED)
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED, outcome="fail", reason="long " * 1000))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
+    assert record_files.read(tmp_path, PLANNED) == record_of(PLANNED)
 
 
 @pytest.mark.parametrize("older", [None, record_of(PLANNED, outcome="fail")], ids=["none", "older"])
@@ -93,7 +95,7 @@ def test_a_crash_while_writing_leaves_what_was_there(
 ) -> None:
     """A process that dies before or at the rename leaves no half record."""
     if older:
-        results.write(tmp_path, PLANNED, older)
+        record_files.write(tmp_path, PLANNED, older)
 
     def die(file: Path, *_: Any, **__: Any) -> NoReturn:
         file.write_bytes(b'{"version": 1, "case": "toy')
@@ -102,8 +104,8 @@ def test_a_crash_while_writing_leaves_what_was_there(
     with monkeypatch.context() as broken:
         broken.setattr(Path, step, die)
         with pytest.raises(SystemExit):
-            results.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert results.read(tmp_path, PLANNED) == older
+            record_files.write(tmp_path, PLANNED, record_of(PLANNED))
+    assert record_files.read(tmp_path, PLANNED) == older
 
 
 @pytest.mark.parametrize("step", ["mkdir", "write_text", "replace"])
@@ -124,7 +126,7 @@ def test_a_place_that_cannot_be_written_is_told(
     with monkeypatch.context() as broken:
         broken.setattr(Path, step, refuse)
         with pytest.raises(ResultsError) as caught:
-            results.write(tmp_path, PLANNED, record_of(PLANNED))
+            record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a writable place"
     assert caught.value.exit == 3
     assert _files(tmp_path) == []
@@ -137,7 +139,7 @@ def test_a_file_where_the_folder_should_be_cannot_be_written_to(
     """ResultsError, and the file stays as it was."""
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ResultsError, match="expected a writable place"):
-        results.write(tmp_path / folder, PLANNED, record_of(PLANNED))
+        record_files.write(tmp_path / folder, PLANNED, record_of(PLANNED))
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -146,7 +148,7 @@ def test_a_file_where_the_folder_should_be_cannot_be_read(tmp_path: Path) -> Non
     folder = tmp_path / "file"
     folder.touch()
     with pytest.raises(ResultsError) as caught:
-        results.read(folder, PLANNED)
+        record_files.read(folder, PLANNED)
     wanted = f"{folder}: found a file, expected the folder of results; move it away"
     assert str(caught.value) == wanted
 
@@ -156,30 +158,30 @@ def test_a_folder_where_the_record_should_be_is_told(tmp_path: Path) -> None:
     file = tmp_path / FILE
     file.mkdir(parents=True)
     with pytest.raises(ResultsError) as reading:
-        results.read(tmp_path, PLANNED)
+        record_files.read(tmp_path, PLANNED)
     assert str(reading.value) == f"{file}: is a directory; expected a readable record"
     with pytest.raises(ResultsError) as writing:
-        results.write(tmp_path, PLANNED, record_of(PLANNED))
+        record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     assert str(writing.value) == f"{file}: is a directory; expected a writable place"
     with pytest.raises(ResultsError, match=f"^{file}: .*; expected a file to replace$"):
-        results.discard(tmp_path, [PLANNED])
+        record_files.discard(tmp_path, [PLANNED])
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere", "nowhere/below"])
 def test_no_record_reads_as_none(tmp_path: Path, folder: str) -> None:
     """Whether the folder is empty or not there at all."""
-    assert results.read(tmp_path / folder, PLANNED) is None
+    assert record_files.read(tmp_path / folder, PLANNED) is None
 
 
 def test_every_truncation_is_half_written(tmp_path: Path) -> None:
     """At whichever byte a record was cut off."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     file = tmp_path / FILE
     whole = file.read_bytes().rstrip()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
         with pytest.raises(HalfWrittenError):
-            results.read(tmp_path, PLANNED)
+            record_files.read(tmp_path, PLANNED)
 
 
 def _with(**changes: Any) -> bytes:
@@ -221,7 +223,7 @@ def test_what_is_no_whole_record_is_refused(tmp_path: Path, content: bytes, said
     file.parent.mkdir()
     file.write_bytes(content)
     with pytest.raises(HalfWrittenError) as caught:
-        results.read(tmp_path, PLANNED)
+        record_files.read(tmp_path, PLANNED)
     assert str(caught.value) == f"{file.name}: {said}"
 
 
@@ -234,14 +236,14 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(
         HalfWrittenError, match=r"^toy-.*\.json: the file: invalid json: .*; delete"
     ):
-        results.read(tmp_path, PLANNED)
+        record_files.read(tmp_path, PLANNED)
 
 
 def test_discarding_takes_the_records_of_the_plan_alone(tmp_path: Path) -> None:
     """And does not mind that there is none."""
     other = replace(PLANNED, case=replace(CASE, dtype="fp16"))
     for planned in (PLANNED, other):
-        results.write(tmp_path, planned, record_of(planned))
-    results.discard(tmp_path, [PLANNED])
-    results.discard(tmp_path, [PLANNED])
+        record_files.write(tmp_path, planned, record_of(planned))
+    record_files.discard(tmp_path, [PLANNED])
+    record_files.discard(tmp_path, [PLANNED])
     assert _files(tmp_path) == ["parity/toy-cpu-fp16-E8-K2-T3.json"]

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 import pytest
 from kernelproof.errors import ResultsError
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records import record_files
 from pydantic import ValidationError
 
-from pipeline import results
 from tests.unit.test_results import FILE, PLANNED, record_of
 
 NAME = Path(FILE).name
@@ -27,12 +27,12 @@ def _refusing(error: OSError) -> Any:
 
 def test_results_are_kept_beside_the_kernels() -> None:
     """Where people look for them, and git does not."""
-    assert results.FOLDER == ROOT / "results"
+    assert record_files.FOLDER == ROOT / "results"
 
 
 def test_a_record_is_readable_text(tmp_path: Path) -> None:
     """A field a line, and an end of the last one."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     text = (tmp_path / FILE).read_text()
     assert text == record_of(PLANNED).model_dump_json(indent=1) + "\n"
     assert '\n "outcome": "pass",\n' in text
@@ -56,7 +56,7 @@ def test_a_draft_is_hidden_and_its_process_own(
         return replace(draft, target)
 
     monkeypatch.setattr(Path, "replace", noted)
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     assert drafts == [tmp_path / "parity" / f".{NAME}.{os.getpid()}.tmp"]
 
 
@@ -67,7 +67,7 @@ def test_discarding_takes_the_drafts_of_dead_processes(tmp_path: Path) -> None:
     others = [f".{NAME}", f"{NAME}.1.tmp", f".{NAME}.1.txt", f".other-{NAME}.1.tmp"]
     for name in (*drafts, *others):
         (tmp_path / "parity" / name).touch()
-    results.discard(tmp_path, [PLANNED])
+    record_files.discard(tmp_path, [PLANNED])
     assert sorted(file.name for file in (tmp_path / "parity").iterdir()) == sorted(others)
 
 
@@ -83,24 +83,24 @@ def test_a_system_that_refuses_is_told_in_its_words(
     with monkeypatch.context() as broken:
         broken.setattr(Path, "unlink", _refusing(error))
         with pytest.raises(ResultsError) as caught:
-            results.discard(tmp_path, [PLANNED])
+            record_files.discard(tmp_path, [PLANNED])
     assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a file to replace"
     with monkeypatch.context() as broken:
         broken.setattr(Path, "mkdir", _refusing(error))
         with pytest.raises(ResultsError) as caught:
-            results.make_folder(tmp_path)
+            record_files.make_folder(tmp_path)
         assert str(caught.value) == f"{tmp_path}: {words}; expected a writable place"
         with pytest.raises(ResultsError) as caught:
-            results.write(tmp_path, PLANNED, record_of(PLANNED))
+            record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a writable place"
 
 
 def test_a_folder_is_made_where_it_is_not_there(tmp_path: Path) -> None:
     """With those above it; one that is there is left as it is."""
     folder = tmp_path / "new" / "results"
-    results.make_folder(folder)
+    record_files.make_folder(folder)
     (folder / "kept").touch()
-    results.make_folder(folder)
+    record_files.make_folder(folder)
     assert [file.name for file in folder.iterdir()] == ["kept"]
 
 
@@ -111,8 +111,8 @@ def test_what_is_no_number_is_told(tmp_path: Path, number: object) -> None:
     file = tmp_path / FILE
     file.parent.mkdir()
     file.write_text(json.dumps(fields))
-    with pytest.raises(results.HalfWrittenError) as caught:
-        results.read(tmp_path, PLANNED)
+    with pytest.raises(record_files.HalfWrittenError) as caught:
+        record_files.read(tmp_path, PLANNED)
     said = "numbers.max_ulp: input should be a valid number; delete it and run the case again"
     assert str(caught.value) == f"{NAME}: {said}"
 
@@ -125,10 +125,10 @@ def test_a_case_takes_a_time(tmp_path: Path, seconds: float, *, is_read: bool) -
     file.parent.mkdir()
     file.write_text(json.dumps(fields))
     if is_read:
-        assert results.read(tmp_path, PLANNED)
+        assert record_files.read(tmp_path, PLANNED)
     else:
-        with pytest.raises(results.HalfWrittenError, match="seconds: input should be "):
-            results.read(tmp_path, PLANNED)
+        with pytest.raises(record_files.HalfWrittenError, match="seconds: input should be "):
+            record_files.read(tmp_path, PLANNED)
 
 
 def test_the_longest_record_is_read(tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_the_longest_record_is_read(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text(whole.model_dump_json())
     assert file.stat().st_size == MOST
-    assert results.read(tmp_path, PLANNED) == whole
+    assert record_files.read(tmp_path, PLANNED) == whole
     file.write_text(whole.model_dump_json() + "\n")
-    with pytest.raises(results.HalfWrittenError, match="found over 1,048,576 bytes"):
-        results.read(tmp_path, PLANNED)
+    with pytest.raises(record_files.HalfWrittenError, match="found over 1,048,576 bytes"):
+        record_files.read(tmp_path, PLANNED)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_a_record_that_cannot_be_read_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     """In the system's words."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     monkeypatch.setattr("kernelproof.files.safe_read.read", _refusing(error))
     with pytest.raises(ResultsError) as caught:
-        results.read(tmp_path, PLANNED)
+        record_files.read(tmp_path, PLANNED)
     words = (error.strerror or "gone").lower()
     assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a readable record"

@@ -20,9 +20,9 @@ from kernelproof.plan.cases import (
 )
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
+from kernelproof.records import record_files
+from kernelproof.records.timing import KERNEL
 
-from pipeline import results
-from pipeline.perf.timing import KERNEL
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
 
@@ -93,7 +93,7 @@ def _plan(ids: Sequence[str], check: Check = Check.PARITY) -> tuple[Planned, ...
 
 def _seen(folder: Path) -> Counter[str]:
     """How many records there are of each pretended GPU."""
-    records = [results.read(folder, planned) for planned in _plan(SMALL)]
+    records = [record_files.read(folder, planned) for planned in _plan(SMALL)]
     assert all(record and record.outcome == "pass" for record in records)
     seen = (record.machine["environment"]["CUDA_VISIBLE_DEVICES"] for record in records if record)
     return Counter(seen)
@@ -141,12 +141,12 @@ def test_the_cells_of_a_row_are_spread(whole: tuple[Path, str]) -> None:
 def test_resuming_runs_what_is_missing_of_each_share(tree: Tree, folder: Path) -> None:
     """A case is of the same share whatever is left to run."""
     kept, gone, _ = _plan(SMALL)
-    before = results.path_of(folder, kept).stat().st_mtime_ns
-    results.discard(folder, [gone])
+    before = record_files.path_of(folder, kept).stat().st_mtime_ns
+    record_files.discard(folder, [gone])
     done = _cells(tree, PAIR, *_parity(folder), "--resume")
     assert done.returncode == 0, done.stdout + done.stderr
     assert _seen(folder) == {"pretended 0": 2, "pretended 1": 1}
-    assert results.path_of(folder, kept).stat().st_mtime_ns == before
+    assert record_files.path_of(folder, kept).stat().st_mtime_ns == before
     assert done.stdout.splitlines()[0] == "1 cases on 2 GPUs: 0, 1"
 
 
@@ -205,7 +205,7 @@ def test_samples_are_one_file(timed: tuple[Path, str]) -> None:
     extra = {one["extra_info"]["case"]: one["extra_info"] for one in content["benchmarks"]}
     assert len(content["benchmarks"]) == len(extra) == 3
     for planned in _plan(TIMED, Check.PERF):
-        record = results.read(folder, planned)
+        record = record_files.read(folder, planned)
         assert record is not None
         assert record.timing is not None
         assert extra[planned.case.id]["timing"] == record.timing.model_dump(mode="json")

@@ -21,9 +21,9 @@ from kernelproof.plan.schema import (
     Check,
     Skip,
 )
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Outcome
 
-from pipeline import results
-from pipeline.results import Outcome
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.test_results import CASE, PLANNED, record_of
 
@@ -35,12 +35,12 @@ State = Callable[[Path, Planned], None]
 
 
 def _written(**changes: Any) -> State:
-    return lambda folder, one: results.write(folder, one, record_of(one, **changes))
+    return lambda folder, one: record_files.write(folder, one, record_of(one, **changes))
 
 
 def _holding(content: bytes) -> State:
     def write(folder: Path, planned: Planned) -> None:
-        file = results.path_of(folder, planned)
+        file = record_files.path_of(folder, planned)
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content)
 
@@ -54,12 +54,12 @@ def _cut(folder: Path, planned: Planned) -> None:
 
 def _draft(folder: Path, planned: Planned) -> None:
     _written()(folder, planned)
-    file = results.path_of(folder, planned)
+    file = record_files.path_of(folder, planned)
     file.rename(file.with_name(f".{file.name}.1.tmp"))
 
 
 def _nothing(folder: Path, planned: Planned) -> None:
-    results.discard(folder, [planned])
+    record_files.discard(folder, [planned])
 
 
 def _unblessed(plan: Sequence[Planned]) -> tuple[Planned, ...]:
@@ -163,7 +163,7 @@ def test_each_state_of_a_record(tmp_path: Path, name: str) -> None:
 
 def test_a_record_of_another_commit_names_both(tmp_path: Path) -> None:
     """By twelve digits each, as git shows them."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED, commit="d" * 40))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED, commit="d" * 40))
     (judged,) = judge([PLANNED], tmp_path, SOURCE)
     assert judged.reason == "its result is of commit dddddddddddd, expected cccccccccccc"
 
@@ -217,7 +217,7 @@ def test_a_skip_comes_from_the_matrix(tmp_path: Path, name: str) -> None:
 
 def test_without_git_a_record_is_known_by_its_files(tmp_path: Path) -> None:
     """The commit is unknown on both sides; other files are refused all the same."""
-    results.write(tmp_path, PLANNED, record_of(PLANNED, commit="unknown", dirty=True))
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED, commit="unknown", dirty=True))
     here = Source(commit="unknown", dirty=True, tree="7" * 64)
     elsewhere = replace(here, tree="8" * 64)
     verdicts = [judge([PLANNED], tmp_path, source)[0].verdict for source in (here, elsewhere)]

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.records import (
+    golden,
+    record_files,
+)
 
-from pipeline import golden, results
 from pipeline.verdict import Judged, Verdict, judge
 from tests.unit.test_golden import ONE, golden_of
 from tests.unit.test_results import PLANNED, record_of
@@ -26,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _judged(folder: Path, **changes: Any) -> Judged:
-    results.write(folder, BLESSED, record_of(BLESSED, **changes))
+    record_files.write(folder, BLESSED, record_of(BLESSED, **changes))
     (judged,) = judge([BLESSED], folder, SOURCE)
     return judged
 
@@ -48,7 +51,7 @@ def test_other_bits_fail(folder: Path) -> None:
 
 def test_bits_that_are_not_blessed_are_not_asked(folder: Path) -> None:
     """Where the matrix does not want them."""
-    results.write(folder, PLANNED, record_of(PLANNED, **MOVED))
+    record_files.write(folder, PLANNED, record_of(PLANNED, **MOVED))
     (judged,) = judge([PLANNED], folder, SOURCE)
     assert (judged.verdict, judged.reason) == (Verdict.PASS, "")
 

@@ -18,11 +18,14 @@ from kernelproof.plan.cases import (
     Selection,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records import (
+    record_files,
+    sensitivity,
+    time_baseline,
+)
+from kernelproof.records.timing import Process
 
-from pipeline import results
-from pipeline.perf import baseline, card
 from pipeline.perf.bless import bless_perf
-from pipeline.perf.timing import Process
 from pipeline.report import __main__ as command
 from pipeline.report.summary import report_of
 from pipeline.verdict import Judged, Verdict, judge, reproduce_command
@@ -42,9 +45,9 @@ NOISE = 40
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results in which both cases of the toy take what their baseline says."""
     bless_perf([ONE, TWO], REASON, place(tmp_path, ONE, TWO), tmp_path)
-    monkeypatch.setattr(baseline, "load", partial(baseline.load, folder=tmp_path))
-    visible = partial(card.require_visible, folder=tmp_path)
-    monkeypatch.setattr(card, "require_visible", visible)
+    monkeypatch.setattr(time_baseline, "load", partial(time_baseline.load, folder=tmp_path))
+    visible = partial(sensitivity.require_visible, folder=tmp_path)
+    monkeypatch.setattr(sensitivity, "require_visible", visible)
     for planned, us in zip(PLAN, (10, 20), strict=True):
         write(tmp_path, planned, taking(us))
     return tmp_path
@@ -55,7 +58,7 @@ def write(folder: Path, planned: Planned, processes: Sequence[Process], **change
     of_timing = changes.pop("timing", {})
     fields = {"machine": MACHINE, **changes}
     record = record_of(planned, timing=timing_of(processes, **of_timing), **fields)
-    results.write(folder, planned, record)
+    record_files.write(folder, planned, record)
 
 
 def _first(folder: Path, plan: Sequence[Planned] = PLAN) -> Judged:
@@ -112,7 +115,7 @@ def test_noise_is_inconclusive(folder: Path) -> None:
 
 def test_a_pass_without_times_is_an_error(folder: Path) -> None:
     """It claims to have measured."""
-    results.write(folder, PLAN[0], record_of(PLAN[0], machine=MACHINE))
+    record_files.write(folder, PLAN[0], record_of(PLAN[0], machine=MACHINE))
     judged = _first(folder)
     told = "found no times in its result, expected some"
     assert (judged.verdict, judged.reason) == (Verdict.ERROR, told)
@@ -132,7 +135,7 @@ def test_a_case_that_nobody_blessed(folder: Path) -> None:
 
 def test_a_plan_without_a_limit_is_refused(folder: Path) -> None:
     """No default stands in its place: none is as one of nothing, which no gate can see."""
-    with pytest.raises(card.LimitError, match=r": found 0, expected at least 2\.5, "):
+    with pytest.raises(sensitivity.LimitError, match=r": found 0, expected at least 2\.5, "):
         judge([replace(PLAN[0], limit_percent=None)], folder, SOURCE)
 
 
@@ -152,9 +155,13 @@ def test_cases_of_a_row_share_its_false_alarms(folder: Path) -> None:
 
 def test_a_limit_that_the_gate_cannot_see(folder: Path) -> None:
     """LimitError: the matrix promises what nobody can hold."""
-    card.write(card_of().model_copy(update={"cases": {ID: card_of().cases.popitem()[1]}}), folder)
+    sensitivity.write(
+        card_of().model_copy(update={"cases": {ID: card_of().cases.popitem()[1]}}), folder
+    )
     assert _first(folder).verdict == Verdict.SAME
-    with pytest.raises(card.LimitError, match=r"found 2, expected at least 2\.5, the least that "):
+    with pytest.raises(
+        sensitivity.LimitError, match=r"found 2, expected at least 2\.5, the least that "
+    ):
         _first(folder, [replace(PLAN[0], limit_percent=2.0)])
 
 
@@ -202,8 +209,8 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     record = record_of(one, timing=timing_of(taking(10)), **fields)
     judged = Judged(planned=one, verdict=Verdict.NO_BASELINE, record=record)
     bless_perf([judged], REASON, place(stored, judged), stored)
-    card.path_of(one.case.row, stored).unlink()
-    results.write(folder, one, record)
+    sensitivity.path_of(one.case.row, stored).unlink()
+    record_files.write(folder, one, record)
 
     def report(*planned: Planned) -> tuple[int, str]:
         named = [f"--case={each.case.id}" for each in planned]
@@ -217,7 +224,7 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     code, said = report(one, two)
     assert (code, "BLOCKED: 1 inconclusive, 1 missing" in said) == (1, True), said
     assert f"reproduce: nox -s perf-regress -- --case {two.case.id}" in said
-    file = baseline.path_of(one.case.row, one.case.kernel, stored)
+    file = time_baseline.path_of(one.case.row, one.case.kernel, stored)
     file.write_bytes(file.read_bytes()[:-9])
     code, said = report(one)
     assert (code, said.count("\n"), "the file: invalid json" in said) == (5, 1, True), said

@@ -11,8 +11,8 @@ from kernelproof.plan import (
     cases,
     schedule,
 )
+from kernelproof.records import golden
 
-from pipeline import golden
 from tests.unit.workflows.hub import BRANCH, Hub, git
 from tests.unit.workflows.runner import sessions, start
 

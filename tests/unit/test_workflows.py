@@ -17,10 +17,10 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
+from kernelproof.records.timing import PACE
 
 import noxfile
 from pipeline.perf.gate import BASELINE_PROCESSES
-from pipeline.perf.timing import PACE
 from tests.unit.workflows.reading import FOLDER, Workflow, workflows
 
 EVERY = workflows()

@@ -26,9 +26,9 @@ from kernelproof.plan import (
     matrix,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.records.timing import PACE
 
 from pipeline.perf.replicates import SECONDS_A_PROCESS
-from pipeline.perf.timing import PACE
 
 # GitHub refuses a matrix without entries, and one with more than this.
 _MOST_ROWS = 256

@@ -16,11 +16,20 @@ from kernelproof.errors import (
     UserError,
 )
 from kernelproof.files.escape import plain_line
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.time_baseline import (
+    FOLDER,
+    read_bounded,
+    restore,
+    shown,
+    unreadable,
+)
+from kernelproof.records.timing import (
+    Count,
+    Part,
+    Us,
+)
 from pydantic import Field, ValidationError
-
-from pipeline.perf.baseline import FOLDER, read_bounded, restore, shown, unreadable
-from pipeline.perf.timing import Count, Part, Us
-from pipeline.results import write_whole
 
 SpreadOf = Literal["time", "floor", "ratio"]
 Percent = Annotated[float, Field(ge=-100, le=1e6)]

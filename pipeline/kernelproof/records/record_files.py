@@ -13,9 +13,8 @@ from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Check
+from kernelproof.records.timing import Timing
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
-from pipeline.perf.timing import Timing
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024

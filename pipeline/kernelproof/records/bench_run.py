@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.records.timing import Us
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from pipeline.perf.timing import Us
 
 _MAX_BYTES = 4 * 1024 * 1024
 

@@ -16,11 +16,14 @@ from kernelproof.files import safe_read
 from kernelproof.files.escape import plain_line
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.matrix import ROOT
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.timing import (
+    Part,
+    Timing,
+)
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.perf.judge import Stored
-from pipeline.perf.timing import Part, Timing
-from pipeline.results import write_whole
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024

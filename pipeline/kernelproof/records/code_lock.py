@@ -15,10 +15,10 @@ from kernelproof.files.escape import plain_line
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.value_types import Architecture
+from kernelproof.records.record_files import write_whole
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.codegen.costs import Costs
-from pipeline.results import write_whole
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024
