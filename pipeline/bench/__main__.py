@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     """Times what is asked for on one row, then writes and prints it."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine = import_module("pipeline.machine")  # torch takes seconds, which --show need not wait
+    machine = import_module(
+        "kernelproof.measure.torch_device"
+    )  # torch takes seconds, which --show need not wait
     device = machine.device_of(row, plan.rows[row])
     chosen = cases.select_benched(plan, replace(Selection.of(options), row=(row,)))
     specs = {name: import_module(f"kernels.{name}").SPEC for name in {one.kernel for one in chosen}}
@@ -127,7 +129,10 @@ def _measured(
     chosen: Sequence[Case], specs: dict[str, Any], device: Any, **settings: Any
 ) -> Iterator[Measured]:
     """The record of each case, told as it is made."""
-    measuring, clock = import_module("pipeline.bench.measure"), import_module("pipeline.clock")
+    measuring, clock = (
+        import_module("pipeline.bench.measure"),
+        import_module("kernelproof.measure.clock"),
+    )
     place = measuring.Place(device=device, clock=clock.Accelerator(device))
     for number, case in enumerate(chosen, start=1):
         start = time.perf_counter()

@@ -6,6 +6,19 @@ from functools import partial
 from statistics import median
 
 import torch
+from kernelproof.measure.clock import (
+    Contestant,
+    Device,
+    contestant,
+    host_us,
+    race,
+    set_count,
+)
+from kernelproof.measure.contestants import (
+    Launch,
+    Set,
+    first_set,
+)
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records.bench_run import (
@@ -14,9 +27,6 @@ from kernelproof.records.bench_run import (
     Timing,
 )
 from kernelproof.spec.spec import KernelSpec
-
-from pipeline.bench.contestants import Launch, Set, first_set
-from pipeline.clock import Contestant, Device, contestant, host_us, race, set_count
 
 _KERNEL, _BARE = "kernel", "bare launch"
 _HOST_DEVICE_US = 100_000  # what the calls that time the host may take on the device

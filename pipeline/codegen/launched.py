@@ -18,6 +18,7 @@ from kernelproof.errors import (
     NotTheRowError,
     run_command,
 )
+from kernelproof.measure.launch_capture import compiled_by
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records import code_lock as locks
@@ -31,7 +32,6 @@ from kernelproof.spec.spec import (
 from pipeline.codegen.compile import backend_of, code_of, compiled, toolchain
 from pipeline.codegen.disassembly import Disassembly
 from pipeline.codegen.judge import drift
-from pipeline.launches import compiled_by
 
 _SHOWN = 40
 

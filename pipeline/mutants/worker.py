@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import kernelproof.spec.spec
+from kernelproof.measure import torch_device
+from kernelproof.measure.comparison import Mismatch
+from kernelproof.measure.evidence import Evidence
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import (
     Case,
     cases_of,
 )
 
-from pipeline import machine
-from pipeline.compare import Mismatch
 from pipeline.mutants.answers import KILLING, Answer, Answers, Asked
 from pipeline.mutants.child import Tell, ask_child
 from pipeline.mutants.coverage import traced
-from tests.cells.evidence import Evidence
 from tests.cells.test_parity import test_parity
 
 _REASON_LINES, _REASON_LENGTH = 2, 400
@@ -103,7 +103,7 @@ class Worker:
     def _of_case(self, case: Case) -> dict[str, Any]:
         started = time.monotonic()
         outcome, reason = "pass", ""
-        device = machine.device_of(self.row, self.matrix.rows[self.row])
+        device = torch_device.device_of(self.row, self.matrix.rows[self.row])
         promise = self.matrix.kernels[case.kernel].promise(case.dtype)
         try:
             test_parity(case, Evidence(case=case, device=device, promise=promise))

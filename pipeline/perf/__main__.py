@@ -95,7 +95,7 @@ def _on_the_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
     """Takes the turn on this machine's GPU; NotTheRowError where it is another one."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     machine, monitor = (
-        import_module("pipeline.machine"),
+        import_module("kernelproof.measure.torch_device"),
         import_module("kernelproof.machine.gpu_monitor"),
     )
     device = machine.device_of(row, plan.rows[row])

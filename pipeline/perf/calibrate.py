@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Any
 
+from kernelproof.measure.clock import (
+    Contestant,
+    race,
+)
 from kernelproof.spec.spec import KernelSpec
-
-from pipeline.clock import Contestant, race
 
 _MOST_ROUNDS = 2**20
 _REFINED = 3

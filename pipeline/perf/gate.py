@@ -115,7 +115,7 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     """The times of every process, written to results/ before anything is counted."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     machine, monitor = (
-        import_module("pipeline.machine"),
+        import_module("kernelproof.measure.torch_device"),
         import_module("kernelproof.machine.gpu_monitor"),
     )
     device = machine.device_of(row, plan.rows[row])

@@ -19,6 +19,21 @@ from typing import Any
 
 import torch
 from kernelproof.machine.gpu_monitor import Monitor
+from kernelproof.measure import torch_device
+from kernelproof.measure.clock import (
+    Accelerator,
+    Contestant,
+    contestant,
+    race,
+    rounds_of,
+    set_count,
+)
+from kernelproof.measure.contestants import (
+    Set,
+    first_set,
+)
+from kernelproof.measure.launch_capture import compiled_by
+from kernelproof.measure.throttle_watch import Watched
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records.timing import (
@@ -34,20 +49,8 @@ from kernelproof.records.timing import (
 )
 from kernelproof.spec.spec import KernelSpec
 
-from pipeline import machine
-from pipeline.bench.contestants import Set, first_set
-from pipeline.clock import (
-    Accelerator,
-    Contestant,
-    contestant,
-    race,
-    rounds_of,
-    set_count,
-)
 from pipeline.codegen.compile import code_of
-from pipeline.launches import compiled_by
 from pipeline.perf import calibrate
-from pipeline.perf.watched import Watched
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
 _SETS_WITHIN = 64
@@ -93,7 +96,7 @@ def _is_of_kernels(module: str) -> bool:
 
 def bench_of(request: Request) -> Bench:
     """The row's GPU, warm and steady; NotTheRowError where this machine is another."""
-    device = machine.device_of(request.row, matrix.load().rows[request.row])
+    device = torch_device.device_of(request.row, matrix.load().rows[request.row])
     clock = Accelerator(device)
     source = torch.rand(_SENTINEL_BYTES // 4, device=device)
     negated = torch.empty_like(source)
@@ -109,7 +112,7 @@ def bench_of(request: Request) -> Bench:
     return Bench(
         device=device,
         clock=clock,
-        monitor=Monitor(machine.uuid_of(device)),
+        monitor=Monitor(torch_device.uuid_of(device)),
         sentinel=sentinel,
         references={kernel: spec_of(kernel, root) for kernel in kernels} if root else {},
         specs={kernel: spec_of(kernel, tree) for kernel in kernels},

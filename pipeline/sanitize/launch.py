@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+from kernelproof.measure.comparison import (
+    Mismatch,
+    require_bits,
+)
+from kernelproof.measure.launch_capture import counted
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.spec.spec import (
@@ -14,8 +19,6 @@ from kernelproof.spec.spec import (
 )
 from torch import Tensor
 
-from pipeline.compare import Mismatch, require_bits
-from pipeline.launches import counted
 from pipeline.sanitize.answer import Answer
 
 # Cases of at most so many rows are launched in the other forms of their inputs, too.

@@ -8,20 +8,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kernelproof.measure import torch_device
+from kernelproof.measure.evidence import Evidence
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import sanitized
 
-from pipeline import machine
 from pipeline.sanitize.launch import answer
 from pipeline.sanitize.planted import plant
-from tests.cells.evidence import Evidence
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the named cases, each between two planted faults."""
     row, tool, file, *names = arguments
     the_matrix = matrix.load()
-    device = machine.device_of(row, the_matrix.rows[row])
+    device = torch_device.device_of(row, the_matrix.rows[row])
     known = {case.id: case for case in sanitized(the_matrix)}
     with Path(file).open("w", encoding="utf-8") as stream:
         plant(tool, device)

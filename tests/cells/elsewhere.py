@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+from kernelproof.measure.comparison import require_bits
 from kernelproof.spec.spec import Outputs
 
-from pipeline.compare import require_bits
 from tests.cells.launch import Launch
 
 # Rows that are also launched alone, and the most that are launched as a strided view.

@@ -10,6 +10,8 @@ import pytest
 import torch
 from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Source
+from kernelproof.measure.comparison import Mismatch
+from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import (
     Case,
     Planned,
@@ -22,10 +24,8 @@ from kernelproof.records.record_files import (
 )
 from kernelproof.records.timing import Timing
 
-from pipeline.compare import Mismatch
 from pipeline.perf.row import Timed
 from pipeline.verdict import reproduce_command
-from tests.cells.evidence import Evidence
 from tests.cells.pulse import pulse
 from tests.cells.telling import Teller, Told
 from tests.cells.virtual import TimingError, VirtualClock

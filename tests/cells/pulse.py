@@ -9,9 +9,8 @@ from kernelproof.errors import (
     Exit,
     run_command,
 )
+from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
-
-from pipeline import machine
 
 _COUNT = 1024
 
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cells.pulse", description=__doc__)
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     row = parser.parse_args(arguments).on
-    words = pulse(machine.device_of(row, matrix.load().rows[row]))
+    words = pulse(torch_device.device_of(row, matrix.load().rows[row]))
     if words:
         print(words, file=sys.stderr)
     return Exit.BLOCKED if words else Exit.GOOD

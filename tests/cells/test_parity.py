@@ -4,6 +4,17 @@ from collections.abc import Iterator
 from importlib import import_module
 
 import torch
+from kernelproof.measure.comparison import (
+    Mismatch,
+    bits_of,
+    require_bits,
+    require_within,
+    ulp_distance,
+)
+from kernelproof.measure.evidence import Evidence
+from kernelproof.measure.guarded_outputs import GuardedOutputs
+from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.memory_watch import only_arguments
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.spec.spec import (
@@ -12,18 +23,7 @@ from kernelproof.spec.spec import (
     Outputs,
 )
 
-from pipeline.accesses import only_arguments
-from pipeline.compare import (
-    Mismatch,
-    bits_of,
-    require_bits,
-    require_within,
-    ulp_distance,
-)
-from pipeline.guard import GuardedOutputs
-from pipeline.launches import counted
 from tests.cells import elsewhere
-from tests.cells.evidence import Evidence
 from tests.cells.launch import Launch
 
 # Rows compared at once: bounds the memory of the reference and of the oracle.

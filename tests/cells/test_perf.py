@@ -6,13 +6,13 @@ statistics and its JSON are those of the device. The verdict is the report's, no
 
 from typing import Any
 
+from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
 from kernelproof.records.timing import (
     KERNEL,
     Timing,
 )
 
-from tests.cells.evidence import Evidence
 from tests.cells.virtual import VirtualClock
 
 

@@ -20,12 +20,12 @@ from kernelproof.machine.gpu_monitor import (
     SECONDS_FOR_A_TURN,
     turn_on,
 )
+from kernelproof.measure import torch_device
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.time_baseline import shown
 from kernelproof.records.timing import Pace
 
-from pipeline import machine
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.row import time_row
 from tests.cells import asked
@@ -51,8 +51,8 @@ def _run(asked_: Asked, teller: Teller) -> int:
     cells = Cells(
         plan=plan,
         matrix=asked_.matrix,
-        device=machine.device_of(asked_.row_name, asked_.row),
-        machine=machine.fingerprint(asked_.row),
+        device=torch_device.device_of(asked_.row_name, asked_.row),
+        machine=torch_device.fingerprint(asked_.row),
         source=state,
         folder=asked_.folder,
         teller=teller,
@@ -75,7 +75,7 @@ def _timed(cells: Cells, asked_: Asked, teller: Teller) -> int:
         pace = Pace(first=count, most=count)
     most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
     teller.tell(Told(seconds=most))
-    with turn_on(gpus.lock_of(machine.uuid_of(cells.device), asked_.row)):
+    with turn_on(gpus.lock_of(torch_device.uuid_of(cells.device), asked_.row)):
         # As many comparisons as the report will make, however many of them are made here.
         cells.timed = time_row(cells.plan, cells.machine, _say, pace, len(asked_.plan))
     teller.tell(Told())

@@ -8,9 +8,8 @@ import pytest
 import torch
 import triton
 import triton.language as tl
-
-from pipeline.accesses import only_arguments
-from pipeline.compare import Mismatch
+from kernelproof.measure.comparison import Mismatch
+from kernelproof.measure.memory_watch import only_arguments
 
 pytestmark = pytest.mark.skipif(
     not triton.knobs.runtime.interpret, reason="what is compiled is not watched"

@@ -15,15 +15,15 @@ import pytest
 import torch
 from kernelproof.errors import run_command
 from kernelproof.machine import hardware
+from kernelproof.measure import (
+    clock,
+    torch_device,
+)
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
 from kernelproof.records import bench_run
 
 import kernels.gemma4_routing as package
-from pipeline import (
-    clock,
-    machine,
-)
 from pipeline.bench.__main__ import main
 from tests.unit.test_bench_tables import RUN, TERMINAL
 
@@ -61,8 +61,8 @@ class StandIn:
 def h200(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine pass for an H200 that interprets."""
     monkeypatch.setattr(clock, "Accelerator", StandIn)
-    monkeypatch.setattr(machine, "device_of", lambda *_: torch.device("cpu"))
-    monkeypatch.setattr(machine, "fingerprint", lambda _: MACHINE)
+    monkeypatch.setattr(torch_device, "device_of", lambda *_: torch.device("cpu"))
+    monkeypatch.setattr(torch_device, "fingerprint", lambda _: MACHINE)
     monkeypatch.setattr(Row, "environment", {"TRITON_INTERPRET": "1"})
     monkeypatch.setattr(package, "SPEC", replace(package.SPEC, floors=package.SPEC.floors[:2]))
 

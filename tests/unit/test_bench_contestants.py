@@ -1,9 +1,9 @@
 """The inputs that contestants are given."""
 
 import torch
+from kernelproof.measure.contestants import first_set
 
 from kernels.gemma4_routing import SPEC
-from pipeline.bench.contestants import first_set
 
 CPU = torch.device("cpu")
 

@@ -13,9 +13,8 @@ from itertools import groupby, islice
 import pytest
 import torch
 import triton
-
-from pipeline import clock
-from pipeline.clock import (
+from kernelproof.measure import clock
+from kernelproof.measure.clock import (
     Contestant,
     contestant,
     host_us,

@@ -5,9 +5,14 @@ import math
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import (
+    Mismatch,
+    bits_of,
+    require_bits,
+    require_within,
+    ulp_distance,
+)
 from torch import Tensor
-
-from pipeline.compare import Mismatch, bits_of, require_bits, require_within, ulp_distance
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

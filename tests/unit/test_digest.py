@@ -5,10 +5,9 @@ import hashlib
 import pytest
 import torch
 import triton
+from kernelproof.measure import digest
+from kernelproof.measure.digest import Digest
 from torch import Tensor
-
-from pipeline import digest
-from pipeline.digest import Digest
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

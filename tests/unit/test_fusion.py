@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from kernelproof.measure.digest import Digest
 from kernelproof.plan import (
     cases,
     matrix,
@@ -14,7 +15,6 @@ from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
 from kernels.gemma4_routing import SPEC, reference
-from pipeline.digest import Digest
 from tests.unit.test_results import PLANNED, record_of
 
 CASE = "gemma4_routing-cpu-fp32-E128-K8-T2049"

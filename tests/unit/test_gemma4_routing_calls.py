@@ -8,6 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import bits_of
+from kernelproof.measure.guarded_outputs import GuardedOutputs
+from kernelproof.measure.launch_capture import counted
 from kernelproof.spec.spec import (
     InputRows,
     Inputs,
@@ -22,9 +25,6 @@ from kernels.gemma4_routing import (
     gemma4_routing_function_torch,
     gemma4_routing_reference,
 )
-from pipeline.compare import bits_of
-from pipeline.guard import GuardedOutputs
-from pipeline.launches import counted
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -9,11 +9,11 @@ import math
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import bits_of
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
 from kernels.gemma4_routing import SPEC, gemma4_routing
-from pipeline.compare import bits_of
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -9,11 +9,11 @@ import pytest
 import torch
 import triton
 import triton.language as tl
+from kernelproof.measure.comparison import bits_of
 from torch import Tensor
 
 from kernels.gemma4_routing.cuda import keys as of_keys
 from kernels.gemma4_routing.kernel import ordered
-from pipeline.compare import bits_of
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

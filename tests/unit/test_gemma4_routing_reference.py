@@ -7,6 +7,10 @@ from decimal import Decimal, localcontext
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import (
+    bits_of,
+    ulp_distance,
+)
 from kernelproof.spec.spec import (
     InputRows,
     Inputs,
@@ -20,7 +24,6 @@ from kernels.gemma4_routing import (
     gemma4_routing_reference,
     reference,
 )
-from pipeline.compare import bits_of, ulp_distance
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

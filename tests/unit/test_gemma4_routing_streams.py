@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import bits_of
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
 from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
-from pipeline.compare import bits_of
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

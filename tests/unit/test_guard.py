@@ -3,10 +3,9 @@
 import pytest
 import torch
 import triton
+from kernelproof.measure.comparison import Mismatch
+from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.spec.spec import Output
-
-from pipeline.compare import Mismatch
-from pipeline.guard import GuardedOutputs
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

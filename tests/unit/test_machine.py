@@ -15,9 +15,8 @@ from kernelproof.errors import (
     Exit,
     NotTheRowError,
 )
+from kernelproof.measure import torch_device
 from kernelproof.plan.schema import Row
-
-from pipeline import machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +49,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
 def refusal(row: Row) -> str:
     """The message for a machine that is not the row."""
     with pytest.raises(NotTheRowError) as caught:
-        machine.device_of("the_row", row)
+        torch_device.device_of("the_row", row)
     assert caught.value.exit == Exit.NOT_THE_ROW
     return str(caught.value)
 
@@ -59,7 +58,7 @@ def refusal(row: Row) -> str:
 def test_every_machine_can_interpret(kind: str | None, pretend: Any) -> None:
     """The interpreter's row asks for no device."""
     pretend(kind, "NVIDIA H200")
-    assert machine.device_of("cpu", CPU) == torch.device("cpu")
+    assert torch_device.device_of("cpu", CPU) == torch.device("cpu")
 
 
 @pytest.mark.parametrize("row", [H200, MI300X, B60], ids=lambda row: row.backend)
@@ -102,12 +101,12 @@ def test_the_device_of_a_row_that_is_here(
 ) -> None:
     """The first one, by torch's word for its kind."""
     pretend(kind, row.device, hip)
-    assert machine.device_of("the_row", row) == torch.device(kind, 0)
+    assert torch_device.device_of("the_row", row) == torch.device(kind, 0)
 
 
 def test_the_fingerprint_of_an_interpreted_row() -> None:
     """Python, OS, processor, packages, toolchain: all that a record can hold as JSON."""
-    found = machine.fingerprint(CPU)
+    found = torch_device.fingerprint(CPU)
     requirements = ROOT / "pipeline" / "requirements" / "cpu.txt"
     assert json.loads(json.dumps(found)) == found
     assert found["python"] == platform.python_version()
@@ -137,7 +136,7 @@ def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch)
     }
     for name, text in {**told, "GITHUB_TOKEN": "secret", "HOME": "/home"}.items():
         monkeypatch.setenv(name, text)
-    found = machine.fingerprint(CPU)["environment"]
+    found = torch_device.fingerprint(CPU)["environment"]
     assert found.items() >= told.items()
     assert list(found) == sorted(found)
     assert not found.keys() & {"GITHUB_TOKEN", "HOME", "PATH"}
@@ -166,7 +165,7 @@ def test_the_fingerprint_of_an_nvidia_row(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(f"pynvml.nvml{name}", answer)
     device = SimpleNamespace(uuid="00ff")
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: device)
-    assert machine.fingerprint(H200)["device"] == {
+    assert torch_device.fingerprint(H200)["device"] == {
         "name": "NVIDIA H200",
         "uuid_hash": hashlib.sha256(b"GPU-00ff").hexdigest()[:16],
         "driver": "580.1",

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 from kernelproof.machine.gpu_monitor import State
+from kernelproof.measure.clock import (
+    Contestant,
+    Recording,
+)
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
@@ -15,7 +19,6 @@ from kernelproof.records.timing import (
     Request,
 )
 
-from pipeline.clock import Contestant, Recording
 from pipeline.perf import worker
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)

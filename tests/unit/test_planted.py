@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 import triton
+from kernelproof.measure.clock import Contestant
+from kernelproof.measure.comparison import bits_of
+from kernelproof.measure.contestants import first_set
 from kernelproof.spec.spec import (
     Inputs,
     KernelSpec,
 )
 
 from kernels.gemma4_routing import SPEC
-from pipeline.bench.contestants import first_set
-from pipeline.clock import Contestant
-from pipeline.compare import bits_of
 from pipeline.perf import calibrate
 from pipeline.perf.calibrate import planted_name, rounds_for
 

@@ -20,10 +20,10 @@ from kernelproof.machine.gpus import (
     lock_name,
 )
 from kernelproof.machine.hardware import Accelerator
+from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
 
-from pipeline import machine
 from tests.cells.samples import merge
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
@@ -217,7 +217,7 @@ def test_no_uuid_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable by which a process sees its GPU alone holds a hash in the record."""
     uuid = "GPU-0123abcd-4567-89ef-0123-456789abcdef"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{uuid},1")
-    recorded = machine.fingerprint(_row("cpu"))["environment"]["CUDA_VISIBLE_DEVICES"]
+    recorded = torch_device.fingerprint(_row("cpu"))["environment"]["CUDA_VISIBLE_DEVICES"]
     assert recorded.startswith("GPU-")
     assert recorded.endswith(",1")
     assert len(recorded) == len("GPU-") + 16 + len(",1")

@@ -36,10 +36,10 @@ class Record(BaseModel):
     """What a run leaves for one case and check.
 
     `outcome` is what became of it, with its `reason`, and `numbers` what was measured, by the names
-    of `tests.cells.evidence`; `digest` is that of the outputs, `input_digest` that of the inputs
+    of `kernelproof.measure.evidence`; `digest` is that of the outputs, `input_digest` that of the inputs
     (SHA-256). `seed` and `distributions` made the inputs; `timing` holds the samples of perf.
     `seconds` is how long the case took; `commit`, `dirty` and `tree`, the digest of the files that
-    count, say of which source it is; `machine` is the fingerprint of `pipeline.machine`, and
+    count, say of which source it is; `machine` is the fingerprint of `kernelproof.measure.torch_device`, and
     `reproduce` the command that runs it again.
     """
 

@@ -3,15 +3,14 @@
 from importlib import import_module
 
 import torch
+from kernelproof.measure.comparison import Mismatch
+from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.spec.spec import (
     InputRows,
     KernelSpec,
 )
-
-from pipeline.compare import Mismatch
-from tests.cells.evidence import Evidence
 
 
 def test_form(case: Case, evidence: Evidence) -> None:

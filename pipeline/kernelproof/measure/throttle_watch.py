@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from kernelproof.machine.gpu_monitor import Monitor
-
-from pipeline.clock import Contestant, Recording
+from kernelproof.measure.clock import (
+    Contestant,
+    Recording,
+)
 
 
 class Watched:

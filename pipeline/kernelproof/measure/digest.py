@@ -2,9 +2,8 @@
 
 import hashlib
 
+from kernelproof.measure.comparison import bits_of
 from torch import Tensor
-
-from pipeline.compare import bits_of
 
 _BYTES_AT_ONCE = 2**28
 

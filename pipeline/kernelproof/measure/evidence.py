@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from kernelproof.measure.digest import Digest
 from kernelproof.plan.cases import Case
 from kernelproof.plan.schema import Promise
 from kernelproof.records.timing import Timing
@@ -12,8 +13,6 @@ from kernelproof.spec.spec import (
     Inputs,
     Outputs,
 )
-
-from pipeline.digest import Digest
 
 
 @dataclass(kw_only=True)
