@@ -17,13 +17,13 @@ from kernelproof.measure.launch_capture import counted
 from kernelproof.measure.memory_watch import only_arguments
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
+from kernelproof.run import elsewhere
 from kernelproof.spec.spec import (
     InputRows,
     KernelSpec,
     Outputs,
 )
 
-from tests.cells import elsewhere
 from tests.cells.launch import Launch
 
 # Rows compared at once: bounds the memory of the reference and of the oracle.

@@ -12,8 +12,7 @@ from kernelproof.records.timing import (
     KERNEL,
     Timing,
 )
-
-from tests.cells.virtual import VirtualClock
+from kernelproof.run.virtual_clock import VirtualClock
 
 
 def test_perf(

@@ -14,9 +14,16 @@ from kernelproof.plan.cases import Planned
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
+from kernelproof.run import (
+    run_plan,
+    supervisor,
+    worker_process,
+)
+from kernelproof.run.supervisor import (
+    Supervised,
+    supervise,
+)
 
-from tests.cells import asked, process, supervisor
-from tests.cells.supervisor import Supervised, supervise
 from tests.unit.test_results import record_of
 
 IDS = [f"gemma4_routing-cpu-fp32-E8-K8-T{tokens}" for tokens in (1, 130, 2049)]
@@ -95,9 +102,9 @@ class Runs:
         return ["parity", "--on", "cpu", "--results", str(self.folder), *named]
 
     @property
-    def cells(self) -> asked.Asked:
+    def cells(self) -> run_plan.Asked:
         """The same, parsed."""
-        return asked.parse(self.words)
+        return run_plan.parse(self.words)
 
     def records(self) -> dict[str, Record]:
         """The valid records, by the end of the case's id."""
@@ -121,8 +128,8 @@ class Runs:
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """A fresh folder; what is not told takes no long time, and the device is well."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(process, "SECONDS_OF_GRACE", 0.2)
-    monkeypatch.setattr(process, "_SECONDS_TO_SPEAK", 2)
+    monkeypatch.setattr(worker_process, "SECONDS_OF_GRACE", 0.2)
+    monkeypatch.setattr(worker_process, "_SECONDS_TO_SPEAK", 2)
     monkeypatch.setattr(supervisor, "_SECONDS_BETWEEN", 0.01)
     made = Runs(tmp_path, monkeypatch)
     made.pulse("")

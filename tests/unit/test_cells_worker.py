@@ -18,9 +18,12 @@ from kernelproof.plan.cases import Selection
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
-
-from tests.cells import pulse
-from tests.cells.telling import LOST, Told, lines_of
+from kernelproof.run import device_pulse
+from kernelproof.run.worker_messages import (
+    LOST,
+    Told,
+    lines_of,
+)
 
 IDS = [f"gemma4_routing-cpu-{dtype}-E8-K8-T1" for dtype in ("fp32", "fp16")]
 # A worker whose kernel raises an error, and something else that is wrong with it.
@@ -81,7 +84,7 @@ def _worker(folder: Path, *command: str) -> Ended:
 
 def test_it_tells_what_it_is_about_to_do(tmp_path: Path) -> None:
     """Its machine first, then each case with its limit, and that it is over."""
-    done = _worker(tmp_path, "-m", "tests.cells.worker")
+    done = _worker(tmp_path, "-m", "kernelproof.run.worker")
     assert done.code == 0, done.complaints
     first, *others = done.told
     assert first.machine["device"] == {"name": "cpu"}
@@ -124,12 +127,12 @@ def test_the_pulse_of_a_device(
     capsys: pytest.CaptureFixture[str], row: str, code: int, said: str
 ) -> None:
     """Of this one it is there; another one is not here."""
-    assert run_command(lambda: pulse.main(["--on", row])) == code
+    assert run_command(lambda: device_pulse.main(["--on", row])) == code
     assert capsys.readouterr().err.startswith(said)
 
 
 def test_no_pulse_is_told() -> None:
     """What the device says instead, in a line."""
-    said = pulse.pulse(torch.device("meta"))
+    said = device_pulse.pulse(torch.device("meta"))
     assert said.startswith("RuntimeError: Tensor.item() cannot be called on meta tensors")
     assert "\n" not in said

@@ -23,6 +23,7 @@ from kernelproof.records.sensitivity import (
     lines_of,
 )
 from kernelproof.records.timing import Timing
+from kernelproof.run.run_plan import parse
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -31,7 +32,6 @@ from pipeline.report import page_speed
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import report_of
 from pipeline.report.tables import print_report
-from tests.cells.asked import parse
 from tests.unit.processes import case_of, process_of, stored_of
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_report import SOURCE, judged

@@ -47,7 +47,7 @@ from pathlib import Path
 import pytest
 
 from kernelproof.records.timing import KERNEL, Timing
-from tests.cells.virtual import VirtualClock
+from kernelproof.run.virtual_clock import VirtualClock
 
 CLOCK, TIMINGS = VirtualClock(), json.loads(Path("timings.json").read_text())
 

@@ -121,7 +121,11 @@ def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path:
 
 @pytest.mark.parametrize(
     "name",
-    ["kernels/__init__.py", "pipeline/kernelproof/measure/comparison.py", "tests/cells/plugin.py"],
+    [
+        "kernels/__init__.py",
+        "pipeline/kernelproof/measure/comparison.py",
+        "pipeline/kernelproof/run/plugin.py",
+    ],
 )
 def test_the_places_it_reads_are_those_of_this_tree(name: str, tmp_path: Path) -> None:
     """The parts that it names exist here: a folder that moved would go unseen."""

@@ -23,8 +23,7 @@ from kernelproof.machine.hardware import Accelerator
 from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
-
-from tests.cells.samples import merge
+from kernelproof.run.benchmark_files import merge
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")

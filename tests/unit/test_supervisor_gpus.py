@@ -61,7 +61,7 @@ from kernelproof.errors import run_command
 from kernelproof.machine.revision import Source
 from kernelproof.machine.gpus import Gpu, Share
 from tests.cells import asked, supervisor
-from tests.cells.supervisor import Supervised, supervise
+from kernelproof.run.supervisor import Supervised, supervise
 signal.signal(signal.SIGINT, signal.default_int_handler)
 supervisor._WORKER = (sys.argv[1],)
 supervisor._PULSE = ("-c", "")

@@ -19,15 +19,20 @@ from kernelproof.machine import (
 )
 from kernelproof.plan.schema import Check
 from kernelproof.records.sensitivity import require_visible
-
-from tests.cells import asked, samples
-from tests.cells.supervisor import Supervised, supervise
+from kernelproof.run import (
+    benchmark_files,
+    run_plan,
+)
+from kernelproof.run.supervisor import (
+    Supervised,
+    supervise,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The worst exit code of the workers."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    cells, state = asked.parse(words), revision.current()
+    cells, state = run_plan.parse(words), revision.current()
     gpus = spread.gpus_of(cells.row)[: cells.gpus][: len(cells.plan)]
     shares = [spread.Share(number=n, of=len(gpus) or 1) for n in range(1, (len(gpus) or 1) + 1)]
     plans = [cells.to_run(state, share) for share in shares]
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return supervise(every)
     finally:
         if cells.check == Check.PERF and len(gpus) > 1:
-            samples.merge([cells.samples(share) for share in shares], cells.samples())
+            benchmark_files.merge([cells.samples(share) for share in shares], cells.samples())
 
 
 if __name__ == "__main__":

@@ -23,12 +23,18 @@ from kernelproof.records.record_files import (
     Record,
 )
 from kernelproof.records.timing import Timing
+from kernelproof.run.device_pulse import pulse
+from kernelproof.run.virtual_clock import (
+    TimingError,
+    VirtualClock,
+)
+from kernelproof.run.worker_messages import (
+    Teller,
+    Told,
+)
 
 from pipeline.perf.row import Timed
 from pipeline.verdict import reproduce_command
-from tests.cells.pulse import pulse
-from tests.cells.telling import Teller, Told
-from tests.cells.virtual import TimingError, VirtualClock
 
 _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins

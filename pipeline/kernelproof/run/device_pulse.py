@@ -1,4 +1,4 @@
-"""``python -m tests.cells.pulse --on h200``: whether the row's device still computes."""
+"""``python -m kernelproof.run.device_pulse --on h200``: whether the row's device still computes."""
 
 import argparse
 import sys
@@ -28,7 +28,9 @@ def pulse(device: torch.device) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where it does, 1 where not, and the words on stderr; 4 where it is another device."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cells.pulse", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kernelproof.run.device_pulse", description=__doc__
+    )
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     row = parser.parse_args(arguments).on
     words = pulse(torch_device.device_of(row, matrix.load().rows[row]))

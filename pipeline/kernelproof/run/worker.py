@@ -25,13 +25,18 @@ from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.time_baseline import shown
 from kernelproof.records.timing import Pace
+from kernelproof.run import run_plan
+from kernelproof.run.plugin import Cells
+from kernelproof.run.run_plan import Asked
+from kernelproof.run.worker_messages import (
+    LOST,
+    Teller,
+    Told,
+    obey,
+)
 
 from pipeline.perf.replicates import SECONDS_A_PROCESS
 from pipeline.perf.row import time_row
-from tests.cells import asked
-from tests.cells.asked import Asked
-from tests.cells.plugin import Cells
-from tests.cells.telling import LOST, Teller, Told, obey
 
 # Of the samples at stored speed, and of those beside another commit.
 _TIMINGS = 2
@@ -39,7 +44,7 @@ _TIMINGS = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 once every case has a record; LOST where another process has to go on."""
-    cells = asked.parse(list(sys.argv[1:] if arguments is None else arguments))
+    cells = run_plan.parse(list(sys.argv[1:] if arguments is None else arguments))
     if cells.tell is not None:
         obey()
     return _run(cells, Teller(cells.tell))

@@ -33,14 +33,17 @@ from kernelproof.records.record_files import (
     Outcome,
     Record,
 )
+from kernelproof.run.run_plan import Asked
+from kernelproof.run.worker_messages import LOST
+from kernelproof.run.worker_process import (
+    Worker,
+    turn,
+)
 
 from pipeline.verdict import reproduce_command
-from tests.cells.asked import Asked
-from tests.cells.process import Worker, turn
-from tests.cells.telling import LOST
 
 _SECONDS_TO_CHECK, _CHECKS, _SECONDS_BETWEEN = 120, 3, 5
-_WORKER, _PULSE = ("-m", "tests.cells.worker"), ("-m", "tests.cells.pulse")
+_WORKER, _PULSE = ("-m", "kernelproof.run.worker"), ("-m", "kernelproof.run.device_pulse")
 _SIGNALLED = 128  # a shell's word for a process that a signal ended: 137 for SIGKILL
 
 
