@@ -59,7 +59,9 @@ def parity(session: nox.Session) -> None:
 @nox.session
 def codegen(session: nox.Session) -> None:
     """Compile the kernels for every GPU architecture, without a GPU; compare with the lock."""
-    run(session, python_of(session, "codegen"), "-m", "pipeline.codegen", *session.posargs)
+    run(
+        session, python_of(session, "codegen"), "-m", "kernelproof.checks.codegen", *session.posargs
+    )
 
 
 @nox.session(name="perf-regress")
@@ -73,18 +75,18 @@ def perf_regress(session: nox.Session) -> None:
     if any(word.partition("=")[0] in {"--against", "--bisect"} for word in session.posargs):
         for row in rows:
             python = python_of(session, ROWS[row].toolchain if row in timed else "codegen")
-            run(session, python, "-m", "pipeline.perf", "--on", row, *session.posargs)
+            run(session, python, "-m", "kernelproof.checks.perf", "--on", row, *session.posargs)
     elif timed or is_help_asked(session):
         _cells(session, "perf", timed or rows)
     else:
         session.log("timing an interpreter says nothing: the generated code is judged instead")
-        run(session, python_of(session, "codegen"), "-m", "pipeline.codegen")
+        run(session, python_of(session, "codegen"), "-m", "kernelproof.checks.codegen")
 
 
 @nox.session(name="gate-card")
 def gate_card(session: nox.Session) -> None:
     """Measure what perf-regress can see on the GPU row that this machine is; write its card."""
-    _on_rows(session, "pipeline.perf.gate", "--row")
+    _on_rows(session, "kernelproof.checks.perf.gate_card", "--row")
 
 
 @nox.session
@@ -114,7 +116,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time kernels beside their floors and peers, on the GPU row that this machine is."""
-    _on_rows(session, "pipeline.bench", "--row", "--bench")
+    _on_rows(session, "kernelproof.checks.bench", "--row", "--bench")
 
 
 @nox.session

@@ -12,6 +12,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from kernelproof.checks.codegen.bless import bless_codegen
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+    judge,
+)
 from kernelproof.errors import (
     RefusedError,
     run_command,
@@ -40,10 +47,6 @@ from kernelproof.records.golden import (
     Digests,
     Golden,
 )
-
-from pipeline.codegen.bless import bless_codegen
-from pipeline.perf.bless import bless_perf
-from pipeline.verdict import Judged, Verdict, judge
 
 _BLESSINGS_KEPT = 20
 

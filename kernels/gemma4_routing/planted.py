@@ -1,7 +1,7 @@
 """The routing kernels with extra work in each program: slowdowns of a known size, to be found.
 
 Rounds of dependent integer arithmetic come before the kernel's own code, as a slower kernel would
-have them; the outputs are the kernel's, bit for bit. `pipeline.perf` finds how many rounds make a
+have them; the outputs are the kernel's, bit for bit. `kernelproof.checks.perf` finds how many rounds make a
 launch slower by a given part.
 """
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import kernelproof.spec.spec
+from kernelproof.checks.parity.ask import test_parity
 from kernelproof.measure import torch_device
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
@@ -29,7 +30,6 @@ from kernelproof.plan.cases import (
 from pipeline.mutants.answers import KILLING, Answer, Answers, Asked
 from pipeline.mutants.child import Tell, ask_child
 from pipeline.mutants.coverage import traced
-from tests.cells.test_parity import test_parity
 
 _REASON_LINES, _REASON_LENGTH = 2, 400
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kernelproof.checks.verdicts import judge
 from kernelproof.errors import (
     Exit,
     run_command,
@@ -29,7 +30,6 @@ from pipeline.report.markdown import markdown
 from pipeline.report.page import page
 from pipeline.report.summary import report_of
 from pipeline.report.tables import print_report
-from pipeline.verdict import judge
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

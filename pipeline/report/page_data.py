@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.verdicts import Verdict
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import bench_run as bench
 from kernelproof.records import (
@@ -20,7 +21,6 @@ from pipeline.report import history, page_mutants, page_speed
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
-from pipeline.verdict import Verdict
 
 _COSTS = ["registers", "spills", "stack", "shared", "resident_warps", "instructions_per_row"]
 

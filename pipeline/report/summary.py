@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from kernelproof.checks.verdicts import Judged
 from kernelproof.machine.revision import Source
 from kernelproof.records.record_files import Number
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-
-from pipeline.verdict import Judged
 
 
 class ReportedCase(BaseModel):

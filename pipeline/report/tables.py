@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from kernelproof.checks.verdicts import session_of
 from kernelproof.files.escape import plain
 from kernelproof.plan.schema import Check
 from rich.console import Console
 
 from pipeline.report.summary import Report, ReportedCase
-from pipeline.verdict import session_of
 
 _SHOWN = 20  # failures told in full; report.json has them all
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}

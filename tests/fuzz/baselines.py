@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.perf.judge import judge_one
 from kernelproof.errors import Exit
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import (
@@ -15,7 +16,6 @@ from kernelproof.records import (
 )
 from kernelproof.records.golden import Digests
 
-from pipeline.perf.judge import judge_one
 from tests.fuzz.ask import require_plain
 from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from kernelproof.checks import verdicts
 from kernelproof.errors import Exit
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import Planned
@@ -15,10 +16,7 @@ from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 
-from pipeline import (
-    reproduce,
-    verdict,
-)
+from pipeline import reproduce
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
@@ -32,7 +30,7 @@ _REASON = "topk_ids is not that of the reference\n  place 0"
 def _judging(planned: Planned) -> Callable[[Path], bool]:
     def read(folder: Path) -> bool:
         is_record = is_whole(record_files.path_of(folder / "results", planned))
-        judged = verdict.judge(PLAN, folder / "results", SOURCE)
+        judged = verdicts.judge(PLAN, folder / "results", SOURCE)
         if [one.planned for one in judged] != list(PLAN):
             raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
         return is_record

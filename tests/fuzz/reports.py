@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from kernelproof.checks.verdicts import judge
 from kernelproof.errors import Exit
 from kernelproof.machine import revision
 from kernelproof.plan import (
@@ -30,7 +31,6 @@ from pipeline.report import page_data, runs
 from pipeline.report.__main__ import main
 from pipeline.report.page import page
 from pipeline.report.summary import Report, report_of
-from pipeline.verdict import judge
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE
 from tests.fuzz.reader import Reader

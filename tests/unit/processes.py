@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from kernelproof.checks.perf.judge import Stored
 from kernelproof.plan.cases import (
     Case,
     Planned,
@@ -20,8 +21,6 @@ from kernelproof.records.timing import (
     Request,
     Timing,
 )
-
-from pipeline.perf.judge import Stored
 
 CODE, OTHER_CODE, FLOOR_CODE = "c" * 64, "d" * 64, "f" * 64
 COMMIT = "a" * 40

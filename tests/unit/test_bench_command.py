@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from kernelproof.checks.bench.__main__ import main
 from kernelproof.errors import run_command
 from kernelproof.machine import hardware
 from kernelproof.measure import (
@@ -24,7 +25,6 @@ from kernelproof.plan.schema import Row
 from kernelproof.records import bench_run
 
 import kernels.gemma4_routing as package
-from pipeline.bench.__main__ import main
 from tests.unit.test_bench_tables import RUN, TERMINAL
 
 MACHINE = {"packages": {"torch": "2.11.0"}, "device": {"name": "NVIDIA H200"}}
@@ -87,7 +87,9 @@ def test_a_run(
     run = bench_run.read(tmp_path / "h200.json")
     (one,) = run.measured
     assert run.machine == MACHINE
-    assert run.command.startswith("python -m pipeline.bench --row h200 --dtype fp32 --case '*-E6")
+    assert run.command.startswith(
+        "python -m kernelproof.checks.bench --row h200 --dtype fp32 --case '*-E6"
+    )
     assert (one.case, one.shape) == (
         "gemma4_routing-h200-fp32-E60-K4-T1",
         {"E": 60, "K": 4, "T": 1},
@@ -231,7 +233,7 @@ def test_an_earlier_run_is_shown_again(tmp_path: Path) -> None:
     file = tmp_path / "h200.json"
     file.write_text(RUN.model_dump_json())
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "pipeline.bench", "--show", str(file)],
+        [sys.executable, "-X", "importtime", "-m", "kernelproof.checks.bench", "--show", str(file)],
         cwd=matrix.ROOT,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import ResultsError
 from kernelproof.records import bench_run
 from kernelproof.records.bench_run import (
@@ -14,8 +15,6 @@ from kernelproof.records.bench_run import (
     Timing,
 )
 from rich.console import Console
-
-from pipeline.bench import tables
 
 ABSENT = Entry(state="not installed")
 
@@ -50,7 +49,7 @@ def measured(
 RUN = Bench(
     row="h200",
     date="2026-11-24",
-    command="python -m pipeline.bench --row h200",
+    command="python -m kernelproof.checks.bench --row h200",
     commit="0123456789abcdef",
     dirty=False,
     machine={
@@ -87,7 +86,7 @@ RUN = Bench(
 )
 HEADING = (
     "bench h200: NVIDIA H200, driver 580.159.04, torch 2.11.0+cu130, triton 3.6.0, 2026-11-24, "
-    "0123456789ab, `python -m pipeline.bench --row h200`"
+    "0123456789ab, `python -m kernelproof.checks.bench --row h200`"
 )
 TERMINAL = f"""\
 {HEADING}
@@ -133,7 +132,7 @@ MARKDOWN = f"""\
 def printed(bench: Bench) -> str:
     """What a terminal without colours shows."""
     stream = io.StringIO()
-    tables.print_tables(bench, Console(file=stream, width=120))
+    bench_tables.print_tables(bench, Console(file=stream, width=120))
     return stream.getvalue()
 
 
@@ -144,7 +143,7 @@ def test_the_terminal() -> None:
 
 def test_the_markdown() -> None:
     """The same tables under headings, asterisks as they are."""
-    text = tables.markdown(RUN)
+    text = bench_tables.markdown(RUN)
     assert text.startswith(MARKDOWN)
     assert text.count("| ---: |\n") == 4
     assert text.endswith(
@@ -172,7 +171,7 @@ def test_every_peer_fits_into_120_columns() -> None:
 )
 def test_four_digits(us: float, shown: str) -> None:
     """And all of a whole number."""
-    assert tables.number(us) == shown
+    assert bench_tables.number(us) == shown
 
 
 def test_the_floor_is_the_fastest() -> None:

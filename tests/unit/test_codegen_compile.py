@@ -10,11 +10,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+    ask,
+)
+from kernelproof.checks.codegen.judge import (
+    Judged,
+    Move,
+    Verdict,
+    judge,
+)
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Lock
 
-from pipeline.codegen.judge import Judged, Move, Verdict, judge
-from pipeline.codegen.request import Found, Request, ask
 from tests.unit.extending.tree import Tree, copy
 
 PLANTED = Path(__file__).parent / "planted"
@@ -157,7 +166,7 @@ def test_line_info_and_the_folder_change_nothing(
     request = Request(kernels=["same"], architectures=ARCHITECTURES, store=str(tmp_path / "store"))
     environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.codegen.compile", request.model_dump_json()],
+        [sys.executable, "-m", "kernelproof.checks.codegen.compile", request.model_dump_json()],
         cwd=tree.root,
         env=environment,
         capture_output=True,

@@ -3,9 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-
-from pipeline.codegen.costs import UNITS, counted, resident_warps
-from pipeline.codegen.disassembly import Disassembly, of_amdgcn, of_sass
+from kernelproof.checks.codegen.disassembly import (
+    Disassembly,
+    of_amdgcn,
+    of_sass,
+)
+from kernelproof.checks.codegen.instruction_costs import (
+    UNITS,
+    counted,
+    resident_warps,
+)
 
 SASS = """\
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.codegen import __main__ as command
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+)
 from kernelproof.machine import toolchain
 from kernelproof.records import code_lock as locks
-
-from pipeline.codegen import __main__ as command
-from pipeline.codegen.request import Found, Request
 
 
 def test_another_toolchain_compiles_and_blocks_nothing(

@@ -19,8 +19,8 @@ from triton.compiler import CompiledKernel
 from triton.runtime.jit import JITFunction
 
 from kernels.gemma4_routing import SPEC
-from pipeline.codegen.compile import binary, code_of
-from pipeline.codegen.launched import architecture_here, launched
+from kernelproof.checks.codegen.compile import binary, code_of
+from kernelproof.checks.codegen.launched_code import architecture_here, launched
 from kernelproof.errors import NotTheRowError
 
 build = SPEC.builds[0]
@@ -74,7 +74,7 @@ from unittest.mock import patch
 
 import triton
 
-from pipeline.codegen import launched
+from kernelproof.checks.codegen import launched
 
 triton.knobs.compilation.disable_line_info = False
 

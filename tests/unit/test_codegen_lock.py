@@ -6,6 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.codegen.compile import (
+    backend_of,
+    settings,
+)
+from kernelproof.checks.codegen.compile_request import Found
+from kernelproof.checks.codegen.judge import (
+    Verdict,
+    judge,
+)
 from kernelproof.errors import (
     BaselineError,
     run_command,
@@ -14,9 +23,6 @@ from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
 
 from kernels.gemma4_routing import SPEC
-from pipeline.codegen.compile import backend_of, settings
-from pipeline.codegen.judge import Verdict, judge
-from pipeline.codegen.request import Found
 from tests.unit.test_codegen_judge import BUILD, lock_of
 
 TEXT = locks.text(lock_of())

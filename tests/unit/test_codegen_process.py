@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.codegen.bless import bless_codegen
 from kernelproof.errors import UsageError
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
 
-from pipeline.codegen.bless import bless_codegen
 from tests.unit.extending.tree import Tree, copy
 
 BLOCK = """\
@@ -27,7 +27,7 @@ BLOCK = """\
 """
 BLESSING = """\
 from pipeline import matrix
-from pipeline.codegen.bless import bless_codegen
+from kernelproof.checks.codegen.bless import bless_codegen
 from kernelproof.errors import run_command
 import sys
 sys.exit(run_command(lambda: print(bless_codegen("why  not", matrix.load())) or 0))
@@ -72,7 +72,7 @@ def tree(blessed: Tree, tmp_path: Path) -> Iterator[Tree]:
 
 def test_a_blessed_tree_is_good(tree: Tree) -> None:
     """From the store, line by line; a second blessing writes nothing."""
-    done = tree.python("pipeline.codegen")
+    done = tree.python("kernelproof.checks.codegen")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[1:] == [
         "planted  sm_90   1 same",
@@ -91,7 +91,7 @@ def test_a_blessed_tree_is_good(tree: Tree) -> None:
 def test_a_change_blocks_and_is_shown(tree: Tree) -> None:
     """Exit code 1, what moved, the disassembly's change, what to do; and what it cannot see."""
     tree.replace(KERNEL, "values * 0.7", "values * 0.7 + values")
-    done = tree.python("pipeline.codegen", "--arch", "sm_90", "--diff")
+    done = tree.python("kernelproof.checks.codegen", "--arch", "sm_90", "--diff")
     assert done.returncode == 1, done.stderr
     assert "planted  sm_90   1 changed\n" in done.stdout
     assert "\nchanged fp32-N256-cuda sm_90: the kernel, or how it is launched" in done.stdout
@@ -114,14 +114,14 @@ def test_a_blessing_keeps_old_and_new(tree: Tree) -> None:
     names = [line.partition(":")[0] for line in lock["moves"]]
     assert names == ["changed fp32-N256-cuda sm_90", "changed fp32-N256-hip gfx942"]
     assert all(re.search(r"instructions_per_row \S+ -> \S+", line) for line in lock["moves"])
-    assert tree.python("pipeline.codegen").returncode == 0
+    assert tree.python("kernelproof.checks.codegen").returncode == 0
 
 
 def test_a_diff_without_the_blessed_code_is_told(tree: Tree) -> None:
     """Exit code 5: it is neither in the store nor in a commit."""
     shutil.rmtree(tree.root / ".nox" / "codegen" / "text")
     tree.replace(KERNEL, "values * 0.7", "values * 0.8")
-    done = tree.python("pipeline.codegen", "--arch", "gfx942", "--diff")
+    done = tree.python("kernelproof.checks.codegen", "--arch", "gfx942", "--diff")
     assert done.returncode == 5
     assert "found no commit to compile the blessed fp32-N256-hip gfx942 from" in done.stderr
     assert "Traceback" not in done.stderr
@@ -134,7 +134,7 @@ def test_a_diff_is_made_from_the_commit_of_the_lock(tree: Tree) -> None:
         subprocess.run([*git, *words], check=True, capture_output=True)
     shutil.rmtree(tree.root / ".nox" / "codegen" / "text")
     tree.replace(KERNEL, "values * 0.7", "values * 0.8")
-    done = tree.python("pipeline.codegen", "--arch", "gfx942", "--diff")
+    done = tree.python("kernelproof.checks.codegen", "--arch", "gfx942", "--diff")
     shutil.rmtree(tree.root / ".git")
     assert done.returncode == 1, done.stderr
     assert "\n--- blessed fp32-N256-hip gfx942\n+++ now fp32-N256-hip gfx942\n" in done.stdout
@@ -148,13 +148,13 @@ def test_another_toolchain_is_told(tree: Tree) -> None:
     lock = locks.read("planted", folder)
     assert lock is not None
     locks.write(lock.model_copy(update={"toolchain": {**lock.toolchain, "triton": "1.2"}}), folder)
-    done = tree.python("pipeline.codegen")
+    done = tree.python("kernelproof.checks.codegen")
     assert done.returncode == 0
     triton = lock.toolchain["triton"]
     said = f"planted: the toolchain is not the lock's: triton 1.2 -> {triton}; what moved may be"
     assert said in done.stdout
     tree.replace(KERNEL, "values * 0.7", "values * 0.8")
-    done = tree.python("pipeline.codegen")
+    done = tree.python("kernelproof.checks.codegen")
     assert done.returncode == 1
     assert f"the toolchain is another one (triton 1.2 -> {triton}); that is no" in done.stdout
     assert "mend:   nox -s codegen, without --no-venv" in done.stdout
@@ -163,7 +163,7 @@ def test_another_toolchain_is_told(tree: Tree) -> None:
 def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
     """With the compiler's words; it cannot be blessed."""
     tree.replace(KERNEL, "values * 0.7", "values * unknown_name")
-    done = tree.python("pipeline.codegen", "--arch", "sm_90")
+    done = tree.python("kernelproof.checks.codegen", "--arch", "sm_90")
     assert done.returncode == 1
     assert "error fp32-N256-cuda sm_90: " in done.stdout
     assert "unknown_name" in done.stdout
@@ -192,7 +192,7 @@ def test_what_does_not_compile_is_an_error(tree: Tree) -> None:
 )
 def test_a_wrong_word_is_told(tree: Tree, arguments: list[str], told: str) -> None:
     """Exit code 2, before anything is compiled."""
-    done = tree.python("pipeline.codegen", *arguments)
+    done = tree.python("kernelproof.checks.codegen", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
     assert "Traceback" not in done.stderr
@@ -202,7 +202,7 @@ def test_a_truncated_lock_ends_the_command(tree: Tree) -> None:
     """Exit code 5, before anything is compiled."""
     lock = tree.root / "pipeline" / "baselines" / "codegen" / "planted.json"
     lock.write_text(lock.read_text()[:500])
-    done = tree.python("pipeline.codegen")
+    done = tree.python("kernelproof.checks.codegen")
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("pipeline/baselines/codegen/planted.json: found text that is no")
     assert done.stderr.count("\n") == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.verdicts import Verdict
 from kernelproof.errors import UsageError
 from kernelproof.plan.matrix import ROOT
 
@@ -18,7 +19,6 @@ from pipeline.faults.events import EVENTS, Event
 from pipeline.faults.kinds import KINDS, kinds_on
 from pipeline.faults.scratch import Scratch
 from pipeline.faults.tables import Seen
-from pipeline.verdict import Verdict
 
 GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)
 BAD = Seen(name="bb", words="y", expected="crash", observed="pass", seconds=2, reason="a\nb")

@@ -32,7 +32,7 @@ COMPILING = """\
 import json
 from kernels import Build
 from kernels.gemma4_routing import floor, peers
-from pipeline.codegen.compile import compiled
+from kernelproof.checks.codegen.compile import compiled
 
 POINTERS = {"weights_ptr": "fp32", "ids_ptr": "i32"}
 for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):

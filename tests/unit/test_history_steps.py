@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from kernelproof.checks.verdicts import Verdict
 from kernelproof.machine.revision import Source
 from rich.console import Console
 
@@ -13,7 +14,6 @@ from pipeline.report import history
 from pipeline.report.history import Step
 from pipeline.report.runs import Runs
 from pipeline.report.summary import Report, report_of
-from pipeline.verdict import Verdict
 from tests.unit.test_history import CASE, NOON, run_of, runs_of
 from tests.unit.test_report import judged
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.codegen.instruction_costs import UNITS
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Budget
 
-from pipeline.codegen.costs import UNITS
 from tests.unit.test_matrix import SMALL, faults, read
 
 GOOD = SMALL.replace(

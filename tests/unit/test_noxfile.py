@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.verdicts import session_of
 from kernelproof.machine import revision
 from kernelproof.plan import (
     cases,
@@ -19,7 +20,6 @@ from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 
 from pipeline.report.summary import Report
-from pipeline.verdict import session_of
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
 from tests.unit.test_results import record_of

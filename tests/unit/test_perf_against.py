@@ -5,17 +5,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.perf import __main__ as command
+from kernelproof.checks.perf import (
+    commit_comparison,
+    commit_costs,
+)
+from kernelproof.checks.perf.commit_comparison import (
+    Beside,
+    Pair,
+)
+from kernelproof.checks.perf.commit_costs import Code
+from kernelproof.checks.perf.judge import Speed
+from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.errors import run_command
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records.timing import Pace
 
-from pipeline.perf import __main__ as command
-from pipeline.perf import against, costs
-from pipeline.perf.against import Beside, Pair
-from pipeline.perf.costs import Code
-from pipeline.perf.judge import Speed
-from pipeline.perf.replicates import ProcessError
 from tests.unit.codes import ARCHITECTURE, BUILD, ERROR, code_of
 from tests.unit.processes import FLOORS, Made, case_of, near
 
@@ -31,7 +37,7 @@ def _beside(
     tree: Path | None = None,
     told: list[str] | None = None,
 ) -> list[Pair]:
-    monkeypatch.setattr(against, "Replicates", made)
+    monkeypatch.setattr(commit_comparison, "Replicates", made)
     limits = dict.fromkeys(CASES, 3.0)
     said = (told if told is not None else []).append
     return Beside(row="gpu", limits=limits, root=OLD, tree=tree, told=said, pace=Pace()).run()
@@ -139,7 +145,7 @@ def test_the_exit_code_is_the_worst(
             return near(10.0, number)
         return near(us or 10.0, number, 0.05 if us else 3.0)
 
-    monkeypatch.setattr(against, "Replicates", made := Made(us=of))
+    monkeypatch.setattr(commit_comparison, "Replicates", made := Made(us=of))
     arguments = ["--on", "h200", "--against", "HEAD", *(f"--case={one}" for one in cases)]
     assert run_command(lambda: command.main(arguments)) == code
     said = capsys.readouterr().out.splitlines()
@@ -176,8 +182,8 @@ def _counted(
         asked.append((root, kernels))
         return old if root == OLD else new
 
-    monkeypatch.setattr(costs, "tree_of", tree_of)
-    monkeypatch.setattr(costs, "code_of", compiled)
+    monkeypatch.setattr(commit_costs, "tree_of", tree_of)
+    monkeypatch.setattr(commit_costs, "code_of", compiled)
     words = ["--on", "cpu", "--against", "HEAD", *arguments]
     return run_command(lambda: command.main(words)), asked
 

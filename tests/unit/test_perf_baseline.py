@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.errors import (
     BaselineError,
     Exit,
@@ -31,8 +36,6 @@ from kernelproof.records.time_baseline import (
 )
 from kernelproof.records.timing import Timing
 
-from pipeline.perf.bless import bless_perf
-from pipeline.verdict import Judged, Verdict
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_perf_judge import MACHINE, taking, timing_of
 from tests.unit.test_results import record_of

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import BaselineError
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import (
@@ -19,7 +20,6 @@ from kernelproof.records.time_baseline import (
 )
 from pydantic import BaseModel, ValidationError
 
-from pipeline.perf.bless import bless_perf
 from tests.unit.test_perf_baseline import KERNEL, ONE, REASON, ROW, TWO, place
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_perf_judge import MACHINE

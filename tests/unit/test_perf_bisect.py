@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import pytest
+from kernelproof.checks.perf import __main__ as command
+from kernelproof.checks.perf import bisection
+from kernelproof.checks.perf.bisection import Bisection
+from kernelproof.checks.perf.commit_costs import Code
+from kernelproof.checks.perf.commit_costs import hashes as hashes_of
 from kernelproof.errors import run_command
 
-from pipeline.perf import __main__ as command
-from pipeline.perf import bisect
-from pipeline.perf.bisect import Bisection
-from pipeline.perf.costs import Code
-from pipeline.perf.costs import hashes as hashes_of
 from tests.unit.codes import code_of
 
 GOOD = "good"
@@ -60,7 +60,7 @@ class History:
 @pytest.fixture(autouse=True)
 def _subjects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits that no repository has are told by their names."""
-    monkeypatch.setattr(bisect, "subject_of", lambda commit: commit)
+    monkeypatch.setattr(bisection, "subject_of", lambda commit: commit)
 
 
 @pytest.mark.parametrize("first", range(1, 17))
@@ -133,9 +133,9 @@ def test_a_commit_is_compiled_in_a_tree_of_its_own(monkeypatch: pytest.MonkeyPat
         asked.append((root, kernels, architectures, workers))
         return code_of("a")
 
-    monkeypatch.setattr(bisect, "tree_of", Tree)
-    monkeypatch.setattr(bisect, "code_of", compiled)
-    found = bisect.compiled(["toy"], ["sm_90"], workers=3)("c1")
+    monkeypatch.setattr(bisection, "tree_of", Tree)
+    monkeypatch.setattr(bisection, "code_of", compiled)
+    found = bisection.compiled(["toy"], ["sm_90"], workers=3)("c1")
     assert hashes_of(found) == hashes_of(code_of("a"))
     assert asked == [("/trees/c1", ["toy"], ["sm_90"], 3), "left"]
 

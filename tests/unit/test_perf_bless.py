@@ -6,6 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.errors import (
     Exit,
     RefusedError,
@@ -19,8 +24,6 @@ from kernelproof.records import (
 from kernelproof.records.record_files import Record
 from kernelproof.records.time_baseline import Baseline
 
-from pipeline.perf.bless import bless_perf
-from pipeline.verdict import Judged, Verdict
 from tests.unit.test_perf_baseline import (
     KERNEL,
     ONE,

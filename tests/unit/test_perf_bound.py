@@ -3,8 +3,7 @@
 from math import comb
 
 import pytest
-
-from pipeline.perf.trials import upper_bound
+from kernelproof.checks.perf.trials import upper_bound
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ import sys
 import torch
 from pipeline import machine
 from kernelproof.errors import run_command
-from pipeline.perf import baseline, row
+from kernelproof.checks.perf import baseline, row
 from tests.cells import worker as cells
 from tests.unit.processes import Made, near
 

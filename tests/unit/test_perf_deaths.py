@@ -3,14 +3,13 @@
 from typing import Literal
 
 import pytest
+from kernelproof.checks.perf import timing_processes
+from kernelproof.checks.perf.timing_processes import Started
 from kernelproof.records.timing import (
     Answer,
     Asked,
     Request,
 )
-
-from pipeline.perf import replicates
-from pipeline.perf.replicates import Started
 
 REQUEST = Request(
     row="gpu",
@@ -44,7 +43,7 @@ def test_the_case_at_which_one_dies_is_to_blame(
     monkeypatch: pytest.MonkeyPatch, ends: str, outcome: Literal["crash", "timeout"], said: str
 ) -> None:
     """What it answered before counts; of those after it nothing is said."""
-    monkeypatch.setattr(replicates, "_COMMAND", ("-c", BEGINS + ends))
+    monkeypatch.setattr(timing_processes, "_COMMAND", ("-c", BEGINS + ends))
     assert Started().ask(REQUEST, seconds=3) == [
         Answer(case="toy-1", floor="f"),
         Answer(case="toy-2", error=said, outcome=outcome),
@@ -56,5 +55,5 @@ def test_one_that_says_that_its_device_is_lost_may_end_there(
 ) -> None:
     """It has said of which case that is."""
     lost = '{"case": "toy-1", "error": "CUDA error", "outcome": "crash"}'
-    monkeypatch.setattr(replicates, "_COMMAND", ("-c", f"print('ready'); print({lost!r})"))
+    monkeypatch.setattr(timing_processes, "_COMMAND", ("-c", f"print('ready'); print({lost!r})"))
     assert Started().ask(REQUEST) == [Answer(case="toy-1", error="CUDA error", outcome="crash")]

@@ -8,8 +8,14 @@ from statistics import fmean, stdev
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.perf.effect import ROW_LEVEL, Effect, effect, paired_effect, student, trimmed_mean
+from kernelproof.checks.perf.effect import (
+    ROW_LEVEL,
+    Effect,
+    effect,
+    paired_effect,
+    student,
+    trimmed_mean,
+)
 
 # Student's quantiles as textbooks print them: degrees of freedom, then by probability.
 TABLE = {

@@ -3,8 +3,11 @@
 from math import inf
 
 import pytest
-
-from pipeline.perf.effect import effect, paired_effect, student
+from kernelproof.checks.perf.effect import (
+    effect,
+    paired_effect,
+    student,
+)
 
 
 @pytest.mark.parametrize(

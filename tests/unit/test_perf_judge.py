@@ -4,6 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from kernelproof.checks.perf.judge import (
+    Finding,
+    Speed,
+    Stored,
+    judge_one,
+)
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
@@ -11,8 +17,6 @@ from kernelproof.records.timing import (
     Process,
     Timing,
 )
-
-from pipeline.perf.judge import Finding, Speed, Stored, judge_one
 
 LIMIT = 3.0
 MACHINE: dict[str, Any] = {

@@ -3,9 +3,14 @@
 from typing import Any
 
 import pytest
+from kernelproof.checks.perf.effect import Effect
+from kernelproof.checks.perf.judge import (
+    Speed,
+    Stored,
+    judge_one,
+    zone,
+)
 
-from pipeline.perf.effect import Effect
-from pipeline.perf.judge import Speed, Stored, judge_one, zone
 from tests.unit.test_perf_judge import (
     BESIDE,
     LIMIT,

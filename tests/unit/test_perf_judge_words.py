@@ -4,9 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kernelproof.checks.perf.effect import effect
+from kernelproof.checks.perf.judge import (
+    Speed,
+    judge_one,
+)
 
-from pipeline.perf.effect import effect
-from pipeline.perf.judge import Speed, judge_one
 from tests.unit.test_perf_judge import (
     MACHINE,
     OTHER_CODE,

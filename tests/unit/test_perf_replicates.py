@@ -5,6 +5,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from kernelproof.checks.perf import timing_processes
+from kernelproof.checks.perf.timing_processes import (
+    ProcessError,
+    Replicates,
+    Started,
+)
 from kernelproof.errors import Exit
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records.timing import (
@@ -14,9 +20,6 @@ from kernelproof.records.timing import (
     Process,
     Request,
 )
-
-from pipeline.perf import replicates
-from pipeline.perf.replicates import ProcessError, Replicates, Started
 
 REQUEST = Request(
     row="gpu",
@@ -40,7 +43,7 @@ SLEEPS = "import time; time.sleep(60)"
 
 
 def _running(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(replicates, "_COMMAND", ("-c", script))
+    monkeypatch.setattr(timing_processes, "_COMMAND", ("-c", script))
 
 
 @pytest.fixture
@@ -107,7 +110,9 @@ def test_one_that_leaves_a_case_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_worker_is_what_runs(started: list[subprocess.Popen[str]]) -> None:
     """This Python's, where no stand-in is there."""
     Started().stop()
-    assert [one.args for one in started] == [[sys.executable, "-m", "pipeline.perf.worker"]]
+    assert [one.args for one in started] == [
+        [sys.executable, "-m", "kernelproof.checks.perf.timing_worker"]
+    ]
 
 
 @pytest.mark.usefixtures("started")

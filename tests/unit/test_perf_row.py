@@ -6,6 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from kernelproof.checks.perf import row_timing
+from kernelproof.checks.perf.judge import Stored
+from kernelproof.checks.perf.row_timing import (
+    Timed,
+    time_row,
+)
+from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.records import time_baseline
 from kernelproof.records.timing import (
     KERNEL,
@@ -13,10 +20,6 @@ from kernelproof.records.timing import (
     Pace,
 )
 
-from pipeline.perf import row
-from pipeline.perf.judge import Stored
-from pipeline.perf.replicates import ProcessError
-from pipeline.perf.row import Timed, time_row
 from tests.unit.processes import (
     CODE,
     COMMIT,
@@ -60,10 +63,10 @@ def run(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Run:
         made: Made, stored: Mapping[str, Stored] | None = None, pace: Pace | None = None
     ) -> dict[str, Timed]:
         found = SimpleNamespace(stored=stored) if stored is not None else None
-        monkeypatch.setattr(row, "Replicates", made)
+        monkeypatch.setattr(row_timing, "Replicates", made)
         monkeypatch.setattr(time_baseline, "load", lambda *_: found)
-        monkeypatch.setattr(row, "commit_of", {COMMIT: COMMIT}.get)
-        monkeypatch.setattr(row, "worktree", worktree)
+        monkeypatch.setattr(row_timing, "commit_of", {COMMIT: COMMIT}.get)
+        monkeypatch.setattr(row_timing, "worktree", worktree)
         return time_row(PLAN, MACHINE, told.append, pace or Pace())
 
     return timed
@@ -89,7 +92,7 @@ def test_each_process_has_its_own_order_and_one_is_hashed(run: Run) -> None:
     assert [one.seed for one in made.requests] == [*range(8)]
     assert [one.is_hashed for one in made.requests] == [True] + [False] * 7
     assert {(one.row, one.rounds, one.task, one.tree) for one in made.requests} == {
-        ("gpu", row.ROUNDS, "time", None)
+        ("gpu", row_timing.ROUNDS, "time", None)
     }
     assert {one.timing.code_hash for one in found.values()} == {CODE}
     assert {one.timing.floor_hash for one in found.values()} == {FLOOR_CODE}

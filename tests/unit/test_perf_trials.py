@@ -6,6 +6,16 @@ from dataclasses import replace
 from math import exp
 
 import pytest
+from kernelproof.checks.perf.judge import Speed
+from kernelproof.checks.perf.trials import (
+    NewRun,
+    Trial,
+    alarms_of,
+    cases_of,
+    found_at,
+    row_trial,
+    visible,
+)
 from kernelproof.records.sensitivity import Planted
 from kernelproof.records.timing import (
     AGAIN,
@@ -13,9 +23,6 @@ from kernelproof.records.timing import (
     KERNEL,
     Pace,
 )
-
-from pipeline.perf.judge import Speed
-from pipeline.perf.trials import NewRun, Trial, alarms_of, cases_of, found_at, row_trial, visible
 
 PROCESSES = 30
 SEEDS = range(20)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from kernelproof.checks.perf import timing_worker
 from kernelproof.machine.gpu_monitor import State
 from kernelproof.measure.clock import (
     Contestant,
@@ -18,8 +19,6 @@ from kernelproof.records.timing import (
     Process,
     Request,
 )
-
-from pipeline.perf import worker
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 READINGS_A_ROUND = 3  # before it, and after each of two samples
@@ -55,8 +54,8 @@ class Replay:
         return self.us
 
 
-def _bench(driver: Driver, sentinel: Recording) -> worker.Bench:
-    return worker.Bench(
+def _bench(driver: Driver, sentinel: Recording) -> timing_worker.Bench:
+    return timing_worker.Bench(
         device=torch.device("cpu"),
         clock=None,  # type: ignore[arg-type]
         monitor=driver,  # type: ignore[arg-type]
@@ -72,13 +71,13 @@ def _process(driver: Driver, rounds: int = 2) -> Process:
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
     }
     request = Request(row="gpu", cases=[], rounds=rounds, seed=1)
-    return worker.process_of(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
+    return timing_worker.process_of(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing has to cool."""
-    monkeypatch.setattr(worker, "_SECONDS_TO_COOL", 0)
+    monkeypatch.setattr(timing_worker, "_SECONDS_TO_COOL", 0)
 
 
 def test_the_state_is_read_around_each_sample() -> None:
@@ -141,10 +140,10 @@ def test_an_error_is_of_one_case_while_the_device_answers(
             raise RuntimeError("a bug")
         return Answer(case=asked.case)
 
-    monkeypatch.setattr(worker, "answer", answer)
+    monkeypatch.setattr(timing_worker, "answer", answer)
     asked = [Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)]
     request = Request(row="gpu", cases=asked, rounds=1, seed=1)
-    found = [*worker.answers(request, _bench(Driver(), sentinel))]
+    found = [*timing_worker.answers(request, _bench(Driver(), sentinel))]
     said = "RuntimeError: a bug"
     if is_lost:
         words = "the device does not answer any more: CUDA error: an illegal memory access"

@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 import torch
 import triton
+from kernelproof.checks.perf import calibration
+from kernelproof.checks.perf.calibration import (
+    planted_name,
+    rounds_for,
+)
 from kernelproof.measure.clock import Contestant
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.contestants import first_set
@@ -16,8 +21,6 @@ from kernelproof.spec.spec import (
 )
 
 from kernels.gemma4_routing import SPEC
-from pipeline.perf import calibrate
-from pipeline.perf.calibrate import planted_name, rounds_for
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
@@ -108,7 +111,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[Curve], Gpu]:
 
     def made(curve: Curve) -> Gpu:
         found = Gpu(curve)
-        monkeypatch.setattr(calibrate, "race", found.race)
+        monkeypatch.setattr(calibration, "race", found.race)
         return found
 
     return made

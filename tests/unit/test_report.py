@@ -5,6 +5,10 @@ import math
 from typing import Any, NoReturn
 
 import pytest
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import (
     Case,
@@ -13,7 +17,6 @@ from kernelproof.plan.cases import (
 from kernelproof.plan.schema import Check
 
 from pipeline.report.summary import Report, report_of
-from pipeline.verdict import Judged, Verdict
 from tests.unit.test_results import record_of
 
 SOURCE = Source(commit="c" * 40, dirty=True, tree="7" * 64)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.verdicts import Judged
 from kernelproof.errors import UserError
 from kernelproof.machine import (
     hardware,
@@ -22,7 +23,6 @@ from pipeline.report import __main__ as command
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import Report
 from pipeline.report.tables import conclusion
-from pipeline.verdict import Judged
 from tests.unit.test_history import run_of
 from tests.unit.test_report import judged
 

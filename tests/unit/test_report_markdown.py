@@ -4,12 +4,15 @@ import re
 from dataclasses import replace
 
 import pytest
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.plan.schema import Check
 
 from pipeline.report import markdown as module
 from pipeline.report.markdown import markdown
 from pipeline.report.summary import report_of
-from pipeline.verdict import Judged, Verdict
 from tests.unit.test_report import SOURCE, judged
 
 GITHUB_TAKES = 1024 * 1024

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.verdicts import judge
 from kernelproof.errors import run_command
 from kernelproof.machine import (
     hardware,
@@ -26,7 +27,6 @@ from kernelproof.records import record_files
 
 from pipeline.report.__main__ import main
 from pipeline.report.summary import Report, report_of
-from pipeline.verdict import judge
 from tests.unit.extending.tree import Tree
 from tests.unit.test_results import record_of
 

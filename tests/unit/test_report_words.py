@@ -6,6 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.plan.schema import Check
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
@@ -15,7 +19,6 @@ from pipeline.report.markdown import markdown
 from pipeline.report.page import ASSETS, page
 from pipeline.report.summary import Report, report_of
 from pipeline.report.tables import cells, print_report
-from pipeline.verdict import Judged, Verdict
 from tests.unit.test_page import content_of
 from tests.unit.test_report import SOURCE, judged, mixed
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from kernelproof.checks.perf import gate_card
 from kernelproof.errors import run_command
 from kernelproof.plan import (
     cases,
@@ -23,8 +24,6 @@ from kernelproof.plan.schema import (
     Shape,
     Skip,
 )
-
-from pipeline.perf import gate
 
 Load = Callable[[Matrix], None]
 
@@ -125,9 +124,9 @@ def test_only_what_is_asked_takes_minutes(
 
 def test_a_gate_card_has_the_processes_that_it_is_planned_for() -> None:
     """Those that measure, and two that calibrate; a baseline of times has fewer."""
-    arguments = gate._parser().parse_args([])  # noqa: SLF001  (its default is told nowhere else)
+    arguments = gate_card._parser().parse_args([])  # noqa: SLF001  (its default is told nowhere else)
     assert arguments.processes + 2 == schedule._CARD_PROCESSES  # noqa: SLF001
-    assert gate.BASELINE_PROCESSES <= schedule._PERF_PROCESSES  # noqa: SLF001
+    assert gate_card.BASELINE_PROCESSES <= schedule._PERF_PROCESSES  # noqa: SLF001
 
 
 @pytest.mark.parametrize(

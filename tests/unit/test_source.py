@@ -10,8 +10,8 @@ from kernelproof.plan.matrix import ROOT
 MADE_OF = (
     "kernels/toy/kernel.py",
     "pipeline/requirements/cpu.txt",
-    "pipeline/verdict.py",
-    "tests/cells/test_parity.py",
+    "pipeline/kernelproof/checks/verdicts.py",
+    "pipeline/kernelproof/checks/parity/ask.py",
     "matrix.yaml",
     "pyproject.toml",
 )

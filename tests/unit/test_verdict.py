@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+    judge,
+    reproduce_command,
+)
 from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Source
 from kernelproof.plan import (
@@ -24,7 +30,6 @@ from kernelproof.plan.schema import (
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome
 
-from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.test_results import CASE, PLANNED, record_of
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+    judge,
+)
 from kernelproof.records import (
     golden,
     record_files,
 )
 
-from pipeline.verdict import Judged, Verdict, judge
 from tests.unit.test_golden import ONE, golden_of
 from tests.unit.test_results import PLANNED, record_of
 from tests.unit.test_verdict import SOURCE

@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+    judge,
+    reproduce_command,
+)
 from kernelproof.machine import revision
 from kernelproof.machine.revision import Source
 from kernelproof.plan import (
@@ -25,10 +32,8 @@ from kernelproof.records import (
 )
 from kernelproof.records.timing import Process
 
-from pipeline.perf.bless import bless_perf
 from pipeline.report import __main__ as command
 from pipeline.report.summary import report_of
-from pipeline.verdict import Judged, Verdict, judge, reproduce_command
 from tests.unit.extending.tree import Tree
 from tests.unit.test_perf_baseline import ONE, REASON, TWO, place
 from tests.unit.test_perf_card import card_of

@@ -10,6 +10,7 @@ from typing import Any
 import nox.registry
 import pytest
 import yaml
+from kernelproof.checks.perf.gate_card import BASELINE_PROCESSES
 from kernelproof.plan import (
     cases,
     matrix,
@@ -20,7 +21,6 @@ from kernelproof.plan.schema import Check
 from kernelproof.records.timing import PACE
 
 import noxfile
-from pipeline.perf.gate import BASELINE_PROCESSES
 from tests.unit.workflows.reading import FOLDER, Workflow, workflows
 
 EVERY = workflows()

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
+from kernelproof.checks.perf.timing_processes import SECONDS_A_PROCESS
 from kernelproof.errors import (
     UserError,
     run_command,
@@ -27,8 +28,6 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.schema import Check
 from kernelproof.records.timing import PACE
-
-from pipeline.perf.replicates import SECONDS_A_PROCESS
 
 # GitHub refuses a matrix without entries, and one with more than this.
 _MOST_ROWS = 256

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.checks.codegen.instruction_costs import Costs
 from kernelproof.errors import BaselineError
 from kernelproof.files import safe_read
 from kernelproof.files.escape import plain_line
@@ -17,8 +18,6 @@ from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.value_types import Architecture
 from kernelproof.records.record_files import write_whole
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from pipeline.codegen.costs import Costs
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from kernelproof.checks.perf.judge import Stored
 from kernelproof.errors import BaselineError
 from kernelproof.files import safe_read
 from kernelproof.files.escape import plain_line
@@ -22,8 +23,6 @@ from kernelproof.records.timing import (
     Timing,
 )
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from pipeline.perf.judge import Stored
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024

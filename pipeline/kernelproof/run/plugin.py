@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from kernelproof.checks.perf.row_timing import Timed
+from kernelproof.checks.verdicts import reproduce_command
 from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Source
 from kernelproof.measure.comparison import Mismatch
@@ -32,9 +34,6 @@ from kernelproof.run.worker_messages import (
     Teller,
     Told,
 )
-
-from pipeline.perf.row import Timed
-from pipeline.verdict import reproduce_command
 
 _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from kernelproof.checks import verdicts
 from kernelproof.errors import (
     UsageError,
     did_you_mean,
@@ -25,8 +26,6 @@ from kernelproof.plan.schema import (
 )
 from kernelproof.records import record_files
 from kernelproof.records.timing import MOST_PROCESSES
-
-from pipeline import verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Asked:
         """What of a share is to leave a record: all of it, or what has none yet."""
         plan = tuple(one for one in share.take(self.plan) if not one.skip)
         if self.is_resumed:
-            judged = verdict.judge(plan, self.folder, source)
+            judged = verdicts.judge(plan, self.folder, source)
             plan = tuple(one.planned for one in judged if one.record is None)
         return plan
 
@@ -94,7 +93,7 @@ def parse(words: Sequence[str]) -> Asked:
 def _parser(check: str) -> argparse.ArgumentParser:
     """Of a session of nox, which names the check and the row by itself."""
     is_perf = check == Check.PERF
-    session = verdict.session_of(Check(check) if check in list(Check) else Check.PARITY)
+    session = verdicts.session_of(Check(check) if check in list(Check) else Check.PARITY)
     others = "--against REF compares with a commit, --bisect GOOD..BAD finds the first slower one"
     parser = argparse.ArgumentParser(
         prog=f"nox -s {session} --",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, NoReturn
 
+from kernelproof.checks.verdicts import reproduce_command
 from kernelproof.errors import (
     USER_ERRORS,
     Exit,
@@ -39,8 +40,6 @@ from kernelproof.run.worker_process import (
     Worker,
     turn,
 )
-
-from pipeline.verdict import reproduce_command
 
 _SECONDS_TO_CHECK, _CHECKS, _SECONDS_BETWEEN = 120, 3, 5
 _WORKER, _PULSE = ("-m", "kernelproof.run.worker"), ("-m", "kernelproof.run.device_pulse")

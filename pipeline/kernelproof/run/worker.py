@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from kernelproof.checks.perf.row_timing import time_row
+from kernelproof.checks.perf.timing_processes import SECONDS_A_PROCESS
 from kernelproof.errors import (
     Exit,
     run_command,
@@ -34,9 +36,6 @@ from kernelproof.run.worker_messages import (
     Told,
     obey,
 )
-
-from pipeline.perf.replicates import SECONDS_A_PROCESS
-from pipeline.perf.row import time_row
 
 # Of the samples at stored speed, and of those beside another commit.
 _TIMINGS = 2

@@ -1,4 +1,4 @@
-"""``python -m pipeline.bench --row h200``: times kernels beside their floors and peers."""
+"""``python -m kernelproof.checks.bench --row h200``: times kernels beside their floors and peers."""
 
 import argparse
 import datetime
@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import (
     Exit,
     UsageError,
@@ -40,8 +41,6 @@ from kernelproof.records.bench_run import (
 )
 from rich.console import Console
 
-from pipeline.bench import tables
-
 _ROUNDS = 9
 
 
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     if options.show:
-        tables.print_tables(bench_run.read(options.show), Console(soft_wrap=False))
+        bench_tables.print_tables(bench_run.read(options.show), Console(soft_wrap=False))
         return Exit.GOOD
     plan, selection = matrix.load(), Selection.of(options)
     cases.select_benched(plan, selection)
@@ -93,7 +92,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     bench = Bench(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        command=f"python -m pipeline.bench {shlex.join(arguments)}".strip(),
+        command=f"python -m kernelproof.checks.bench {shlex.join(arguments)}".strip(),
         commit=state.commit,
         dirty=state.dirty,
         machine=machine.fingerprint(plan.rows[row]),
@@ -104,7 +103,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
         for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
             bench = bench.model_copy(update={"measured": [*bench.measured, one]})
             _write(bench, options.out)  # after each shape: a run that is cut has what it measured
-    tables.print_tables(bench, Console(soft_wrap=False))
+    bench_tables.print_tables(bench, Console(soft_wrap=False))
     for line in bench.errors:
         print(line, file=sys.stderr)
     return Exit.BLOCKED if bench.errors else Exit.GOOD
@@ -112,7 +111,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
 
 def _write(bench: Bench, folder: Path) -> None:
     record_files.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
-    record_files.write_whole(folder / f"{bench.row}.md", tables.markdown(bench))
+    record_files.write_whole(folder / f"{bench.row}.md", bench_tables.markdown(bench))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:
@@ -130,7 +129,7 @@ def _measured(
 ) -> Iterator[Measured]:
     """The record of each case, told as it is made."""
     measuring, clock = (
-        import_module("pipeline.bench.measure"),
+        import_module("kernelproof.checks.bench.race"),
         import_module("kernelproof.measure.clock"),
     )
     place = measuring.Place(device=device, clock=clock.Accelerator(device))
@@ -146,8 +145,8 @@ def _told(one: Measured) -> str:
     """``gemma4_routing-h200-bf16-E128-K8-T2048: 2.913 us, floor 1.370 us``."""
     if one.ours.timing is None:
         return f"{one.case}: {one.ours.state}"
-    floor = f", floor {tables.number(one.floor.us)} us" if one.floor else ""
-    return f"{one.case}: {tables.number(one.ours.timing.us)} us{floor}"
+    floor = f", floor {bench_tables.number(one.floor.us)} us" if one.floor else ""
+    return f"{one.case}: {bench_tables.number(one.ours.timing.us)} us{floor}"
 
 
 if __name__ == "__main__":

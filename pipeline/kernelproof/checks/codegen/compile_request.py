@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kernelproof.checks.codegen.instruction_costs import Costs
 from kernelproof.errors import (
     Exit,
     UserError,
@@ -15,8 +16,6 @@ from kernelproof.errors import (
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records.code_lock import Settings
 from pydantic import BaseModel, ConfigDict
-
-from pipeline.codegen.costs import Costs
 
 STORE = ROOT / ".nox" / "codegen"
 # Variables that change what is compiled, or whether it is.
@@ -92,7 +91,7 @@ def _answers(
 ) -> list[Found]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
     environment = {**kept, "TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
-    command = [str(python), "-m", "pipeline.codegen.compile", request.model_dump_json()]
+    command = [str(python), "-m", "kernelproof.checks.codegen.compile", request.model_dump_json()]
     found = []
     with subprocess.Popen(
         command,

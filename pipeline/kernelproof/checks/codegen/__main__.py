@@ -1,4 +1,4 @@
-"""``python -m pipeline.codegen``: compiles for every GPU architecture, and judges by the lock."""
+"""``python -m kernelproof.checks.codegen``: compiles for every GPU architecture, and judges by the lock."""
 
 import argparse
 import os
@@ -7,6 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.codegen.code_diff import diff
+from kernelproof.checks.codegen.code_tables import (
+    STATIC,
+    drift_lines,
+    lines_of,
+    summary,
+)
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+    ask,
+)
+from kernelproof.checks.codegen.judge import (
+    Judged,
+    Verdict,
+    drift,
+    judge,
+)
 from kernelproof.errors import (
     Exit,
     UsageError,
@@ -18,11 +36,6 @@ from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
-
-from pipeline.codegen.diff import diff
-from pipeline.codegen.judge import Judged, Verdict, drift, judge
-from pipeline.codegen.request import Found, Request, ask
-from pipeline.codegen.tables import STATIC, drift_lines, lines_of, summary
 
 _DESCRIPTION = "Compiles for every GPU architecture, and judges by the lock."
 _EVERY = 20

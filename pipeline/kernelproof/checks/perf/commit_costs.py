@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+    ask,
+)
 from kernelproof.machine.worktree import worktree
 from kernelproof.plan.matrix import ROOT
-
-from pipeline.codegen.request import Found, Request, ask
 
 Code = dict[tuple[str, str, str], Found]
 

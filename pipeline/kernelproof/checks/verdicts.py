@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from kernelproof.checks.perf.judge import judge_one
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
@@ -16,8 +17,6 @@ from kernelproof.records import (
     time_baseline,
 )
 from kernelproof.records.record_files import Record
-
-from pipeline.perf.judge import judge_one
 
 
 class Verdict(StrEnum):

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import require_bits
 from kernelproof.spec.spec import Outputs
-
-from tests.cells.launch import Launch
 
 # Rows that are also launched alone, and the most that are launched as a strided view.
 _ALONE, _STRIDED = 3, 257

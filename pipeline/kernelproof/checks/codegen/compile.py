@@ -1,6 +1,6 @@
 """A worker: compiles its share of the builds, without a GPU, and prints one JSON line for each.
 
-``python -m pipeline.codegen.compile REQUEST`` runs in a Python with the toolchain's Triton, where
+``python -m kernelproof.checks.codegen.compile REQUEST`` runs in a Python with the toolchain's Triton, where
 TRITON_INTERPRET is 0. What was compiled before, from the same source with the same toolchain, is
 read from the store, which is also where the disassemblies are, by their hashes.
 """
@@ -19,16 +19,22 @@ from pathlib import Path
 from typing import Any
 
 import triton
+from kernelproof.checks.codegen import disassembly
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+)
+from kernelproof.checks.codegen.disassembly import Disassembly
+from kernelproof.checks.codegen.instruction_costs import (
+    UNITS,
+    Costs,
+    counted,
+)
 from kernelproof.records.code_lock import Settings
 from kernelproof.spec.spec import Build
 from pydantic import ValidationError
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
-
-from pipeline.codegen import disassembly
-from pipeline.codegen.costs import UNITS, Costs, counted
-from pipeline.codegen.disassembly import Disassembly
-from pipeline.codegen.request import Found, Request
 
 _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}
 _INT32 = 2**31

@@ -4,9 +4,8 @@ import re
 from collections import Counter
 from typing import Annotated, NamedTuple
 
+from kernelproof.checks.codegen.disassembly import Disassembly
 from pydantic import BaseModel, ConfigDict, Field
-
-from pipeline.codegen.disassembly import Disassembly
 
 Count = Annotated[int, Field(ge=0, le=2**40)]
 Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]

@@ -19,7 +19,7 @@ from kernelproof.records.timing import (
 )
 from pydantic import ValidationError
 
-_COMMAND = ("-m", "pipeline.perf.worker")
+_COMMAND = ("-m", "kernelproof.checks.perf.timing_worker")
 SECONDS_A_PROCESS = 300
 _LAST_LINES = 15
 # As locked code is compiled: without line numbers, which change the order of instructions.

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.perf.judge import (
+    Finding,
+    Speed,
+    Stored,
+    judge_one,
+)
+from kernelproof.checks.perf.timing_processes import Replicates
 from kernelproof.machine.worktree import (
     commit_of,
     worktree,
@@ -22,9 +29,6 @@ from kernelproof.records.timing import (
     Request,
     Timing,
 )
-
-from pipeline.perf.judge import Finding, Speed, Stored, judge_one
-from pipeline.perf.replicates import Replicates
 
 ROUNDS = 7
 Told = Callable[[str], None]

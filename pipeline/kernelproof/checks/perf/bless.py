@@ -8,6 +8,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from kernelproof.checks.perf.effect import trimmed
+from kernelproof.checks.verdicts import (
+    Judged,
+    Verdict,
+)
 from kernelproof.errors import (
     RefusedError,
     ResultsError,
@@ -30,9 +35,6 @@ from kernelproof.records.timing import (
     Timing,
 )
 from pydantic import ValidationError
-
-from pipeline.perf.effect import trimmed
-from pipeline.verdict import Judged, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
 _TIMES_THE_CARDS, _NO_NOISE_PERCENT = 2.0, 0.5

@@ -5,6 +5,19 @@ import os
 import sys
 from pathlib import Path
 
+from kernelproof.checks.codegen.code_tables import (
+    drift_lines,
+    summary,
+)
+from kernelproof.checks.codegen.compile_request import (
+    Found,
+    Request,
+    ask,
+)
+from kernelproof.checks.codegen.judge import (
+    Verdict,
+    judge,
+)
 from kernelproof.errors import (
     BaselineError,
     RefusedError,
@@ -14,10 +27,6 @@ from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
-
-from pipeline.codegen.judge import Verdict, judge
-from pipeline.codegen.request import Found, Request, ask
-from pipeline.codegen.tables import drift_lines, summary
 
 
 def bless_codegen(

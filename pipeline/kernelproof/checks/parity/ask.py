@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 import torch
+from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import (
     Mismatch,
     bits_of,
@@ -23,8 +24,6 @@ from kernelproof.spec.spec import (
     KernelSpec,
     Outputs,
 )
-
-from tests.cells.launch import Launch
 
 # Rows compared at once: bounds the memory of the reference and of the oracle.
 _CHUNK = 2**20

@@ -14,14 +14,17 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
+from kernelproof.checks.perf.effect import (
+    Effect,
+    effect,
+    paired_effect,
+)
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
     REFERENCE,
     Timing,
 )
-
-from pipeline.perf.effect import Effect, effect, paired_effect
 
 
 class Speed(StrEnum):

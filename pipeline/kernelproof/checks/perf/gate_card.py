@@ -1,4 +1,4 @@
-"""``python -m pipeline.perf.gate``: measures what the gate of a row can see, and writes its card.
+"""``python -m kernelproof.checks.perf.gate_card``: measures what the gate of a row can see, and writes its card.
 
 Every process times the kernel, the kernel recorded again, its floor, and the kernel with extra work
 that was calibrated to make it slower by 1, 2, 3, 5 and 10 %. The rates are then counted by judging
@@ -15,6 +15,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.perf.row_timing import ROUNDS
+from kernelproof.checks.perf.timing_processes import (
+    ProcessError,
+    Replicates,
+)
+from kernelproof.checks.perf.trials import (
+    Trial,
+    alarms_of,
+    cases_of,
+)
 from kernelproof.errors import (
     Exit,
     ResultsError,
@@ -52,10 +62,6 @@ from kernelproof.records.timing import (
     Request,
 )
 from pydantic import ValidationError
-
-from pipeline.perf.replicates import ProcessError, Replicates
-from pipeline.perf.row import ROUNDS
-from pipeline.perf.trials import Trial, alarms_of, cases_of
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200

@@ -1,4 +1,4 @@
-"""``python -m pipeline.perf``: two commits beside each other, or the one that made the difference.
+"""``python -m kernelproof.checks.perf``: two commits beside each other, or the one that made the difference.
 
 On a GPU row the kernels of both are timed in the same processes; on a row that is interpreted, what
 their generated code costs is compared.
@@ -14,6 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from kernelproof.checks.perf import commit_costs
+from kernelproof.checks.perf.bisection import (
+    Bisection,
+    Judge,
+    compiled,
+)
+from kernelproof.checks.perf.commit_comparison import Beside
+from kernelproof.checks.perf.judge import Speed
 from kernelproof.errors import (
     Exit,
     UsageError,
@@ -39,11 +47,6 @@ from kernelproof.plan.schema import (
     Check,
     Matrix,
 )
-
-from pipeline.perf import costs
-from pipeline.perf.against import Beside
-from pipeline.perf.bisect import Bisection, Judge, compiled
-from pipeline.perf.judge import Speed
 
 _WORKERS = os.cpu_count() or 1
 
@@ -141,10 +144,10 @@ def _locked(plan: Matrix, options: Any) -> dict[str, float]:
 
 def _counted(plan: Matrix, options: Any, commit: str) -> int:
     limits = _locked(plan, options)
-    with costs.tree_of(commit) as root:
-        old = costs.code_of(root, list(limits), plan.architectures, workers=_WORKERS)
-    new = costs.code_of(ROOT, list(limits), plan.architectures, workers=_WORKERS)
-    found = costs.compare(old, new)
+    with commit_costs.tree_of(commit) as root:
+        old = commit_costs.code_of(root, list(limits), plan.architectures, workers=_WORKERS)
+    new = commit_costs.code_of(ROOT, list(limits), plan.architectures, workers=_WORKERS)
+    found = commit_costs.compare(old, new)
     dearer = [one for one in found if one.is_dearer(limits[one.name[0]])]
     for one in found:
         if not one.is_same:
@@ -182,8 +185,8 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
 
 
 def _is_dearer(limits: Mapping[str, float]) -> Judge:
-    def judge(_good: str, _commit: str, old: costs.Code, new: costs.Code) -> bool:
-        return any(one.is_dearer(limits[one.name[0]]) for one in costs.compare(old, new))
+    def judge(_good: str, _commit: str, old: commit_costs.Code, new: commit_costs.Code) -> bool:
+        return any(one.is_dearer(limits[one.name[0]]) for one in commit_costs.compare(old, new))
 
     return judge
 
@@ -191,7 +194,7 @@ def _is_dearer(limits: Mapping[str, float]) -> Judge:
 def _is_slower(plan: Matrix, options: Any) -> Judge:
     limits = _limits(plan, options)
 
-    def judge(good: str, commit: str, _old: costs.Code, _new: costs.Code) -> bool:
+    def judge(good: str, commit: str, _old: commit_costs.Code, _new: commit_costs.Code) -> bool:
         with worktree(good) as root, worktree(commit) as tree:
             return Speed.SLOWER in _beside(options.on, limits, root, tree)
 

@@ -13,12 +13,16 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from kernelproof.checks.codegen.compile_request import (
+    STORE,
+    Found,
+    Request,
+    ask,
+)
 from kernelproof.errors import BaselineError
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
-
-from pipeline.codegen.request import STORE, Found, Request, ask
 
 
 def diff(found: Found, lock: Lock, python: Path) -> Iterator[str]:

@@ -18,6 +18,8 @@ from statistics import median
 from typing import Any
 
 import torch
+from kernelproof.checks.codegen.compile import code_of
+from kernelproof.checks.perf import calibration
 from kernelproof.machine.gpu_monitor import Monitor
 from kernelproof.measure import torch_device
 from kernelproof.measure.clock import (
@@ -48,9 +50,6 @@ from kernelproof.records.timing import (
     Request,
 )
 from kernelproof.spec.spec import KernelSpec
-
-from pipeline.codegen.compile import code_of
-from pipeline.perf import calibrate
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
 _SETS_WITHIN = 64
@@ -127,7 +126,7 @@ def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
     sets = [first, *(first.copy() for _ in range(count - 1))]
     enter = partial(_entered, sets=sets, bench=bench)
     if request.task == "calibrate":
-        planted = calibrate.rounds_for(asked.slower_by, spec, enter)
+        planted = calibration.rounds_for(asked.slower_by, spec, enter)
         return Answer(case=asked.case, planted=planted)
     floors = {str(floor): floor for floor in spec.floors}
     floor = asked.floor if asked.floor in floors else _fastest(floors, enter)

@@ -1,4 +1,4 @@
-"""``python -m pipeline.codegen.launched``: on a GPU, that what is launched is what is locked.
+"""``python -m kernelproof.checks.codegen.launched_code``: on a GPU, that what is launched is what is locked.
 
 Launches every locked build's shape through the kernel's own launcher, takes the binary that the
 driver was given, and compares its normalised disassembly with the lock's line for this GPU.
@@ -12,6 +12,14 @@ from itertools import islice
 
 import torch
 import triton
+from kernelproof.checks.codegen.compile import (
+    backend_of,
+    code_of,
+    compiled,
+    toolchain,
+)
+from kernelproof.checks.codegen.disassembly import Disassembly
+from kernelproof.checks.codegen.judge import drift
 from kernelproof.errors import (
     BaselineError,
     Exit,
@@ -28,10 +36,6 @@ from kernelproof.spec.spec import (
     InputRows,
     KernelSpec,
 )
-
-from pipeline.codegen.compile import backend_of, code_of, compiled, toolchain
-from pipeline.codegen.disassembly import Disassembly
-from pipeline.codegen.judge import drift
 
 _SHOWN = 40
 

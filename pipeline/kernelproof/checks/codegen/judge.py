@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from kernelproof.checks.codegen.compile_request import Found
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Lock
-
-from pipeline.codegen.request import Found
 
 Value = int | float | str | bool | None
 

@@ -3,7 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.codegen.judge import Judged, Move, Value, Verdict
+from kernelproof.checks.codegen.judge import (
+    Judged,
+    Move,
+    Value,
+    Verdict,
+)
 
 STATIC = (
     "Counts are of the code as it stands: they see neither predicated traffic, nor how often a "

@@ -15,6 +15,11 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
+from kernelproof.checks.perf.judge import (
+    Speed,
+    Stored,
+    judge_one,
+)
 from kernelproof.records.sensitivity import (
     Alarms,
     OfCase,
@@ -31,8 +36,6 @@ from kernelproof.records.timing import (
     Process,
     Timing,
 )
-
-from pipeline.perf.judge import Speed, Stored, judge_one
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]

@@ -5,6 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from kernelproof.checks.perf.effect import (
+    Effect,
+    paired_effect,
+)
+from kernelproof.checks.perf.judge import (
+    Speed,
+    zone,
+)
+from kernelproof.checks.perf.row_timing import ROUNDS
+from kernelproof.checks.perf.timing_processes import (
+    ProcessError,
+    Replicates,
+)
 from kernelproof.plan.cases import Case
 from kernelproof.records.timing import (
     KERNEL,
@@ -16,11 +29,6 @@ from kernelproof.records.timing import (
     Process,
     Request,
 )
-
-from pipeline.perf.effect import Effect, paired_effect
-from pipeline.perf.judge import Speed, zone
-from pipeline.perf.replicates import ProcessError, Replicates
-from pipeline.perf.row import ROUNDS
 
 
 @dataclass(frozen=True, kw_only=True)
