@@ -122,7 +122,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def report(session: nox.Session) -> None:
     """Judge results/ against the plan: terminal, page, JSON, JUnit XML, Markdown."""
-    run(session, sys.executable, "-m", "pipeline.report", *session.posargs)
+    run(session, sys.executable, "-m", "kernelproof.report", *session.posargs)
 
 
 @nox.session
@@ -149,7 +149,7 @@ def reproduce(session: nox.Session) -> None:
 def doctor(session: nox.Session) -> None:
     """Check this machine: its row, driver, GPU, toolchain, disk; say what to fix."""
     here = ["--this-python"] if is_no_venv(session) else []
-    run(session, sys.executable, "-m", "pipeline.doctor", *here, *session.posargs)
+    run(session, sys.executable, "-m", "kernelproof.doctor", *here, *session.posargs)
 
 
 @nox.session
@@ -197,7 +197,7 @@ for a_check, a_row in itertools.product(Check, ROWS):
 
 def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
     """Runs the cells of these rows, a process each, then judges them all."""
-    ask = partial(code_of, session, sys.executable, "-m", "pipeline.report", "--check", check)
+    ask = partial(code_of, session, sys.executable, "-m", "kernelproof.report", "--check", check)
     ask = partial(ask, *(f"--row={row}" for row in rows), *session.posargs)
     try:
         for row in rows:

@@ -125,7 +125,7 @@ class Scratch:
 
     def judged(self) -> tuple[int, dict[str, dict[str, Any]]]:
         """The report's exit code, and its cases by id."""
-        done = self._run([sys.executable, "-m", "pipeline.report", "--row", self.row], {})
+        done = self._run([sys.executable, "-m", "kernelproof.report", "--row", self.row], {})
         try:
             content = json.loads((self.results / "report.json").read_text(encoding="utf-8"))
         except OSError:

@@ -26,11 +26,17 @@ from kernelproof.plan.schema import (
 )
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError
+from kernelproof.report import (
+    earlier_runs,
+    page_data,
+)
+from kernelproof.report.__main__ import main
+from kernelproof.report.page import page
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 
-from pipeline.report import page_data, runs
-from pipeline.report.__main__ import main
-from pipeline.report.page import page
-from pipeline.report.summary import Report, report_of
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE
 from tests.fuzz.reader import Reader
@@ -175,13 +181,13 @@ def _with_record(folder: Path) -> bool:
 
 
 def _with_history(folder: Path) -> bool:
-    read, found = runs.read, []
+    read, found = earlier_runs.read, []
 
-    def noted(place: Path) -> runs.Runs:
+    def noted(place: Path) -> earlier_runs.Runs:
         found.append(read(place))
         return found[-1]
 
-    with mock.patch.object(runs, "read", noted):
+    with mock.patch.object(earlier_runs, "read", noted):
         _run(folder, "--history", str(folder / "runs"))
     return not found[-1].skipped
 

@@ -3,7 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from pipeline.doctor.facts import Facts, GpuFacts, HostFacts, ToolchainFacts
+from kernelproof.doctor.facts import (
+    Facts,
+    GpuFacts,
+    HostFacts,
+    ToolchainFacts,
+)
 
 GPU = GpuFacts(
     number=1,

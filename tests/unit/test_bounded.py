@@ -18,8 +18,7 @@ from kernelproof.records import (
     sensitivity,
     time_baseline,
 )
-
-from pipeline.report import runs
+from kernelproof.report import earlier_runs
 
 
 def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
@@ -41,7 +40,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "baseline": lambda file: time_baseline.load(file.parent.name, file.stem, file.parents[1]),
     "card": lambda file: sensitivity.load(file.parent.name, file.parents[1]),
     "bench": bench.read,
-    "history": lambda file: runs.read(file.parents[1]),
+    "history": lambda file: earlier_runs.read(file.parents[1]),
     "matrix": yaml_document.read,
 }
 

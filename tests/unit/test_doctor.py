@@ -3,9 +3,20 @@
 from dataclasses import replace
 
 import pytest
+from kernelproof.doctor.facts import (
+    Facts,
+    Finding,
+    Level,
+    ToolchainFacts,
+    fix,
+    unknown,
+    warn,
+)
+from kernelproof.doctor.findings import (
+    exit_of,
+    findings,
+)
 
-from pipeline.doctor.facts import Facts, Finding, Level, ToolchainFacts, fix, unknown, warn
-from pipeline.doctor.judge import exit_of, findings
 from tests.unit.doctored import CPU, GPU, H200, PINNED, with_host, with_tools
 
 GONE = ("a" * 40,)

@@ -1,4 +1,4 @@
-"""``python -m pipeline.doctor``: what it prints, its exit codes, and how little it waits."""
+"""``python -m kernelproof.doctor``: what it prints, its exit codes, and how little it waits."""
 
 import json
 import os
@@ -10,6 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kernelproof.doctor import __main__ as doctor
+from kernelproof.doctor import (
+    nvidia_gpus,
+    toolchain_facts,
+)
+from kernelproof.doctor.facts import (
+    GpuFacts,
+    ToolchainFacts,
+)
 from kernelproof.errors import (
     BaselineError,
     run_command,
@@ -21,9 +30,6 @@ from kernelproof.plan import matrix
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import time_baseline
 
-from pipeline.doctor import __main__ as doctor
-from pipeline.doctor import nvidia, packages
-from pipeline.doctor.facts import GpuFacts, ToolchainFacts
 from tests.unit.doctored import GPU, TOOLCHAIN
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
@@ -43,8 +49,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         monkeypatch.setattr(hardware, "accelerators", lambda: found)
         monkeypatch.setitem(doctor.READERS, "cuda", gpus)
-        monkeypatch.setattr(nvidia, "uuid_of", lambda number: f"uuid of {number}")
-        monkeypatch.setattr(packages, "read", tools)
+        monkeypatch.setattr(nvidia_gpus, "uuid_of", lambda number: f"uuid of {number}")
+        monkeypatch.setattr(toolchain_facts, "read", tools)
 
     return become
 
@@ -174,7 +180,7 @@ def test_an_unreadable_baseline_is_to_be_fixed(
 def test_it_takes_a_blink_and_no_torch() -> None:
     """On a laptop: well under a second where nothing else runs, so that nobody minds to ask."""
     code = (
-        "import sys; from pipeline.doctor.__main__ import main; main(['--row', 'cpu']); "
+        "import sys; from kernelproof.doctor.__main__ import main; main(['--row', 'cpu']); "
         "print(sorted({'torch', 'triton', 'numpy'} & set(sys.modules)))"
     )
     start = time.monotonic()

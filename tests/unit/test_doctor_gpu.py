@@ -4,9 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kernelproof.doctor.facts import (
+    GpuFacts,
+    Level,
+)
+from kernelproof.doctor.findings import (
+    exit_of,
+    findings,
+)
 
-from pipeline.doctor.facts import GpuFacts, Level
-from pipeline.doctor.judge import exit_of, findings
 from tests.unit.doctored import H200, with_gpu
 from tests.unit.test_doctor import said
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pynvml
 import pytest
+from kernelproof.doctor import (
+    host_facts,
+    toolchain_facts,
+)
 from kernelproof.plan import matrix
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Row
-
-from pipeline.doctor import host, packages
 
 ROWS = matrix.load().rows
 
@@ -38,7 +40,7 @@ def environment(tmp_path: Path) -> Path:
 
 def test_a_toolchain_s_environment(environment: Path) -> None:
     """Its Python and what it holds of what is pinned; torch is not asked for an interpreter."""
-    found = packages.read(_row(), is_own=True, root=environment)
+    found = toolchain_facts.read(_row(), is_own=True, root=environment)
     assert (found.is_made, found.python) == (True, "3.12.3")
     assert (found.sees, found.complaint) == (None, "")
     assert found.installed == {"torch": "9.9.9+cpu", "pyyaml": "6.0.3"}
@@ -49,20 +51,20 @@ def test_a_toolchain_s_environment(environment: Path) -> None:
 def test_an_environment_that_is_not_made(environment: Path, gone: str) -> None:
     """Or was interrupted as it was."""
     (environment / "toolchain-cpu" / gone).unlink()
-    assert not packages.read(_row(), is_own=True, root=environment).is_made
+    assert not toolchain_facts.read(_row(), is_own=True, root=environment).is_made
 
 
 def test_torch_that_cannot_be_asked(environment: Path) -> None:
     """Its last words are kept."""
     row = _row(backend="cuda")
-    found = packages.read(row, is_own=True, root=environment)
+    found = toolchain_facts.read(row, is_own=True, root=environment)
     assert (found.sees, found.complaint) == (None, "no such library")
 
 
 def test_torch_of_this_python_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of its own, of every device that it sees: none is visible to it here."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    found = packages.read(_row(backend="cuda"), is_own=False)
+    found = toolchain_facts.read(_row(backend="cuda"), is_own=False)
     assert found.python == ".".join(map(str, sys.version_info[:3]))
     assert found.sees == ()
     assert found.complaint.startswith("torch ")
@@ -72,7 +74,7 @@ def test_torch_of_this_python_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Space, memory, git, and the folders that have to be writable."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
-    found = host.read(tmp_path / "results" / "deep", has_gpu=False, dev=tmp_path)
+    found = host_facts.read(tmp_path / "results" / "deep", has_gpu=False, dev=tmp_path)
     assert (found.results_free_gb or 0) > 0
     assert (found.memory_gb or 0) > 0
     assert (found.cache, found.is_cache_writable) == (str(tmp_path / "cache"), True)
@@ -87,7 +89,7 @@ def test_a_file_in_place_of_a_folder_is_not_writable(
     """Nothing can be made within it."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    found = host.read(tmp_path / "file", has_gpu=False, dev=tmp_path)
+    found = host_facts.read(tmp_path / "file", has_gpu=False, dev=tmp_path)
     assert (found.is_results_writable, found.is_cache_writable) == (False, False)
 
 
@@ -105,10 +107,10 @@ def test_a_device_file_whose_driver_does_not_answer(
 
     monkeypatch.setattr(pynvml, "nvmlInit", refuse)
     (tmp_path / name).touch()
-    found = host.read(tmp_path, has_gpu=False, dev=tmp_path)
+    found = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
     assert found.device_files == (str(tmp_path / name),)
     assert found.driver_complaint == complaint
-    assert host.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
+    assert host_facts.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
 
 
 def test_triton_s_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +118,13 @@ def test_triton_s_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/h")
     monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
     monkeypatch.delenv("TRITON_HOME", raising=False)
-    assert host.cache_folder() == Path("/h/.triton/cache")
+    assert host_facts.cache_folder() == Path("/h/.triton/cache")
     monkeypatch.setenv("TRITON_HOME", "/t")
-    assert host.cache_folder() == Path("/t/.triton/cache")
+    assert host_facts.cache_folder() == Path("/t/.triton/cache")
     monkeypatch.setenv("TRITON_CACHE_DIR", "/c")
-    assert host.cache_folder() == Path("/c")
+    assert host_facts.cache_folder() == Path("/c")
 
 
 def test_the_version_of_nox_is_the_noxfile_s() -> None:
     """It stands there once."""
-    assert f'nox.needs_version = ">={host.needed_nox()}"' in (ROOT / "noxfile.py").read_text()
+    assert f'nox.needs_version = ">={host_facts.needed_nox()}"' in (ROOT / "noxfile.py").read_text()

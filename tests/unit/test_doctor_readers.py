@@ -8,9 +8,13 @@ from typing import Any
 
 import pynvml
 import pytest
+from kernelproof.doctor import (
+    amd_gpus,
+    intel_gpus,
+    nvidia_gpus,
+)
+from kernelproof.doctor.facts import GpuFacts
 
-from pipeline.doctor import amd, intel, nvidia
-from pipeline.doctor.facts import GpuFacts
 from tests.unit.doctored import GPU
 
 
@@ -56,9 +60,9 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_nvidia(driver: Callable[..., None]) -> None:
     """Every fact that is judged, in the judge's units."""
     driver()
-    assert nvidia.read([1]) == [GPU]
-    assert nvidia.uuid_of(1) == "12ab"
-    assert nvidia.complaint() == ""
+    assert nvidia_gpus.read([1]) == [GPU]
+    assert nvidia_gpus.uuid_of(1) == "12ab"
+    assert nvidia_gpus.complaint() == ""
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_what_nvidia_s_driver_says(
 ) -> None:
     """Each in words."""
     driver(**answers)
-    assert getattr(nvidia.read([1])[0], fact) == value
+    assert getattr(nvidia_gpus.read([1])[0], fact) == value
 
 
 def test_what_nvidia_s_driver_refuses_is_none(driver: Callable[..., None]) -> None:
@@ -98,13 +102,13 @@ def test_what_nvidia_s_driver_refuses_is_none(driver: Callable[..., None]) -> No
     asked = [name for name in dir(pynvml) if name.startswith("nvmlDeviceGet")]
     refused = {name[4:]: _refuse for name in asked if "Handle" not in name}
     driver(**refused, SystemGetDriverVersion=_refuse)
-    assert nvidia.read([1]) == [GpuFacts(number=1)]
+    assert nvidia_gpus.read([1]) == [GpuFacts(number=1)]
 
 
 def test_a_library_without_a_driver_says_why(driver: Callable[..., None]) -> None:
     """In its own words."""
     driver(Init=_refuse)
-    assert nvidia.complaint() == "NVML says not supported"
+    assert nvidia_gpus.complaint() == "NVML says not supported"
 
 
 @pytest.fixture
@@ -138,7 +142,7 @@ def sys_folder(tmp_path: Path) -> Path:
 
 def test_amd(sys_folder: Path) -> None:
     """By the kernel driver's files; clocks of the star and of the greatest step."""
-    assert amd.read([0], sys_folder) == [
+    assert amd_gpus.read([0], sys_folder) == [
         GpuFacts(
             number=0,
             driver="6.12.12",
@@ -164,7 +168,7 @@ def test_what_amd_s_driver_does_not_show_is_none(sys_folder: Path) -> None:
         if file.is_file():
             file.unlink()
     (device / "gpu_busy_percent").write_text("n/a\n")
-    assert amd.read([0], sys_folder) == [GpuFacts(number=0)]
+    assert amd_gpus.read([0], sys_folder) == [GpuFacts(number=0)]
 
 
 @pytest.fixture
@@ -191,7 +195,7 @@ def test_intel(xpu_smi: Callable[[str], None]) -> None:
     }
     xpu_smi(json.dumps(told))
     name = told["device_name"]
-    assert intel.read([0]) == [
+    assert intel_gpus.read([0]) == [
         GpuFacts(
             number=0,
             name=str(name),
@@ -209,10 +213,10 @@ def test_what_intel_s_command_does_not_say_is_none(
 ) -> None:
     """An error of its own, or an answer without an entry."""
     xpu_smi(text)
-    assert intel.read([0]) == [GpuFacts(number=0)]
+    assert intel_gpus.read([0]) == [GpuFacts(number=0)]
 
 
 def test_without_intel_s_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert intel.read([0]) == [GpuFacts(number=0)]
+    assert intel_gpus.read([0]) == [GpuFacts(number=0)]

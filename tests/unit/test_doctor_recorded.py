@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelproof.doctor import (
+    amd_gpus,
+    intel_gpus,
+)
+from kernelproof.doctor.facts import GpuFacts
 from kernelproof.machine import hardware
 from kernelproof.machine.hardware import Accelerator
-
-from pipeline.doctor import amd, intel
-from pipeline.doctor.facts import GpuFacts
 
 NODES = "class/kfd/kfd/topology/nodes"
 # https://github.com/makodevai/gpuq, tests/test_hip_runtime.py: nodes 0 and 1 of a host of MI300X
@@ -75,7 +77,7 @@ def test_an_mi300x(tmp_path: Path, steps: str, clock: int | None) -> None:
         "hwmon/hwmon7/temp3_input": "33000\n",
         "hwmon/hwmon7/temp3_crit": "105000\n",
     }
-    (gpu,) = amd.read([0], made(tmp_path, nodes(2, 1) | device(128, shown)))
+    (gpu,) = amd_gpus.read([0], made(tmp_path, nodes(2, 1) | device(128, shown)))
     assert (gpu.clock_mhz, gpu.max_clock_mhz) == (clock, 2100 if clock else None)
     assert (gpu.power_limit_w, gpu.usual_power_limit_w) == (750.0, None)
     assert (gpu.temperature_c, gpu.slows_at_c) == (35, 100)
@@ -99,7 +101,7 @@ def test_heat(
     for number, sensor in enumerate(sensors, start=1):
         for word, value in zip(("input", "crit"), sensor or (), strict=False):
             shown[f"hwmon/hwmon4/temp{number}_{word}"] = f"{value}\n"
-    (gpu,) = amd.read([0], made(tmp_path, nodes(1, 1) | device(128, shown)))
+    (gpu,) = amd_gpus.read([0], made(tmp_path, nodes(1, 1) | device(128, shown)))
     assert (gpu.temperature_c, gpu.slows_at_c) == told
 
 
@@ -110,7 +112,7 @@ def test_the_second_die_of_an_mi250_tells_no_power_limit(tmp_path: Path) -> None
     """
     shown = {"hwmon/hwmon4/power1_cap": "0\n", "hwmon/hwmon4/power1_cap_default": "0\n"}
     root = made(tmp_path, nodes(1, 1) | device(128, shown))
-    assert amd.read([0], root) == [GpuFacts(number=0)]
+    assert amd_gpus.read([0], root) == [GpuFacts(number=0)]
 
 
 def test_gpus_are_numbered_by_node(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_gpus_are_numbered_by_node(tmp_path: Path) -> None:
     files = nodes(8, 8)
     for n in range(8):
         files |= device(128 + 8 * n, {"gpu_busy_percent": f"{n}\n"})
-    facts = amd.read(range(8), made(tmp_path, files))
+    facts = amd_gpus.read(range(8), made(tmp_path, files))
     assert [gpu.busy_percent for gpu in facts] == list(range(8))
 
 
@@ -144,7 +146,7 @@ def test_a_container_sees_the_gpus_that_it_was_given(
 
     monkeypatch.setattr(Path, "read_text", refused)
     assert hardware.amd_nodes(root / NODES)[0]["drm_render_minor"] == "136"
-    assert amd.read([0], root) == [GpuFacts(number=0, busy_percent=7)]
+    assert amd_gpus.read([0], root) == [GpuFacts(number=0, busy_percent=7)]
 
 
 def test_a_part_of_an_mi300x_tells_nothing_of_the_whole(tmp_path: Path) -> None:
@@ -153,7 +155,9 @@ def test_a_part_of_an_mi300x_tells_nothing_of_the_whole(tmp_path: Path) -> None:
     https://github.com/ROCm/k8s-device-plugin/issues/157 lists all of them.
     """
     shown = {"driver_override": "(null)\n", "modalias": "platform:amdgpu_xcp\n"}
-    assert amd.read([1], made(tmp_path, nodes(2, 2) | device(136, shown))) == [GpuFacts(number=1)]
+    assert amd_gpus.read([1], made(tmp_path, nodes(2, 2) | device(136, shown))) == [
+        GpuFacts(number=1)
+    ]
 
 
 @pytest.fixture
@@ -203,7 +207,7 @@ def test_a_b60(
 ) -> None:
     """By either version of the command."""
     xpu_smi(told)
-    assert intel.read([0]) == [
+    assert intel_gpus.read([0]) == [
         GpuFacts(
             number=0,
             name=str(told["device_name"]),

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from kernelproof.plan.matrix import ROOT
 
-# Each module's floor; the packages kernels, pipeline.report and tests.cells have one throughout.
+# Each module's floor; the packages kernels, kernelproof.report and tests.cells have one throughout.
 # What measures is on the floor of the kernels, which it runs.
 FLOORS = {
     "pipeline.reproduce": 3,
     "noxfile": 4,
     "tests.cells": 3,
-    "pipeline.report": 3,
+    "kernelproof.report": 3,
     "kernels": 2,
     "kernelproof.checks.bench": 1,
     "kernelproof.checks.bench.__main__": 3,
@@ -66,7 +66,7 @@ FLOORS = {
     "kernelproof.machine.worktree": 1,
     "kernelproof.files.safe_read": 0,
     "kernelproof.plan.cases": 0,
-    "pipeline.doctor": 1,
+    "kernelproof.doctor": 1,
     "kernelproof.machine.gpus": 1,
     "kernelproof.files.yaml_document": 0,
     "kernelproof.errors": 0,
@@ -180,12 +180,12 @@ def test_the_noxfile_reads_the_matrix_alone() -> None:
     "command",
     [
         ["-c", "import noxfile"],
-        ["-m", "pipeline.report", "--help"],
+        ["-m", "kernelproof.report", "--help"],
         ["-m", "kernelproof.machine.hardware", "--row", "cpu"],
         ["-m", "kernelproof.plan.schedule", "--row", "h200"],
         ["-m", "kernelproof.machine.toolchain", "--help"],
         ["-m", "kernelproof.checks.codegen", "--help"],
-        ["-m", "pipeline.doctor", "--row", "cpu"],
+        ["-m", "kernelproof.doctor", "--row", "cpu"],
         ["-m", "kernelproof.checks.bench", "--help"],
         ["-m", "pipeline.mutants", "--list"],
         ["-m", "kernelproof.checks.perf", "--help"],

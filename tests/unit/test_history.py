@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 from kernelproof.machine.revision import Source
+from kernelproof.report import history
+from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 from rich.console import Console
 
-from pipeline.report import history
-from pipeline.report.runs import Runs
-from pipeline.report.summary import Report, report_of
 from tests.unit.test_report import judged
 
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)

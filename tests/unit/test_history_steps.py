@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from kernelproof.checks.verdicts import Verdict
 from kernelproof.machine.revision import Source
+from kernelproof.report import history
+from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.history import Step
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 from rich.console import Console
 
-from pipeline.report import history
-from pipeline.report.history import Step
-from pipeline.report.runs import Runs
-from pipeline.report.summary import Report, report_of
 from tests.unit.test_history import CASE, NOON, run_of, runs_of
 from tests.unit.test_report import judged
 

@@ -23,15 +23,15 @@ from kernelproof.records.sensitivity import (
     lines_of,
 )
 from kernelproof.records.timing import Timing
+from kernelproof.report import page_speed
+from kernelproof.report.markdown import markdown
+from kernelproof.report.report_file import report_of
+from kernelproof.report.terminal import print_report
 from kernelproof.run.run_plan import parse
 from pydantic import ValidationError
 from rich.console import Console
 
 from pipeline import reproduce
-from pipeline.report import page_speed
-from pipeline.report.markdown import markdown
-from pipeline.report.summary import report_of
-from pipeline.report.tables import print_report
 from tests.unit.processes import case_of, process_of, stored_of
 from tests.unit.test_perf_card import card_of
 from tests.unit.test_report import SOURCE, judged

@@ -12,9 +12,11 @@ from kernelproof.errors import (
 from kernelproof.plan import matrix
 from kernelproof.records import mutation_run
 from kernelproof.records.mutation_run import Run
-
-from pipeline.report import page_data, page_mutants
-from pipeline.report.__main__ import main
+from kernelproof.report import (
+    page_data,
+    page_mutants,
+)
+from kernelproof.report.__main__ import main
 
 WANTED = "; expected what nox -s mutants wrote; run it again, or delete the file"
 CASES = ["toy-cpu-fp32-N1-T1", "toy-cpu-fp32-N33-T40"]

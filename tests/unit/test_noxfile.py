@@ -18,8 +18,8 @@ from kernelproof.plan import (
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
+from kernelproof.report.report_file import Report
 
-from pipeline.report.summary import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.test_report_process import plain_tree
 from tests.unit.test_results import record_of

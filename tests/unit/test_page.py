@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 from kernelproof.plan import matrix
+from kernelproof.report import page_data
+from kernelproof.report.page import (
+    ASSETS,
+    embedded,
+    page,
+)
+from kernelproof.report.page_data import Stored
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
+from kernelproof.report.terminal import conclusion
 
 from pipeline.mutants.judge import Status
-from pipeline.report import page_data
-from pipeline.report.page import ASSETS, embedded, page
-from pipeline.report.page_data import Stored
-from pipeline.report.summary import Report, report_of
-from pipeline.report.tables import conclusion
 from tests.unit.test_report import SOURCE, judged, mixed
 
 NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)

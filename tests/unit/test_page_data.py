@@ -9,9 +9,12 @@ from kernelproof.errors import ResultsError
 from kernelproof.plan import matrix
 from kernelproof.records import time_baseline
 from kernelproof.records.bench_run import Bench
+from kernelproof.report import (
+    page_data,
+    page_speed,
+)
+from kernelproof.report.report_file import report_of
 
-from pipeline.report import page_data, page_speed
-from pipeline.report.summary import report_of
 from tests.unit.test_page import NOTHING, content_of
 from tests.unit.test_report import SOURCE, judged
 

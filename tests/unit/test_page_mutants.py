@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from kernelproof.records.mutation_run import Run
+from kernelproof.report import page_mutants
 
-from pipeline.report import page_mutants
 from tests.unit.test_mutants_record import CASES, _mutant, _run
 
 

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from kernelproof.records import time_baseline
+from kernelproof.report import page_speed
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 
-from pipeline.report import page_speed
-from pipeline.report.summary import Report, report_of
 from tests.unit.test_page_data import _bench
 from tests.unit.test_report import SOURCE, judged
 

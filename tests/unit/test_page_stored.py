@@ -13,10 +13,10 @@ from kernelproof.records.golden import (
     Golden,
 )
 from kernelproof.records.time_baseline import Baseline
+from kernelproof.report import page_data
+from kernelproof.report.page_data import Stored
+from kernelproof.report.report_file import report_of
 
-from pipeline.report import page_data
-from pipeline.report.page_data import Stored
-from pipeline.report.summary import report_of
 from tests.unit.test_codegen_judge import BUILD, lock_of
 from tests.unit.test_golden import ONE
 from tests.unit.test_page import NOTHING, content_of

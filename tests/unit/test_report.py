@@ -15,8 +15,11 @@ from kernelproof.plan.cases import (
     Planned,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 
-from pipeline.report.summary import Report, report_of
 from tests.unit.test_results import record_of
 
 SOURCE = Source(commit="c" * 40, dirty=True, tree="7" * 64)

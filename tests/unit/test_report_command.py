@@ -18,11 +18,11 @@ from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
+from kernelproof.report import __main__ as command
+from kernelproof.report.markdown import markdown
+from kernelproof.report.report_file import Report
+from kernelproof.report.terminal import conclusion
 
-from pipeline.report import __main__ as command
-from pipeline.report.markdown import markdown
-from pipeline.report.summary import Report
-from pipeline.report.tables import conclusion
 from tests.unit.test_history import run_of
 from tests.unit.test_report import judged
 

@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernelproof.report.junit import junit
+from kernelproof.report.report_file import report_of
 
-from pipeline.report.junit import junit
-from pipeline.report.summary import report_of
 from tests.unit.test_report import SOURCE, judged, mixed
 
 

@@ -9,10 +9,10 @@ from kernelproof.checks.verdicts import (
     Verdict,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.report import markdown as module
+from kernelproof.report.markdown import markdown
+from kernelproof.report.report_file import report_of
 
-from pipeline.report import markdown as module
-from pipeline.report.markdown import markdown
-from pipeline.report.summary import report_of
 from tests.unit.test_report import SOURCE, judged
 
 GITHUB_TAKES = 1024 * 1024

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 from kernelproof.checks.verdicts import Judged
+from kernelproof.report.markdown import markdown
+from kernelproof.report.report_file import report_of
 
-from pipeline.report.markdown import markdown
-from pipeline.report.summary import report_of
 from tests.unit.test_report import SOURCE, judged
 
 MOST, MOST_OF_A_PART, MOST_OF_A_CAUSE, OF_A_LINE = 1_000_000, 200_000, 400, 200

@@ -24,9 +24,12 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.cases import Selection
 from kernelproof.records import record_files
+from kernelproof.report.__main__ import main
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
 
-from pipeline.report.__main__ import main
-from pipeline.report.summary import Report, report_of
 from tests.unit.extending.tree import Tree
 from tests.unit.test_results import record_of
 
@@ -232,7 +235,7 @@ def test_a_cell_is_one_line_however_much_it_holds(tree: Tree, folder: Path) -> N
 def _on_a_terminal(tree: Tree, folder: Path, **variables: str) -> bytes:
     """What the report writes to a terminal."""
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **variables}
-    command = [sys.executable, "-m", "pipeline.report", "--row=cpu", f"--results={folder}"]
+    command = [sys.executable, "-m", "kernelproof.report", "--row=cpu", f"--results={folder}"]
     ours, its = pty.openpty()
     with subprocess.Popen(command, cwd=tree.root, env=environment, stdout=its, stderr=its):
         os.close(its)

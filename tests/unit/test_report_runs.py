@@ -10,10 +10,10 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.files.fault_messages import MOST_FAULTS
+from kernelproof.report import earlier_runs
+from kernelproof.report.__main__ import main
+from kernelproof.report.report_file import Report
 
-from pipeline.report import runs
-from pipeline.report.__main__ import main
-from pipeline.report.summary import Report
 from tests.unit.test_history import run_of
 
 UNREADABLE = {
@@ -44,7 +44,7 @@ def test_runs_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
     _keep(tmp_path / "c" / "d" / "e", run_of(2, 10).model_copy(update={"date": None}))
     _keep(tmp_path / "c" / "d" / "e" / "f", run_of(9, 10))
     (tmp_path / "report.json").write_text("not one of the runs")
-    found = runs.read(tmp_path)
+    found = earlier_runs.read(tmp_path)
     assert [int(report.commit) for report in found.reports] == [2, 1, 3]
     assert found.skipped == ()
 
@@ -55,7 +55,7 @@ def test_an_older_report_has_no_date(tmp_path: Path) -> None:
     old = file.read_text().replace('"date":"2026-11-24T13:00:00Z",', "")
     assert "date" not in old
     file.write_text(old)
-    assert [report.date for report in runs.read(tmp_path).reports] == [None]
+    assert [report.date for report in earlier_runs.read(tmp_path).reports] == [None]
 
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=lambda text: repr(text[:20]))
@@ -64,7 +64,7 @@ def test_an_unreadable_run_is_skipped(tmp_path: Path, text: str) -> None:
     _keep(tmp_path / "a", run_of(1, 10))
     file = _write(tmp_path / "b", text)
     _keep(tmp_path / "c", run_of(2, 10))
-    found = runs.read(tmp_path)
+    found = earlier_runs.read(tmp_path)
     assert [int(report.commit) for report in found.reports] == [1, 2]
     line = f"skipped {file}: found {UNREADABLE[text]}; expected a report of version 1"
     assert found.skipped == (line,)
@@ -76,7 +76,7 @@ def test_what_is_no_file_is_skipped(tmp_path: Path) -> None:
     folder = tmp_path / "b" / "report.json"
     folder.mkdir(parents=True)
     line = f"skipped {folder}: found is a directory; expected a report of version 1"
-    assert runs.read(tmp_path).skipped == (line,)
+    assert earlier_runs.read(tmp_path).skipped == (line,)
 
 
 def test_a_huge_file_is_skipped(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_huge_file_is_skipped(tmp_path: Path) -> None:
     _keep(tmp_path / "a", run_of(1, 10))
     with _write(tmp_path / "b", "").open("wb") as file:
         file.truncate(2**23 + 1)
-    (line,) = runs.read(tmp_path).skipped
+    (line,) = earlier_runs.read(tmp_path).skipped
     assert line.endswith("found over 8,388,608 bytes; expected a report of version 1")
 
 
@@ -92,7 +92,7 @@ def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
     """Each is told, and the folder: what it is of is something else than runs."""
     files = [_write(tmp_path / name, "{") for name in "ab"]
     with pytest.raises(ResultsError) as caught:
-        runs.read(tmp_path)
+        earlier_runs.read(tmp_path)
     *lines, last = str(caught.value).splitlines()
     assert [line.split(": ")[0] for line in lines] == [f"skipped {file}" for file in files]
     assert last == f"--history: {tmp_path}: found 2 unreadable, expected a report among them"
@@ -101,9 +101,9 @@ def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_no_folder_is_told(tmp_path: Path) -> None:
     """A folder that is empty has no runs yet; one that is not there is a mistake."""
-    assert runs.read(tmp_path).reports == ()
+    assert earlier_runs.read(tmp_path).reports == ()
     with pytest.raises(ResultsError) as caught:
-        runs.read(tmp_path / "gone")
+        earlier_runs.read(tmp_path / "gone")
     said = f"--history: {tmp_path}/gone: found no folder, expected one of runs"
     assert str(caught.value) == said
 
@@ -113,7 +113,7 @@ def test_a_fault_within_a_run_has_its_place(tmp_path: Path) -> None:
     file = _keep(tmp_path / "a", run_of(1, 10))
     file.write_text(file.read_text().replace('"dtype":"fp32"', '"dtype":32'))
     _keep(tmp_path / "b", run_of(2, 10))
-    (line,) = runs.read(tmp_path).skipped
+    (line,) = earlier_runs.read(tmp_path).skipped
     assert "found 32 at cases.0.dtype: input should be a valid string; " in line
 
 
@@ -130,7 +130,7 @@ def test_a_run_of_many_faults_is_one_line(tmp_path: Path, faults: int, said: str
     whole = json.loads(run_of(1, 10).model_dump_json())
     _keep(tmp_path / "a", run_of(2, 10))
     _write(tmp_path / "b", json.dumps({**whole, **{f"x{place}": 1 for place in range(faults)}}))
-    (line,) = runs.read(tmp_path).skipped
+    (line,) = earlier_runs.read(tmp_path).skipped
     assert f"report.json: {said}; expected" in line
 
 
@@ -139,7 +139,7 @@ def test_a_run_without_a_date_is_older_than_any(tmp_path: Path) -> None:
     first = datetime.datetime(1970, 1, 1, 0, 0, 0, 500_000, datetime.UTC)
     _keep(tmp_path / "a", run_of(1, 10).model_copy(update={"date": first}))
     _keep(tmp_path / "b", run_of(2, 10).model_copy(update={"date": None}))
-    assert [int(report.commit) for report in runs.read(tmp_path).reports] == [2, 1]
+    assert [int(report.commit) for report in earlier_runs.read(tmp_path).reports] == [2, 1]
 
 
 def test_the_report_says_what_it_skipped(

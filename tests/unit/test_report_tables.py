@@ -3,10 +3,13 @@
 import io
 
 import pytest
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
+from kernelproof.report.terminal import print_report
 from rich.console import Console
 
-from pipeline.report.summary import Report, report_of
-from pipeline.report.tables import print_report
 from tests.unit.test_report import SOURCE, judged, mixed
 
 

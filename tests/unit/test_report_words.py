@@ -11,14 +11,23 @@ from kernelproof.checks.verdicts import (
     Verdict,
 )
 from kernelproof.plan.schema import Check
+from kernelproof.report.junit import junit
+from kernelproof.report.markdown import markdown
+from kernelproof.report.page import (
+    ASSETS,
+    page,
+)
+from kernelproof.report.report_file import (
+    Report,
+    report_of,
+)
+from kernelproof.report.terminal import (
+    cells,
+    print_report,
+)
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
-from pipeline.report.junit import junit
-from pipeline.report.markdown import markdown
-from pipeline.report.page import ASSETS, page
-from pipeline.report.summary import Report, report_of
-from pipeline.report.tables import cells, print_report
 from tests.unit.test_page import content_of
 from tests.unit.test_report import SOURCE, judged, mixed
 

@@ -31,9 +31,9 @@ from kernelproof.records import (
     time_baseline,
 )
 from kernelproof.records.timing import Process
+from kernelproof.report import __main__ as command
+from kernelproof.report.report_file import report_of
 
-from pipeline.report import __main__ as command
-from pipeline.report.summary import report_of
 from tests.unit.extending.tree import Tree
 from tests.unit.test_perf_baseline import ONE, REASON, TWO, place
 from tests.unit.test_perf_card import card_of

@@ -12,8 +12,8 @@ from kernelproof.plan import (
     cases,
     schedule,
 )
+from kernelproof.report.report_file import Report
 
-from pipeline.report.summary import Report
 from tests.unit.workflows.hub import BRANCH, Hub
 from tests.unit.workflows.runner import Run, again, start
 from tests.unit.workflows.stand_ins import CASE

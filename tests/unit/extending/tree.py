@@ -93,7 +93,7 @@ class Tree:
 
     def report(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Judges what is recorded there."""
-        return self.python("pipeline.report", *arguments)
+        return self.python("kernelproof.report", *arguments)
 
     def cases(self) -> list[dict[str, Any]]:
         """The cases of the last report."""

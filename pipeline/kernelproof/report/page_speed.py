@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from kernelproof.records.bench_run import Bench
 from kernelproof.records.time_baseline import Baseline
-
-from pipeline.report.summary import Report
+from kernelproof.report.report_file import Report
 
 _AXIS = "T"
 # Of a case's id, behind kernel and row: the dtype, then the sizes by axis.

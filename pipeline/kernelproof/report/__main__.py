@@ -1,4 +1,4 @@
-"""``python -m pipeline.report``: judge results/ against the plan and say so everywhere."""
+"""``python -m kernelproof.report``: judge results/ against the plan and say so everywhere."""
 
 import argparse
 import datetime
@@ -22,14 +22,17 @@ from kernelproof.plan import (
 )
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
+from kernelproof.report import (
+    earlier_runs,
+    history,
+    page_data,
+)
+from kernelproof.report.junit import junit
+from kernelproof.report.markdown import markdown
+from kernelproof.report.page import page
+from kernelproof.report.report_file import report_of
+from kernelproof.report.terminal import print_report
 from rich.console import Console
-
-from pipeline.report import history, page_data, runs
-from pipeline.report.junit import junit
-from pipeline.report.markdown import markdown
-from pipeline.report.page import page
-from pipeline.report.summary import report_of
-from pipeline.report.tables import print_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     the_matrix, selection = matrix.load(), cases.Selection.of(options)
     cases.plan(the_matrix, selection)
-    past = runs.read(options.history) if options.history else None
+    past = earlier_runs.read(options.history) if options.history else None
     for line in past.skipped if past else ():
         print(line, file=sys.stderr)
     if not selection.rows(the_matrix):

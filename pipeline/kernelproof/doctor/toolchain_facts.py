@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 
+from kernelproof.doctor.facts import ToolchainFacts
 from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.schema import Row
-
-from pipeline.doctor.facts import ToolchainFacts
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
 _SECONDS = 120

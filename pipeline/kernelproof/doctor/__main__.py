@@ -12,6 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from kernelproof.doctor import (
+    amd_gpus,
+    host_facts,
+    intel_gpus,
+    nvidia_gpus,
+    toolchain_facts,
+)
+from kernelproof.doctor.facts import (
+    Facts,
+    Finding,
+    GpuFacts,
+    Level,
+    fix,
+)
+from kernelproof.doctor.findings import (
+    exit_of,
+    findings,
+)
 from kernelproof.errors import (
     BaselineError,
     Exit,
@@ -36,11 +54,7 @@ from kernelproof.plan.schema import (
 )
 from kernelproof.records import record_files, time_baseline
 
-from pipeline.doctor import amd, host, intel, nvidia, packages
-from pipeline.doctor.facts import Facts, Finding, GpuFacts, Level, fix
-from pipeline.doctor.judge import exit_of, findings
-
-READERS = {"cuda": nvidia.read, "hip": amd.read, "xpu": intel.read}
+READERS = {"cuda": nvidia_gpus.read, "hip": amd_gpus.read, "xpu": intel_gpus.read}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,10 +108,10 @@ def gather(plan: Matrix, name: str, found: Sequence[Accelerator], options: Any) 
         device=row.device,
         memory_gb=row.memory_gb,
         needs_gb=needs_gb(plan, name),
-        needs_nox=host.needed_nox(),
+        needs_nox=host_facts.needed_nox(),
         gpus=tuple(_gpus(row, found)),  # before torch is asked, which sits on them for a moment
-        toolchain=packages.read(row, is_own=not options.this_python),
-        host=host.read(options.results, has_gpu=bool(found)),
+        toolchain=toolchain_facts.read(row, is_own=not options.this_python),
+        host=host_facts.read(options.results, has_gpu=bool(found)),
         stored=stored,
         missing_commits=missing,
         baseline_complaint=complaint,
@@ -116,7 +130,7 @@ def _gpus(row: Row, found: Sequence[Accelerator]) -> list[GpuFacts]:
 
 def _is_taken(row: Row, number: int) -> bool:
     """Whether another run has its turn on a GPU."""
-    uuid = nvidia.uuid_of(number) if row.backend == "cuda" else None
+    uuid = nvidia_gpus.uuid_of(number) if row.backend == "cuda" else None
     file = lock_file(gpus.lock_name(uuid, row, number))
     if not file.exists():
         return False

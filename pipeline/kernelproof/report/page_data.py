@@ -16,11 +16,14 @@ from kernelproof.records import (
     time_baseline,
 )
 from kernelproof.records import mutation_run as mutant
-
-from pipeline.report import history, page_mutants, page_speed
-from pipeline.report.runs import Runs
-from pipeline.report.summary import Report
-from pipeline.report.tables import conclusion
+from kernelproof.report import (
+    history,
+    page_mutants,
+    page_speed,
+)
+from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.report_file import Report
+from kernelproof.report.terminal import conclusion
 
 _COSTS = ["registers", "spills", "stack", "shared", "resident_warps", "instructions_per_row"]
 

@@ -11,9 +11,8 @@ from kernelproof.files.fault_messages import (
     MOST_FAULTS,
     first_fault,
 )
+from kernelproof.report.report_file import Report
 from pydantic import ValidationError
-
-from pipeline.report.summary import Report
 
 _DEPTH = 3
 _MAX_BYTES = 8 * 1024 * 1024

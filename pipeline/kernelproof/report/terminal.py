@@ -7,9 +7,11 @@ from typing import Any
 from kernelproof.checks.verdicts import session_of
 from kernelproof.files.escape import plain
 from kernelproof.plan.schema import Check
+from kernelproof.report.report_file import (
+    Report,
+    ReportedCase,
+)
 from rich.console import Console
-
-from pipeline.report.summary import Report, ReportedCase
 
 _SHOWN = 20  # failures told in full; report.json has them all
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}

@@ -3,10 +3,17 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from kernelproof.doctor.facts import (
+    Facts,
+    Finding,
+    Level,
+    fix,
+    ok,
+    unknown,
+    warn,
+)
+from kernelproof.doctor.gpu_findings import findings_on_gpu
 from kernelproof.errors import Exit
-
-from pipeline.doctor.facts import Facts, Finding, Level, fix, ok, unknown, warn
-from pipeline.doctor.judge_gpu import findings_on_gpu
 
 # What pip has to have free for a toolchain that is still to be made. The CPU builds take 1.7 GB;
 # those of a GPU bring its libraries, and pip unpacks beside what it downloaded.

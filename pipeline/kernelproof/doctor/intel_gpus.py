@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from pipeline.doctor.facts import GpuFacts
+from kernelproof.doctor.facts import GpuFacts
 
 _GIGA = 1e9
 _SECONDS = 30

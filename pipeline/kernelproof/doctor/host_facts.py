@@ -8,10 +8,9 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from kernelproof.doctor import nvidia_gpus
+from kernelproof.doctor.facts import HostFacts
 from kernelproof.plan.matrix import ROOT
-
-from pipeline.doctor import nvidia
-from pipeline.doctor.facts import HostFacts
 
 _GIGA = 1e9
 _SECONDS = 30
@@ -25,7 +24,7 @@ def read(results: Path, *, has_gpu: bool, dev: Path = Path("/dev")) -> HostFacts
     complaint = ""
     if files and not has_gpu:
         is_nvidia = any(file.endswith("nvidiactl") for file in files)
-        complaint = (nvidia.complaint() if is_nvidia else "") or "no driver reports a GPU"
+        complaint = (nvidia_gpus.complaint() if is_nvidia else "") or "no driver reports a GPU"
     said = _git("--version")
     shallow = _git("rev-parse", "--is-shallow-repository")
     return HostFacts(

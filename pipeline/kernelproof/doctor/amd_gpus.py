@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from kernelproof.doctor.facts import GpuFacts
 from kernelproof.machine.hardware import amd_nodes
-
-from pipeline.doctor.facts import GpuFacts
 
 SYS = Path("/sys")
 _GIGA, _MICRO, _MILLI = 1e9, 1e-6, 1e-3

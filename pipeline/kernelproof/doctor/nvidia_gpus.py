@@ -5,8 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pynvml
-
-from pipeline.doctor.facts import GpuFacts
+from kernelproof.doctor.facts import GpuFacts
 
 _GIGA, _MILLI = 1e9, 1e-3
 # What holds a clock back, in words; idleness, or a clock that was asked for, is none of it.
