@@ -92,25 +92,25 @@ def gate_card(session: nox.Session) -> None:
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Plant faults into the kernels: does parity kill every one? `-- --mutant ID` runs one."""
-    _on_rows(session, "pipeline.mutants", "--row")
+    _on_rows(session, "kernelproof.selftest.mutation", "--row")
 
 
 @nox.session
 def judge(session: nox.Session) -> None:
     """Judge the judge: branch coverage and mutants of the verdict and report code."""
-    _on_the_cpu(session, "-m", "pipeline.judged")
+    _on_the_cpu(session, "-m", "kernelproof.selftest.verdict_mutation")
 
 
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """Run small cases under compute-sanitizer, on NVIDIA rows; `-- --tool NAME` runs one tool."""
-    _on_rows(session, "pipeline.sanitize", "--on", "--sanitize")
+    _on_rows(session, "kernelproof.selftest.sanitize", "--on", "--sanitize")
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Crash, hang, fill the disk: does every case still get its verdict? `-- --fault NAME`."""
-    _on_rows(session, "pipeline.faults", "--row")
+    _on_rows(session, "kernelproof.selftest.faults", "--row")
 
 
 @nox.session

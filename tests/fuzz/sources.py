@@ -10,8 +10,8 @@ from kernelproof.plan import matrix
 from kernelproof.plan.cases import plan
 from kernelproof.plan.matrix import ROOT
 from kernelproof.records import record_files
+from kernelproof.selftest.mutation import mutant_list
 
-from pipeline.mutants import listing
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import KERNEL, TIMED_ROW
 from tests.fuzz.reader import Reader
@@ -75,11 +75,11 @@ def _matrices() -> tuple[Any, ...]:
 
 
 def _read_listing(folder: Path) -> bool:
-    return bool(listing.read(folder / _LISTING).mutated)
+    return bool(mutant_list.read(folder / _LISTING).mutated)
 
 
 def _small_listing() -> Any:
-    data = yaml_document.read(listing.file_of(KERNEL)).data
+    data = yaml_document.read(mutant_list.file_of(KERNEL)).data
     return {name: of[:2] for name, of in data.items()}
 
 

@@ -12,13 +12,18 @@ import pytest
 from kernelproof.checks.verdicts import Verdict
 from kernelproof.errors import UsageError
 from kernelproof.plan.matrix import ROOT
-
-from pipeline.faults import __main__ as command
-from pipeline.faults import tables
-from pipeline.faults.events import EVENTS, Event
-from pipeline.faults.kinds import KINDS, kinds_on
-from pipeline.faults.scratch import Scratch
-from pipeline.faults.tables import Seen
+from kernelproof.selftest.faults import __main__ as command
+from kernelproof.selftest.faults import fault_tables
+from kernelproof.selftest.faults.fault_kinds import (
+    KINDS,
+    kinds_on,
+)
+from kernelproof.selftest.faults.fault_tables import Seen
+from kernelproof.selftest.faults.run_events import (
+    EVENTS,
+    Event,
+)
+from kernelproof.selftest.faults.scratch_copy import Scratch
 
 GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)
 BAD = Seen(name="bb", words="y", expected="crash", observed="pass", seconds=2, reason="a\nb")
@@ -35,7 +40,7 @@ def _injected(folder: Path, *named: str) -> tuple[dict[str, dict[str, Any]], str
     """What each got on the cpu row, and the last line that was said; all have to be good."""
     options = ["--row", "cpu", "--results", str(folder), *(f"--fault={name}" for name in named)]
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.faults", *options],
+        [sys.executable, "-m", "kernelproof.selftest.faults", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -97,14 +102,14 @@ def test_names_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_table() -> None:
     """One that is not as expected tells what was, and the last words."""
-    assert list(tables.table([GOOD, BAD])) == [
+    assert list(fault_tables.table([GOOD, BAD])) == [
         "good  a   pass; then pass  (1.0 s)",
         "BAD   bb  pass  (2.0 s)",
         "      expected crash",
         "      a",
         "      b",
     ]
-    assert list(tables.markdown([GOOD, BAD]))[2:] == [
+    assert list(fault_tables.markdown([GOOD, BAD]))[2:] == [
         "| `a` | x | pass; then pass | the same |",
         "| `bb` | y | crash | **pass** |",
     ]

@@ -5,8 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-from pipeline.judged.exchange import exchange
+from kernelproof.selftest.verdict_mutation.code_exchange import exchange
 
 SOURCE = '''\
 """A module."""

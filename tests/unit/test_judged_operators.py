@@ -3,11 +3,13 @@
 import ast
 
 import pytest
-
-from pipeline.judged.operators import OPERATORS, member_of
-from pipeline.judged.plan import units
-from pipeline.mutants import operators
-from pipeline.mutants.operators import mutants_at
+from kernelproof.selftest.mutation import operators
+from kernelproof.selftest.mutation.operators import mutants_at
+from kernelproof.selftest.verdict_mutation.verdict_mutants import units
+from kernelproof.selftest.verdict_mutation.verdict_operators import (
+    OPERATORS,
+    member_of,
+)
 
 # Of each operator: a line, and the lines that it becomes.
 LINES = {

@@ -5,14 +5,22 @@ from pathlib import Path
 
 import pytest
 from kernelproof.errors import MatrixError
-
-from pipeline.judged import listing
-from pipeline.judged.listing import Judged
-from pipeline.judged.measure import Measured, Of
-from pipeline.judged.plan import plan, units
-from pipeline.judged.reach import Reach
-from pipeline.mutants.mutant import Edit, Mutant
-from pipeline.mutants.plan import MutantsError
+from kernelproof.selftest.mutation.kernel_mutants import MutantsError
+from kernelproof.selftest.mutation.mutant import (
+    Edit,
+    Mutant,
+)
+from kernelproof.selftest.verdict_mutation import verdict_list
+from kernelproof.selftest.verdict_mutation.test_coverage import (
+    Measured,
+    Of,
+)
+from kernelproof.selftest.verdict_mutation.test_reach import Reach
+from kernelproof.selftest.verdict_mutation.verdict_list import Judged
+from kernelproof.selftest.verdict_mutation.verdict_mutants import (
+    plan,
+    units,
+)
 
 SOURCE = '''\
 """A file that judges, 1 + 1."""
@@ -60,7 +68,7 @@ proofs:
 def _listed(tmp_path: Path, text: str = LISTED) -> Judged:
     file = tmp_path / "judged.yaml"
     file.write_text(text)
-    return listing.read(file)
+    return verdict_list.read(file)
 
 
 def test_units_have_the_nodes_of_their_own() -> None:
@@ -121,7 +129,7 @@ def test_a_proof_of_other_code_is_told(tmp_path: Path) -> None:
 
 def test_every_mutant_has_its_own_id_and_text() -> None:
     """Of the project's own list, whose proofs are of the code that is there."""
-    found = plan(listing.read())
+    found = plan(verdict_list.read())
     assert len({one.mutant.id for one in found}) == len(found) > 1000
     assert len({(one.mutant.file, one.mutant.text) for one in found}) == len(found)
     assert {one.mutant.file for one in found} >= {"verdict.py", "perf/judge.py", "report/junit.py"}

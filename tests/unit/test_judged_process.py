@@ -83,7 +83,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def _judged(tree: Tree, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return tree.python("pipeline.judged", "--workers", "2", *arguments)
+    return tree.python("kernelproof.selftest.verdict_mutation", "--workers", "2", *arguments)
 
 
 def test_what_is_covered_and_killed_is_good(tree: Tree) -> None:
@@ -129,7 +129,11 @@ def test_a_mutant_without_an_answer(tree: Tree, does: str, why: str) -> None:
     """A test that never ends, or whose process dies, is seen by whoever runs it."""
     loop = f"import os\n\n    while GOOD == 1:\n        {does}\n    return word in GOOD"
     (tree.root / "pipeline" / "toy.py").write_text(JUDGE.replace("return word in GOOD", loop))
-    tree.replace("pipeline/judged/worker.py", "SECONDS_A_TEST = 20", "SECONDS_A_TEST = 2")
+    tree.replace(
+        "pipeline/kernelproof/selftest/verdict_mutation/verdict_worker.py",
+        "SECONDS_A_TEST = 20",
+        "SECONDS_A_TEST = 2",
+    )
     done = _judged(tree, "--mutant", "toy.is_good.comparison.1")
     assert done.stdout.startswith("killed toy.is_good.comparison.1 "), done.stdout + done.stderr
     assert done.stdout.splitlines()[1].endswith(why)

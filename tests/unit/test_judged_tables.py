@@ -2,13 +2,32 @@
 
 import json
 
-from pipeline.judged.measure import Measured, Of
-from pipeline.judged.tables import as_json, blocking, detail, gaps, summary, table
-from pipeline.mutants.answers import Answer, Outcome
-from pipeline.mutants.judge import Judged, judge
-from pipeline.mutants.listing import Proof
-from pipeline.mutants.mutant import Edit, Mutant
-from pipeline.mutants.plan import Planted
+from kernelproof.selftest.mutation.exchange_messages import (
+    Answer,
+    Outcome,
+)
+from kernelproof.selftest.mutation.kernel_mutants import Planted
+from kernelproof.selftest.mutation.mutant import (
+    Edit,
+    Mutant,
+)
+from kernelproof.selftest.mutation.mutant_list import Proof
+from kernelproof.selftest.mutation.mutant_status import (
+    Judged,
+    judge,
+)
+from kernelproof.selftest.verdict_mutation.test_coverage import (
+    Measured,
+    Of,
+)
+from kernelproof.selftest.verdict_mutation.verdict_tables import (
+    as_json,
+    blocking,
+    detail,
+    gaps,
+    summary,
+    table,
+)
 
 SOURCE = "def f(a, b):\n    return a + b\n"
 WHOLE = Of(statements=9, branches=1, missing_lines=[], missing_branches=[], tests={2: [0]})

@@ -5,14 +5,31 @@ from collections.abc import Sequence
 from typing import Literal
 
 import pytest
-
-from pipeline.mutants.answers import Answer, Outcome
-from pipeline.mutants.coverage import is_reached
-from pipeline.mutants.judge import Judged, Status, enough, judge, score
-from pipeline.mutants.listing import Proof
-from pipeline.mutants.mutant import Edit, Mutant
-from pipeline.mutants.plan import Planted
-from pipeline.mutants.tables import as_json, blocking, distribution, summary, table
+from kernelproof.selftest.mutation.exchange_messages import (
+    Answer,
+    Outcome,
+)
+from kernelproof.selftest.mutation.kernel_coverage import is_reached
+from kernelproof.selftest.mutation.kernel_mutants import Planted
+from kernelproof.selftest.mutation.mutant import (
+    Edit,
+    Mutant,
+)
+from kernelproof.selftest.mutation.mutant_list import Proof
+from kernelproof.selftest.mutation.mutant_status import (
+    Judged,
+    Status,
+    enough,
+    judge,
+    score,
+)
+from kernelproof.selftest.mutation.mutant_tables import (
+    as_json,
+    blocking,
+    distribution,
+    summary,
+    table,
+)
 
 SOURCE = "def f(a, b):\n    return a + b\n"
 Conclusion = Literal[

@@ -5,9 +5,17 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
+from kernelproof.selftest.mutation.exchange_messages import (
+    Answer,
+    Outcome,
+)
+from kernelproof.selftest.mutation.mutant_status import (
+    Judged,
+    Status,
+    judge,
+    left_alive,
+)
 
-from pipeline.mutants.answers import Answer, Outcome
-from pipeline.mutants.judge import Judged, Status, judge, left_alive
 from tests.unit.test_mutants_judge import _planted
 
 

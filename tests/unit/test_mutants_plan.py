@@ -9,8 +9,11 @@ from kernelproof.errors import (
     MatrixError,
 )
 from kernelproof.plan import matrix
-
-from pipeline.mutants.plan import MutantsError, Planted, plan
+from kernelproof.selftest.mutation.kernel_mutants import (
+    MutantsError,
+    Planted,
+    plan,
+)
 
 KERNEL = '''\
 """A kernel."""

@@ -71,7 +71,7 @@ def test_each_mutant_gets_its_status(tree: Tree, tmp_path: Path) -> None:
     before = _digest(tree)
     names = ["signs-kept", "other-name", "dies", "hangs", "does-not-import"]
     named = [part for name in names for part in ("--mutant", f"fault.{name}")]
-    done = tree.python("pipeline.mutants", "--kernel", "toy", "--workers", "2", *named)
+    done = tree.python("kernelproof.selftest.mutation", "--kernel", "toy", "--workers", "2", *named)
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     told = {line.split(": ")[0] for line in lines if " fault." in line and line[0].isalpha()}
@@ -91,7 +91,9 @@ def test_each_mutant_gets_its_status(tree: Tree, tmp_path: Path) -> None:
 def test_whole_run_is_recorded(tree: Tree, tmp_path: Path) -> None:
     """A survivor blocks, with its diff and its command; the record has every mutant."""
     (tree.root / "kernels" / "toy" / "mutants.yaml").write_text(LIST.partition("  - name: dies")[0])
-    done = tree.python("pipeline.mutants", "--kernel", "toy", "--results", str(tmp_path))
+    done = tree.python(
+        "kernelproof.selftest.mutation", "--kernel", "toy", "--results", str(tmp_path)
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "alone: nox -s mutants -- --mutant fault.other-name" in done.stdout
     whole = json.loads((tmp_path / "mutants.json").read_text())
@@ -106,10 +108,12 @@ def test_quick_run_asks_what_is_enough(tree: Tree, tmp_path: Path) -> None:
     few = 'cases: ["*-N33-T40", "*-fp32-N33-T0"]\n      enough: ["*-fp32-N33-T0"]\n'
     tree.replace("matrix.yaml", 'cases: ["*-fp32-N33-T40"]\n', few)
     try:
-        whole = tree.python("pipeline.mutants", "--kernel", "toy", "--results", str(tmp_path))
+        whole = tree.python(
+            "kernelproof.selftest.mutation", "--kernel", "toy", "--results", str(tmp_path)
+        )
         tree.replace("matrix.yaml", 'enough: ["*-fp32-N33-T0"]', 'enough: ["*-N33-T40"]')
         options = ["--quick", "--mutant", "fault.signs-kept"]
-        quick = tree.python("pipeline.mutants", "--kernel", "toy", *options)
+        quick = tree.python("kernelproof.selftest.mutation", "--kernel", "toy", *options)
     finally:
         text = (tree.root / "matrix.yaml").read_text()
         few = few.replace('enough: ["*-fp32-N33-T0"]', 'enough: ["*-N33-T40"]')
@@ -125,7 +129,7 @@ def test_red_kernel_has_no_mutants(tree: Tree) -> None:
     """Cases that fail without a fault would kill every one."""
     tree.replace("kernels/toy/kernel.py", "tl.max(products", "tl.min(products")
     try:
-        done = tree.python("pipeline.mutants", "--kernel", "toy")
+        done = tree.python("kernelproof.selftest.mutation", "--kernel", "toy")
     finally:
         tree.replace("kernels/toy/kernel.py", "tl.min(products", "tl.max(products")
     assert done.returncode == 1
@@ -138,7 +142,7 @@ def test_cases_that_are_none_are_told(tree: Tree) -> None:
     wrong = '["*-fp32-N34-T40"]\n      enough: ["*-N9-*"]\n      compiled_cases: ["*-T9"]\n'
     tree.replace("matrix.yaml", '["*-fp32-N33-T40"]\n', wrong)
     try:
-        done = tree.python("pipeline.mutants", "--list")
+        done = tree.python("kernelproof.selftest.mutation", "--list")
     finally:
         tree.replace("matrix.yaml", wrong, '["*-fp32-N33-T40"]\n')
     assert done.returncode == 2
@@ -150,7 +154,15 @@ def test_cases_that_are_none_are_told(tree: Tree) -> None:
 def test_interrupt_leaves_nothing_behind(tree: Tree, tmp_path: Path) -> None:
     """Neither a process of the run's nor a file of it."""
     variables = {"TRITON_INTERPRET": "1", "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "pipeline.mutants", "--kernel", "toy", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "kernelproof.selftest.mutation",
+        "--kernel",
+        "toy",
+        "--workers",
+        "2",
+    ]
     with subprocess.Popen(
         command, cwd=tree.root, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
     ) as run:
@@ -173,5 +185,5 @@ def test_interrupt_leaves_nothing_behind(tree: Tree, tmp_path: Path) -> None:
 )
 def test_unknown_names_are_told(tree: Tree, arguments: list[str], said: str) -> None:
     """With what was meant."""
-    done = tree.python("pipeline.mutants", *arguments)
+    done = tree.python("kernelproof.selftest.mutation", *arguments)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr

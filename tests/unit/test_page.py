@@ -23,8 +23,8 @@ from kernelproof.report.report_file import (
     report_of,
 )
 from kernelproof.report.terminal import conclusion
+from kernelproof.selftest.mutation.mutant_status import Status
 
-from pipeline.mutants.judge import Status
 from tests.unit.test_report import SOURCE, judged, mixed
 
 NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)

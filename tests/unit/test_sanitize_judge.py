@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelproof.selftest.sanitize import tool_tables
+from kernelproof.selftest.sanitize.case_answer import (
+    Answer,
+    answers_in,
+)
+from kernelproof.selftest.sanitize.tool_findings import (
+    Judged,
+    judge,
+)
+from kernelproof.selftest.sanitize.tool_run import Run
+from kernelproof.selftest.sanitize.tools import (
+    REPORTED,
+    TOOLS,
+)
 
-from pipeline.sanitize import tables
-from pipeline.sanitize.answer import Answer, answers_in
-from pipeline.sanitize.judge import Judged, judge
-from pipeline.sanitize.run import Run
-from pipeline.sanitize.tools import REPORTED, TOOLS
 from tests.unit.compute_sanitizer import FOUND, PLANTED
 
 CASES = ["toy-h200-fp32-T1", "toy-h200-fp32-T7", "toy-h200-fp32-T9"]
@@ -43,7 +52,7 @@ def test_a_good_run() -> None:
     """Every planted fault, and nothing else."""
     one = _judged(SAW, SAW, SAW, SAW)
     assert (one.is_good, one.findings, one.problems) == (True, (), ())
-    assert tables.line(one) == (
+    assert tool_tables.line(one) == (
         "memcheck   3 cases, 27 launches, 0 errors, 21 s; planted fault found"
     )
 
@@ -67,8 +76,8 @@ def test_a_report_outside_of_all_cases() -> None:
 def test_errors_are_told() -> None:
     """Alike ones once; each with its case, the report's first lines and the command."""
     one = _judged(SAW, FOUND, FOUND, FOUND, SAW, SAW, SAW)
-    assert tables.line(one).endswith("3 errors, 21 s; planted fault found")
-    assert tables.blocking(one, Path("results/sanitize/memcheck.log")) == [
+    assert tool_tables.line(one).endswith("3 errors, 21 s; planted fault found")
+    assert tool_tables.blocking(one, Path("results/sanitize/memcheck.log")) == [
         "memcheck: toy-h200-fp32-T1 (_toy_kernel)",
         "  Invalid __global__ read of size 16 bytes",
         "    at _toy_kernel+0x2f0 in kernel.py:33",
@@ -110,21 +119,21 @@ def test_what_else_is_wrong(reports: list[str], changes: dict[str, Any], said: s
     one = _judged(*reports, **changes)
     assert not one.is_good
     assert any(problem.startswith(said) for problem in one.problems), one.problems
-    told = tables.blocking(one, Path("memcheck.log"))
+    told = tool_tables.blocking(one, Path("memcheck.log"))
     assert any(line.startswith(f"memcheck: {said}") for line in told)
 
 
 def test_a_tool_that_is_blind_is_not_called_good() -> None:
     """Though it has no error."""
     one = _judged(code=0)
-    assert tables.line(one).endswith("0 errors, 21 s; planted fault NOT found")
+    assert tool_tables.line(one).endswith("0 errors, 21 s; planted fault NOT found")
     assert not one.is_good
 
 
 def test_record() -> None:
     """All of it, as JSON."""
     one = _judged(SAW, FOUND, SAW, SAW, SAW)
-    whole = json.loads(tables.as_json([one], {"row": "h200"}))
+    whole = json.loads(tool_tables.as_json([one], {"row": "h200"}))
     assert (whole["version"], whole["row"]) == (1, "h200")
     (tool,) = whole["tools"]
     assert tool["planted"] == {"launches": 4, "reports": 4}

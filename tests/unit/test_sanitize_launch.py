@@ -15,12 +15,15 @@ from kernelproof.plan import (
 from kernelproof.plan.cases import Case
 from kernelproof.plan.matrix import ROOT
 from kernelproof.plan.value_types import DTYPES
+from kernelproof.selftest.sanitize.case_launches import (
+    _placed,
+    answer,
+)
+from kernelproof.selftest.sanitize.tools import TOOLS
 from torch import Tensor
 
 import kernels.gemma4_routing as routing
 from kernels.gemma4_routing.launch import launch_of
-from pipeline.sanitize.launch import _placed, answer
-from pipeline.sanitize.tools import TOOLS
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))
@@ -36,7 +39,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from pipeline.sanitize import planted
+from kernelproof.selftest.sanitize import planted
 
 SIGNATURES = {
     "memcheck": ({"words_ptr": "*i32", "WORDS": "constexpr"}, {(1,): 128}, 1),

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from kernelproof.selftest.sanitize.__main__ import main
 
-from pipeline.sanitize.__main__ import main
 from tests.unit import compute_sanitizer
 from tests.unit.compute_sanitizer import VERSION
 from tests.unit.extending.tree import Tree
@@ -33,7 +33,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     tree = Tree.at(tmp_path_factory.mktemp("tree"))
     tree.add_toy()
     tree.insert("matrix.yaml", after="T: [0, 1, 40], N: [1, 33]}\n", text=BLOCK)
-    main = "pipeline/sanitize/__main__.py"
+    main = "pipeline/kernelproof/selftest/sanitize/__main__.py"
     tree.replace(main, '_CHECKED = "cuda"', '_CHECKED = "interpreter"')
     return tree
 
@@ -51,7 +51,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _sanitize(tree: Tree, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return tree.python("pipeline.sanitize", "--on", "cpu", "--results", str(folder), *arguments)
+    return tree.python(
+        "kernelproof.selftest.sanitize", "--on", "cpu", "--results", str(folder), *arguments
+    )
 
 
 @pytest.mark.usefixtures("installed")
@@ -150,7 +152,7 @@ def test_an_interrupt_leaves_no_process(
     pid = tmp_path / "pid"
     monkeypatch.setenv("STAND_IN", "hangs")
     monkeypatch.setenv("STAND_IN_PID", str(pid))
-    command = [sys.executable, "-m", "pipeline.sanitize", "--on", "cpu", *TOY]
+    command = [sys.executable, "-m", "kernelproof.selftest.sanitize", "--on", "cpu", *TOY]
     with subprocess.Popen([*command, "--results", str(tmp_path)], cwd=tree.root) as run:
         for _ in range(300):
             time.sleep(0.1)

@@ -2,7 +2,7 @@
 
 Triton's interpreter loads from any address that it is given, so that a mask too wide shows in no
 output where the values are not used. On a GPU this is compute-sanitizer's question, which
-`pipeline.sanitize` asks.
+`kernelproof.selftest.sanitize` asks.
 """
 
 from collections.abc import Callable, Iterator, Sequence

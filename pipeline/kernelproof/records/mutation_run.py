@@ -7,10 +7,9 @@ from typing import Annotated, Literal, Self
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.selftest.mutation.exchange_messages import Outcome
+from kernelproof.selftest.mutation.mutant_status import Status
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from pipeline.mutants.answers import Outcome
-from pipeline.mutants.judge import Status
 
 _MAX_BYTES = 8 * 1024 * 1024
 

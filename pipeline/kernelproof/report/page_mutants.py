@@ -6,8 +6,7 @@ from kernelproof.records.mutation_run import (
     Recorded,
     Run,
 )
-
-from pipeline.mutants.judge import Status
+from kernelproof.selftest.mutation.mutant_status import Status
 
 
 def content(run: Run) -> dict[str, Any]:
