@@ -32,18 +32,25 @@ from kernelproof.spec.spec import (
 )
 from torch import Tensor
 
-from kernels.gemma4_routing.builds import BUILDS
-from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
-from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
-from kernels.gemma4_routing.floor import FLOORS, least_bytes
-from kernels.gemma4_routing.forms import other_forms
-from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row, gemma4_routing_inputs
-from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
-from kernels.gemma4_routing.launch import bare_launch
-from kernels.gemma4_routing.op import gemma4_routing
-from kernels.gemma4_routing.peers import PEERS
-from kernels.gemma4_routing.planted import SlowedLaunch
-from kernels.gemma4_routing.reference import (
+from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
+from gemma4_routing.kernel import _gemma4_routing_kernel
+from gemma4_routing.launch import bare_launch
+from gemma4_routing.op import gemma4_routing
+from gemma4_routing.proof.builds import BUILDS
+from gemma4_routing.proof.floors import (
+    FLOORS,
+    least_bytes,
+)
+from gemma4_routing.proof.forms import other_forms
+from gemma4_routing.proof.inputs import (
+    DISTRIBUTIONS,
+    explain_row,
+    gemma4_routing_inputs,
+)
+from gemma4_routing.proof.peers import PEERS
+from gemma4_routing.proof.slowed import SlowedLaunch
+from gemma4_routing.reference import (
     gemma4_routing_agreement,
     gemma4_routing_oracle,
     gemma4_routing_reference,

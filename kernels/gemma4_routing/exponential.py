@@ -6,7 +6,7 @@ Every jitted function here and its callers are compiled with ``enable_fp_fusion=
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing import reference
+from gemma4_routing import reference
 
 _LOG2_E = tl.constexpr(reference.LOG2_E)
 _LN2_HIGH = tl.constexpr(reference.LN2_HIGH)

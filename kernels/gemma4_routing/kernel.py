@@ -18,8 +18,11 @@ explains.
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.arguments import MAX_EXPERTS, MAX_TOPK
-from kernels.gemma4_routing.exponential import exp_difference
+from gemma4_routing.arguments import (
+    MAX_EXPERTS,
+    MAX_TOPK,
+)
+from gemma4_routing.exponential import exp_difference
 
 _EXPERT_MASK = tl.constexpr(MAX_EXPERTS - 1)
 _MAX_TOPK = tl.constexpr(MAX_TOPK)

@@ -12,10 +12,10 @@ import torch
 import triton
 from torch import Tensor
 
-from kernels.gemma4_routing.cuda.keys import EXPERTS
-from kernels.gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
-from kernels.gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
-from kernels.gemma4_routing.kernel import _gemma4_routing_kernel
+from gemma4_routing.cuda.keys import EXPERTS
+from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
+from gemma4_routing.kernel import _gemma4_routing_kernel
 
 # A product and a sum are rounded each, whatever Triton's default for fusing them.
 OPTIONS = {"enable_fp_fusion": False}

@@ -8,9 +8,13 @@ the launch.
 import torch
 from torch import Tensor
 
-from kernels.gemma4_routing.arguments import IS_INTERPRETED, check_arguments, check_out
-from kernels.gemma4_routing.launch import launch
-from kernels.gemma4_routing.reference import gemma4_routing_reference
+from gemma4_routing.arguments import (
+    IS_INTERPRETED,
+    check_arguments,
+    check_out,
+)
+from gemma4_routing.launch import launch
+from gemma4_routing.reference import gemma4_routing_reference
 
 
 def gemma4_routing(

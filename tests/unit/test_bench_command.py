@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gemma4_routing as package
 import pytest
 import torch
 from kernelproof.checks.bench.__main__ import main
@@ -24,7 +25,6 @@ from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
 from kernelproof.records import bench_run
 
-import kernels.gemma4_routing as package
 from tests.unit.test_bench_tables import RUN, TERMINAL
 
 MACHINE = {"packages": {"torch": "2.11.0"}, "device": {"name": "NVIDIA H200"}}

@@ -1,9 +1,8 @@
 """The inputs that contestants are given."""
 
 import torch
+from gemma4_routing import SPEC
 from kernelproof.measure.contestants import first_set
-
-from kernels.gemma4_routing import SPEC
 
 CPU = torch.device("cpu")
 

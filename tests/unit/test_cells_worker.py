@@ -30,7 +30,7 @@ IDS = [f"gemma4_routing-cpu-{dtype}-E8-K8-T1" for dtype in ("fp32", "fp16")]
 BROKEN = """\
 import sys
 from dataclasses import replace
-import kernels.gemma4_routing as kernel
+import gemma4_routing as kernel
 from kernelproof.errors import ResultsError, run_command
 from tests.cells import plugin, worker
 

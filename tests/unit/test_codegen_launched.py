@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 
+from gemma4_routing import SPEC
 from kernelproof.plan.matrix import ROOT
-
-from kernels.gemma4_routing import SPEC
 
 SCRIPT = """\
 import json
@@ -18,7 +17,7 @@ import torch
 from triton.compiler import CompiledKernel
 from triton.runtime.jit import JITFunction
 
-from kernels.gemma4_routing import SPEC
+from gemma4_routing import SPEC
 from kernelproof.checks.codegen.compile import binary, code_of
 from kernelproof.checks.codegen.launched_code import architecture_here, launched
 from kernelproof.errors import NotTheRowError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gemma4_routing import SPEC
 from kernelproof.checks.codegen.compile import (
     backend_of,
     settings,
@@ -22,7 +23,6 @@ from kernelproof.errors import (
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
 
-from kernels.gemma4_routing import SPEC
 from tests.unit.test_codegen_judge import BUILD, lock_of
 
 TEXT = locks.text(lock_of())

@@ -5,6 +5,10 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from gemma4_routing import (
+    SPEC,
+    reference,
+)
 from kernelproof.measure.digest import Digest
 from kernelproof.plan import (
     cases,
@@ -14,7 +18,6 @@ from kernelproof.records import golden
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
 
-from kernels.gemma4_routing import SPEC, reference
 from tests.unit.test_results import PLANNED, record_of
 
 CASE = "gemma4_routing-cpu-fp32-E128-K8-T2049"

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing_reference,
+)
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC, gemma4_routing_reference
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

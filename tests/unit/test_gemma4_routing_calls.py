@@ -5,9 +5,17 @@ Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machin
 
 from collections.abc import Callable
 
+import gemma4_routing as package
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_fused_routing_kernel_triton,
+    gemma4_routing,
+    gemma4_routing_function_torch,
+    gemma4_routing_reference,
+)
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.measure.launch_capture import counted
@@ -16,15 +24,6 @@ from kernelproof.spec.spec import (
     Inputs,
 )
 from torch import Tensor
-
-import kernels.gemma4_routing as package
-from kernels.gemma4_routing import (
-    SPEC,
-    gemma4_fused_routing_kernel_triton,
-    gemma4_routing,
-    gemma4_routing_function_torch,
-    gemma4_routing_reference,
-)
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -9,11 +9,13 @@ import math
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+)
 from kernelproof.measure.comparison import bits_of
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC, gemma4_routing
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

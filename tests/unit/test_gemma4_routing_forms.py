@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from gemma4_routing import SPEC
+from gemma4_routing.launch import launch_of
+from gemma4_routing.proof.forms import other_forms
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC
-from kernels.gemma4_routing.forms import other_forms
-from kernels.gemma4_routing.launch import launch_of
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 

@@ -6,14 +6,19 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing_reference,
+)
+from gemma4_routing.proof.inputs import (
+    DISTRIBUTIONS,
+    explain_row,
+)
 from kernelproof.spec.spec import (
     InputRows,
     Inputs,
 )
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC, gemma4_routing_reference
-from kernels.gemma4_routing.inputs import DISTRIBUTIONS, explain_row
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+    gemma4_routing_reference,
+)
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.launch_capture import counted
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
-
-from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
 DEVICE = torch.device("cpu" if IS_INTERPRETED else torch.accelerator.current_accelerator())
@@ -188,7 +191,7 @@ def test_a_strided_last_dimension_is_copied(dtype: torch.dtype) -> None:
 
 UNINTERPRETED = """\
 import torch
-from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
+from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from kernelproof.measure.launch_capture import counted
 logits = torch.randn(38, 128).to(torch.bfloat16)
 scale = torch.linspace(-1, 2, 128)

@@ -15,12 +15,22 @@ from typing import Any
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing_reference,
+)
+from gemma4_routing.proof.floors import (
+    FLOORS,
+    FloorLaunch,
+    least_bytes,
+)
+from gemma4_routing.proof.peers import (
+    PEERS,
+    eager,
+    packed_sort,
+)
 from kernelproof.plan.matrix import ROOT
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC, gemma4_routing_reference
-from kernels.gemma4_routing.floor import FLOORS, FloorLaunch, least_bytes
-from kernels.gemma4_routing.peers import PEERS, eager, packed_sort
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
@@ -31,7 +41,7 @@ ULP = 2.0**-23
 COMPILING = """\
 import json
 from kernels import Build
-from kernels.gemma4_routing import floor, peers
+from gemma4_routing import floor, peers
 from kernelproof.checks.codegen.compile import compiled
 
 POINTERS = {"weights_ptr": "fp32", "ids_ptr": "i32"}

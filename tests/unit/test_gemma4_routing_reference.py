@@ -7,6 +7,13 @@ from decimal import Decimal, localcontext
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+    gemma4_routing_oracle,
+    gemma4_routing_reference,
+    reference,
+)
 from kernelproof.measure.comparison import (
     bits_of,
     ulp_distance,
@@ -16,14 +23,6 @@ from kernelproof.spec.spec import (
     Inputs,
 )
 from torch import Tensor
-
-from kernels.gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-    gemma4_routing_oracle,
-    gemma4_routing_reference,
-    reference,
-)
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+)
 from kernelproof.measure.launch_capture import counted
-
-from kernels.gemma4_routing import SPEC, gemma4_routing
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

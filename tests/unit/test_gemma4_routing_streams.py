@@ -10,11 +10,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+    gemma4_routing_reference,
+)
 from kernelproof.measure.comparison import bits_of
 from kernelproof.spec.spec import InputRows
 from torch import Tensor
-
-from kernels.gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

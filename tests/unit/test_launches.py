@@ -3,9 +3,11 @@
 import pytest
 import torch
 import triton
+from gemma4_routing import (
+    SPEC,
+    gemma4_routing,
+)
 from kernelproof.measure.launch_capture import counted
-
-from kernels.gemma4_routing import SPEC, gemma4_routing
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import triton
+from gemma4_routing import SPEC
 from kernelproof.checks.perf import calibration
 from kernelproof.checks.perf.calibration import (
     planted_name,
@@ -19,8 +20,6 @@ from kernelproof.spec.spec import (
     Inputs,
     KernelSpec,
 )
-
-from kernels.gemma4_routing import SPEC
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import gemma4_routing as routing
 import pytest
 import torch
+from gemma4_routing.launch import launch_of
 from kernelproof.plan import (
     cases,
     matrix,
@@ -21,9 +23,6 @@ from kernelproof.selftest.sanitize.case_launches import (
 )
 from kernelproof.selftest.sanitize.tools import TOOLS
 from torch import Tensor
-
-import kernels.gemma4_routing as routing
-from kernels.gemma4_routing.launch import launch_of
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))

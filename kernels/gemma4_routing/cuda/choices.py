@@ -6,10 +6,19 @@ Lane ``part * ROWS + place`` has part `part` of row `place`: EACH of its eight c
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.cuda import ptx
-from kernels.gemma4_routing.cuda.keys import EXPERTS, as_fp32, logit_and_expert, undecided
-from kernels.gemma4_routing.cuda.network import best8, larger, sort_bitonic4
-from kernels.gemma4_routing.kernel import ordered
+from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.keys import (
+    EXPERTS,
+    as_fp32,
+    logit_and_expert,
+    undecided,
+)
+from gemma4_routing.cuda.network import (
+    best8,
+    larger,
+    sort_bitonic4,
+)
+from gemma4_routing.kernel import ordered
 
 _LOWEST = tl.constexpr(-(2**31))
 

@@ -9,9 +9,12 @@ exactly, one by one, and all rows take the long way that `kernel.py` takes.
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.cuda import ptx
-from kernels.gemma4_routing.cuda.keys import as_fp32
-from kernels.gemma4_routing.exponential import exp_difference, exp_near
+from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.keys import as_fp32
+from gemma4_routing.exponential import (
+    exp_difference,
+    exp_near,
+)
 
 
 @triton.jit

@@ -19,9 +19,9 @@ and a row that chooses such an expert is not decided by keys (`undecided`).
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.cuda import ptx
-from kernels.gemma4_routing.cuda.network import larger
-from kernels.gemma4_routing.kernel import ordered
+from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.network import larger
+from gemma4_routing.kernel import ordered
 
 EXPERTS = tl.constexpr(128)
 _CODE = tl.constexpr(127)

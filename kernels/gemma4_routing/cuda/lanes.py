@@ -7,10 +7,19 @@ butterfly by butterfly. Nothing waits for a second load but the outputs.
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.cuda import ptx
-from kernels.gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
-from kernels.gemma4_routing.cuda.finish import long_way, scaled_words, short_way
-from kernels.gemma4_routing.cuda.keys import (
+from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.choices import (
+    decoded,
+    of_lane_xor,
+    rows_with,
+    select_row,
+)
+from gemma4_routing.cuda.finish import (
+    long_way,
+    scaled_words,
+    short_way,
+)
+from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_fp32,
     as_word,
@@ -20,7 +29,10 @@ from kernels.gemma4_routing.cuda.keys import (
     order_of,
     orders8,
 )
-from kernels.gemma4_routing.cuda.network import merge8, sort8
+from gemma4_routing.cuda.network import (
+    merge8,
+    sort8,
+)
 
 
 @triton.jit

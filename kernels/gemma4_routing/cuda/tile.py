@@ -10,10 +10,19 @@ keys are sorted, not 128. An fp32 row has 4 lanes.
 import triton
 import triton.language as tl
 
-from kernels.gemma4_routing.cuda import ptx
-from kernels.gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
-from kernels.gemma4_routing.cuda.finish import long_way, scaled_words, short_way
-from kernels.gemma4_routing.cuda.keys import (
+from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.choices import (
+    decoded,
+    of_lane_xor,
+    rows_with,
+    select_row,
+)
+from gemma4_routing.cuda.finish import (
+    long_way,
+    scaled_words,
+    short_way,
+)
+from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_word,
     experts_of_quad,
@@ -23,7 +32,11 @@ from kernels.gemma4_routing.cuda.keys import (
     quad_keys16,
     quad_orders,
 )
-from kernels.gemma4_routing.cuda.network import best8, merge8, sort8
+from gemma4_routing.cuda.network import (
+    best8,
+    merge8,
+    sort8,
+)
 
 
 @triton.jit

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.gemma4_routing import reference
+from gemma4_routing import reference
 
 Outputs = tuple[Tensor, ...]
 

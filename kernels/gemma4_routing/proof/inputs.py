@@ -16,7 +16,7 @@ from kernelproof.spec.spec import (
 )
 from torch import Tensor
 
-from kernels.gemma4_routing.reference import ranked
+from gemma4_routing.reference import ranked
 
 
 class _Format(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from kernelproof.spec.spec import Inputs
 
-from kernels.gemma4_routing.cuda.keys import EXPERTS
+from gemma4_routing.cuda.keys import EXPERTS
 
 # Of fp64 scales: not a whole fp32 number any more, nearer to the one that it was of.
 _BETWEEN = 1 + 2.0**-26

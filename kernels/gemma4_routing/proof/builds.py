@@ -5,7 +5,10 @@ from typing import Any, Literal
 import torch
 from kernelproof.spec.spec import Build
 
-from kernels.gemma4_routing.launch import OPTIONS, launch_of
+from gemma4_routing.launch import (
+    OPTIONS,
+    launch_of,
+)
 
 Backend = Literal["cuda", "hip"]
 
