@@ -34,7 +34,7 @@ class Judged(Part):
         return _matched(root / "pipeline", self.files)
 
     def asking(self, root: Path = ROOT) -> list[str]:
-        """The tests' files, ``tests/unit/test_verdict.py``."""
+        """The tests' files, ``tests/unit/checks/test_verdict.py``."""
         return [f"tests/unit/{name}" for name in _matched(root / "tests" / "unit", self.tests)]
 
 

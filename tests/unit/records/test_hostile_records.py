@@ -1,0 +1,234 @@
+"""Records, times and baselines that are well formed and mean harm: refused or judged, never obeyed.
+
+Each was found by ``nox -s fuzz``, or by looking where it might be.
+"""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernelproof.machine.worktree import commit_of
+from kernelproof.plan.cases import Planned
+from kernelproof.records import record_files
+from kernelproof.records.record_files import (
+    HalfWrittenError,
+    Record,
+)
+from kernelproof.records.sensitivity import (
+    Card,
+    lines_of,
+)
+from kernelproof.records.timing import Timing
+from kernelproof.report import page_speed
+from kernelproof.report.markdown import markdown
+from kernelproof.report.report_file import report_of
+from kernelproof.report.terminal import print_report
+from kernelproof.run.run_plan import parse
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipeline import reproduce
+from tests.unit.records.test_record_files import (
+    FILE,
+    PLANNED,
+    record_of,
+)
+from tests.unit.records.test_sensitivity import card_of
+from tests.unit.report.test_report import (
+    SOURCE,
+    judged,
+)
+from tests.unit.run.processes import (
+    case_of,
+    process_of,
+    stored_of,
+)
+
+HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
+
+
+def _refused(tmp_path: Path, **changes: Any) -> str:
+    file = tmp_path / FILE
+    file.parent.mkdir()
+    fields = {**record_of(PLANNED).model_dump(mode="json"), **changes}
+    file.write_text(json.dumps(fields))
+    with pytest.raises(HalfWrittenError) as caught:
+        record_files.read(tmp_path, PLANNED)
+    return str(caught.value).removeprefix(f"{file.name}: ").partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"numbers": {"a": []}}, "numbers.a: input should be a valid number"),
+        ({"numbers": {"a": {}}}, "numbers.a: input should be a valid number"),
+        ({"seconds": -1.0}, "seconds: input should be greater than or equal to 0"),
+        ({"seconds": float("nan")}, "seconds: input should be"),
+        ({"seconds": float("inf")}, "seconds: input should be less than or equal to 1000000000"),
+        ({"a\nb\x1b[2J": 1}, "a\\nb\\x1b[2J: extra inputs are not permitted"),
+        ({"x" * 5000: 1}, f"{'x' * 199}…: extra inputs are not permitted"),
+        ({"case": "a\nb"}, "found the record of a\\nb, parity"),
+        ({"distributions": [0] * 2000}, "the file: 2,000 faults"),
+    ],
+    ids=["list", "mapping", "negative", "NaN", "infinite", "key", "long key", "case", "faults"],
+)
+def test_a_record_of_hostile_values_is_half_written(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    """And told in one plain line."""
+    told = _refused(tmp_path, **changes)
+    assert told.startswith(said)
+    assert told.isprintable()
+
+
+def test_a_hostile_reason_stays_text() -> None:
+    """In the terminal and in Markdown, which have no escape of their own for it."""
+    report = report_of([judged("fail", 1, f"{HOSTILE}\n  second line")], SOURCE)
+    written = io.StringIO()
+    print_report(report, Console(file=written, width=80))
+    for text in (written.getvalue(), markdown(report)):
+        assert [line for line in text.split("\n") if not line.isprintable()] == []
+        assert "BLOCKED\\\\r" in text or "BLOCKED\\r" in text
+    assert "  second line\n" in written.getvalue()
+
+
+def _timing(edit: Callable[[dict[str, Any]], None]) -> Any:
+    data = stored_of().timing.model_dump(mode="json")
+    edit(data)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda data: data["processes"][0]["samples_us"].pop("floor"), "found no times of floor"),
+        (lambda data: data["processes"][0]["samples_us"].pop("kernel"), "found no times of kernel"),
+        (
+            lambda data: data.update(reference_processes=[process_of(1.0).model_dump()]),
+            "found no times of reference",
+        ),
+        (lambda data: data["processes"][0]["samples_us"].update(kernel=[]), "at least 1 item"),
+        (lambda data: data["processes"][0]["samples_us"].update(kernel=[5e-324]), "or equal to 0"),
+        (lambda data: data["processes"][0]["samples_us"].update(kernel=[1e308]), "less than or eq"),
+        (lambda data: data["processes"][0].update(sm_clock_mhz=10**400), "or equal to"),
+        (lambda data: data.update(processes=data["processes"] * 20), "at most 200 items"),
+    ],
+    ids=["floor", "kernel", "reference", "none", "tiny", "huge", "clock", "processes"],
+)
+def test_times_that_cannot_be_judged_are_refused(
+    edit: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    """A judge divides them, takes logarithms, and resamples all of them."""
+    with pytest.raises(ValidationError, match=said):
+        Timing.model_validate_json(json.dumps(_timing(edit)))
+
+
+@pytest.mark.parametrize(
+    ("of_case", "said"),
+    [
+        ({"visible_percent": float("inf")}, "visible_percent"),
+        ({"visible_percent": float("nan")}, "visible_percent"),
+        ({"spread_percent": {"time": 0.1}}, "spread_percent"),
+        ({"planted": [{"percent": 1, "measured_percent": 1, "found": 0, "trials": 0}]}, "trials"),
+    ],
+    ids=["infinite", "NaN", "spread", "no trials"],
+)
+def test_a_card_that_cannot_be_read_out_is_refused(of_case: dict[str, Any], said: str) -> None:
+    """Its limits are rounded, its rates divided, its spreads shown."""
+    with pytest.raises(ValidationError, match=said):
+        card_of(**of_case)
+
+
+def test_a_card_of_no_case_is_refused_and_one_of_a_hostile_name_is_shown() -> None:
+    """In plain lines."""
+    fields = card_of().model_dump()
+    with pytest.raises(ValidationError, match="cases"):
+        Card.model_validate({**fields, "cases": {}})
+    (of_case,) = fields["cases"].values()
+    hostile = Card.model_validate({**fields, "row": HOSTILE, "cases": {HOSTILE: of_case}})
+    assert all(line.isprintable() for line in lines_of(hostile))
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["", "x", "x-y-z", "toy-gpu-fp32", "toy-gpu-fp32-T", "toy-gpu-fp32-7T", "toy-gpu-fp32-T7-",
+     "toy-gpu-fp32-T" + "9" * 5000, "toy-gpu-fp32-T٣"],
+)  # fmt: skip
+def test_a_stored_case_of_no_shape_has_no_place_in_the_chart(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A baseline may name its cases as it likes; only an id with sizes is drawn."""
+    report = report_of([judged("pass", 1)], SOURCE)
+
+    class Made:
+        stored = {case: stored_of(), case_of(7).id: stored_of()}  # noqa: RUF012  (of this test)
+
+        class kernelproof:  # noqa: N801
+            kernel, row = "toy", "gpu"
+
+    monkeypatch.setattr(page_speed, "_of_report", lambda _: [])
+    (found,) = page_speed.sets(report, [Made()], [])  # type: ignore[list-item]
+    assert [curve["points"][0][0] for curve in found["curves"]] == [7, 7]
+
+
+ENVIRONMENT = {
+    "TRITON_INTERPRET": "1",
+    "TRITON_F32_DEFAULT": "ieee",
+    "TRITON_CACHE_DIR": "/tmp/x",  # noqa: S108
+    "TRITON_PLUGIN_PATHS": "x",
+    "TRITON_HOME": "x",
+    "TRITON_LIBDEVICE_PATH": "x",
+    "TRITON_A": "/lib/x.so",
+    "TRITON_B": "$(touch x)",
+    "TRITON_C": "a\0b",
+    "TRITON_D": 1,
+    "TRITON_E=F": "1",
+    "LD_PRELOAD": "x",
+    "PATH": "x",
+}
+
+
+def test_a_record_sets_switches_and_no_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What of its variables names a place, or is more than a word, is not taken."""
+    seen: dict[str, str] = {}
+
+    def run(planned: Planned, _: object, environment: dict[str, str], __: object) -> Record:
+        seen.update(environment)
+        return record_of(planned)
+
+    monkeypatch.setattr(reproduce, "_run", run)
+    for name in ENVIRONMENT.keys() - {"PATH"}:
+        monkeypatch.delenv(name.partition("=")[0], raising=False)
+    case = "gemma4_routing-cpu-fp32-E8-K8-T1"
+    record = record_of(PLANNED, case=case, machine={"environment": ENVIRONMENT})
+    file = tmp_path / "record.json"
+    file.write_text(record.model_dump_json())
+    reproduce.main([str(file), "--row", "cpu", "--this-python"])
+    changed = dict(seen.items() - os.environ.items())
+    assert changed == {"TRITON_INTERPRET": "1", "TRITON_F32_DEFAULT": "ieee"}
+    file.write_text(record.model_copy(update={"machine": {"environment": [1]}}).model_dump_json())
+    assert reproduce.main([str(file), "--row", "cpu", "--this-python"]) == 0
+
+
+@pytest.mark.parametrize("name", ["--upload-pack=x", "a\0b", "", "HEAD; touch x"])
+def test_a_commit_of_a_record_is_a_name_or_nothing(name: str) -> None:
+    """It is a word of git's, which is asked without a shell."""
+    assert commit_of(name) is None
+
+
+@pytest.mark.parametrize("count", ["0", "201", "x", "9" * 20])
+def test_no_run_has_more_processes_than_a_record_may_hold(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would end after hours, with times that nobody reads."""
+    with pytest.raises(SystemExit) as caught:
+        parse(["perf", "--on", "cpu", "--processes", count])
+    assert caught.value.code == 2
+    said = f"found {count!r}, expected a whole number from 1 to 200"
+    assert said in capsys.readouterr().err
