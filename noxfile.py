@@ -9,7 +9,7 @@
 # ///
 """The project's sessions: a table of contents for `pipeline` and `tests`.
 
-The environments are the toolchains in `pipeline/requirements/`, one each, whichever sessions use
+The environments are the toolchains in `pipeline/kernelproof/machine/toolchains/`, one each, whichever sessions use
 it; under ``nox --no-venv`` it is the Python that runs nox.
 """
 
@@ -30,14 +30,7 @@ from kernelproof.errors import (  # noqa: E402
 from kernelproof.plan import matrix  # noqa: E402  (nox does not put this folder on the path)
 from kernelproof.plan.schema import Check  # noqa: E402
 
-from pipeline.session import (  # noqa: E402
-    code_of,
-    is_help_asked,
-    is_no_venv,
-    output_of,
-    python_of,
-    run,
-)
+from kernelproof.sessions.nox_processes import (code_of, is_help_asked, is_no_venv, output_of, python_of, run,)
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "none"
@@ -135,14 +128,14 @@ def page(session: nox.Session) -> None:
 def bless(session: nox.Session) -> None:
     """Replace baselines by fresh results: `-- golden|codegen|perf --reason "..."`."""
     here = ["--this-python"] if is_no_venv(session) else []
-    run(session, sys.executable, "-m", "pipeline.bless", *here, *session.posargs)
+    run(session, sys.executable, "-m", "kernelproof.sessions.bless", *here, *session.posargs)
 
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """Run a recorded result again: which bits and conditions differ: `-- RESULT`."""
     here = ["--this-python"] if is_no_venv(session) else []
-    run(session, sys.executable, "-m", "pipeline.reproduce", *here, *session.posargs)
+    run(session, sys.executable, "-m", "kernelproof.sessions.reproduce", *here, *session.posargs)
 
 
 @nox.session
@@ -170,7 +163,7 @@ def lint(session: nox.Session) -> None:
     python = python_of(session, "lint")
     workflows = sorted(str(file) for file in Path(".github/workflows").glob("*.yml"))
     schemas = {
-        "--schemafile=pipeline/matrix.schema.json": ["matrix.yaml"],
+        "--schemafile=pipeline/kernelproof/plan/matrix.schema.json": ["matrix.yaml"],
         "--builtin-schema=vendor.github-workflows": workflows,
     }
     run(session, python, "-m", "ruff", "format", "--check", ".")

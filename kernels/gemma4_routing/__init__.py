@@ -26,8 +26,8 @@ kernel and of its reference (pull request 39083); callers of those change an imp
 """
 
 import torch
-from kernelproof.spec.spec import (
-    KernelSpec,
+from kernelproof.spec import (
+    Spec,
     Output,
 )
 from torch import Tensor
@@ -76,7 +76,7 @@ def gemma4_fused_routing_kernel_triton(
     return gemma4_routing(gating_output, topk, per_expert_scale)
 
 
-SPEC = KernelSpec(
+SPEC = Spec(
     launch=gemma4_routing,
     reference=gemma4_routing_reference,
     oracle=gemma4_routing_oracle,

@@ -16,7 +16,7 @@ from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 
-from pipeline import reproduce
+from kernelproof.sessions import reproduce
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader

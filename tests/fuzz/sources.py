@@ -32,7 +32,7 @@ _SKIP = {
 
 def _names_of_the_tree(folder: Path) -> None:
     """The kernels and toolchains that the real matrix names, and nothing in them."""
-    for pattern in ("kernels/*/__init__.py", "pipeline/requirements/*.txt"):
+    for pattern in ("kernels/*/__init__.py", "pipeline/kernelproof/machine/toolchains/*.txt"):
         for file in ROOT.glob(pattern):
             copy = folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from kernelproof.plan.matrix import ROOT
 # Each module's floor; the packages kernels, kernelproof.report and tests.cells have one throughout.
 # What measures is on the floor of the kernels, which it runs.
 FLOORS = {
-    "pipeline.reproduce": 3,
+    "kernelproof.sessions.reproduce": 3,
     "noxfile": 4,
     "tests.cells": 3,
     "kernelproof.report": 3,
@@ -54,10 +54,10 @@ FLOORS = {
     "kernelproof.selftest.sanitize.case_launches": 2,
     "kernelproof.selftest.sanitize.planted_errors": 2,
     "kernelproof.selftest.sanitize.sanitize_worker": 3,
-    "pipeline.bless": 1,
+    "kernelproof.sessions.bless": 1,
     "kernelproof.records.golden": 1,
     "kernelproof.machine.hardware": 1,
-    "pipeline.proposal": 1,
+    "kernelproof.sessions.proposal": 1,
     "kernelproof.records.record_files": 1,
     "kernelproof.plan.schedule": 1,
     "kernelproof.machine.revision": 1,
@@ -73,7 +73,7 @@ FLOORS = {
     "kernelproof.plan.matrix": 0,
     "kernelproof.files.escape": 0,
     "kernelproof.plan.schema": 0,
-    "pipeline.session": 0,
+    "kernelproof.sessions.nox_processes": 0,
     "kernelproof.plan.value_types": 0,
     "kernelproof.files.fault_messages": 0,
     "pipeline": 0,

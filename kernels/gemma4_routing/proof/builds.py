@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import torch
-from kernelproof.spec.spec import Build
+from kernelproof.spec import Build
 
 from gemma4_routing.launch import (
     OPTIONS,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from kernelproof.spec.spec import Inputs
+from kernelproof.spec import Inputs
 
 from gemma4_routing.cuda.keys import EXPERTS
 

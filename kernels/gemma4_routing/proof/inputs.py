@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
 )

@@ -92,7 +92,7 @@ def _packages(facts: Facts, where: str) -> Iterator[Finding]:
         # torch's own word tells its build, too: 2.11.0+cu130.
         if tools.installed.get(name, "").partition("+")[0] != version
     ]
-    pins = f"pipeline/requirements/{tools.name}.txt"
+    pins = f"pipeline/kernelproof/machine/toolchains/{tools.name}.txt"
     if not differ:
         main = [f"{n} {tools.installed[n]}" for n in ("torch", "triton") if n in tools.installed]
         yield ok("packages", f"{len(tools.pinned)} as pinned: {', '.join(main) or where}")

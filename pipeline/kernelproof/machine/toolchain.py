@@ -1,4 +1,4 @@
-"""A toolchain's environment: `pipeline/requirements/<name>.txt` in `.nox/toolchain-<name>`.
+"""A toolchain's environment: `pipeline/kernelproof/machine/toolchains/<name>.txt` in `.nox/toolchain-<name>`.
 
 ``python -m kernelproof.machine.toolchain cpu`` makes it, or brings it up to date, and prints its Python. All
 sessions that need a toolchain share its one environment: with torch in it, it takes gigabytes.

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
-    KernelSpec,
+    Spec,
     Outputs,
 )
 
@@ -40,7 +40,7 @@ class Set:
 
 
 def first_set(
-    spec: KernelSpec, dtype: torch.dtype, shape: Mapping[str, int], device: torch.device
+    spec: Spec, dtype: torch.dtype, shape: Mapping[str, int], device: torch.device
 ) -> Set:
     """Ordinary inputs of a shape, those of the first distribution, and outputs for them."""
     step, count = len(spec.distributions), shape["T"]

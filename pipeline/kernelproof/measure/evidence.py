@@ -9,7 +9,7 @@ from kernelproof.measure.digest import Digest
 from kernelproof.plan.cases import Case
 from kernelproof.plan.schema import Promise
 from kernelproof.records.timing import Timing
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     Inputs,
     Outputs,
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from kernelproof.measure.comparison import Mismatch
-from kernelproof.spec.spec import Output
+from kernelproof.spec import Output
 from torch import Tensor
 
 _ZONE = 4096  # bytes on either side, a multiple of every vector width

@@ -148,7 +148,7 @@ class _Reading:
                 self.doc.blame(
                     ("rows", name, "toolchain"),
                     found=yaml_document.quoted(toolchain),
-                    expected=f"one of pipeline/requirements/: {', '.join(known) or 'none yet'}",
+                    expected=f"one of pipeline/kernelproof/machine/toolchains/: {', '.join(known) or 'none yet'}",
                     mend=did_you_mean(toolchain, known),
                 )
 

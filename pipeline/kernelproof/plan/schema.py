@@ -45,7 +45,7 @@ class Row(Block):
     device: Text = Field(description="The device name that the machine must report")
     arch: Label = Field(description="The architecture that kernels are compiled for")
     memory_gb: Annotated[int, Field(ge=1, le=100_000)]
-    toolchain: Label = Field(description="Names pipeline/requirements/<toolchain>.txt")
+    toolchain: Label = Field(description="Names pipeline/kernelproof/machine/toolchains/<toolchain>.txt")
     runner: Annotated[list[Label], Field(min_length=1)] = Field(
         description="The labels of its CI runner"
     )
@@ -107,7 +107,7 @@ class Perf(Block):
 
 
 class Mutants(Block):
-    """What faults planted into a kernel, kernels/<name>/mutants.yaml, are run against."""
+    """What faults planted into a kernel, kernels/<name>/proof/mutants.yaml, are run against."""
 
     cases: Annotated[list[Text], Field(min_length=1, max_length=25)] = Field(
         description="Ids of parity cases without the row; * stands for anything"

@@ -1,4 +1,4 @@
-"""``python -m pipeline.bless KIND --reason "..."``: replaces golden digests, locks, or times.
+"""``python -m kernelproof.sessions.bless KIND --reason "..."``: replaces golden digests, locks, or times.
 
 It refuses a dirty tree, an empty reason, results that are missing, red, of another commit or of
 another machine, and rows that disagree. Blessing what is blessed already changes nothing.

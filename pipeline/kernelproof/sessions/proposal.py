@@ -1,4 +1,4 @@
-"""``python -m pipeline.proposal``: takes over baselines that another machine measured.
+"""``python -m kernelproof.sessions.proposal``: takes over baselines that another machine measured.
 
 Of the folder that it left, only files of the kind and the row that were asked for are taken, and
 only whole ones, by the readers of the baselines themselves; anything else refuses all of it. What
@@ -38,7 +38,7 @@ _LINES_SHOWN = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Takes the files over, and writes what changes; refused where that is nothing."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.proposal", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m kernelproof.sessions.proposal", description=__doc__)
     parser.add_argument("--kind", choices=list(KINDS), required=True)
     parser.add_argument("--row", required=True, metavar="ROW", help="where it was measured")
     parser.add_argument("--reason", required=True, help="why the baseline may be another one")

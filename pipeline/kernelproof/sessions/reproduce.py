@@ -1,4 +1,4 @@
-"""``python -m pipeline.reproduce RESULT``: runs a recorded case again and says what is the same.
+"""``python -m kernelproof.sessions.reproduce RESULT``: runs a recorded case again and says what is the same.
 
 RESULT is a record's file, or the id of a case, whose record is looked for in results/. The case
 runs on the row that this machine is, or the one of --row, whatever row recorded it: its inputs

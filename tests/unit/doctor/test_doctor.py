@@ -99,20 +99,20 @@ def test_several_gpus_are_each_checked() -> None:
         (
             with_tools(installed={**PINNED, "triton": "3.7.1"}),
             "fix packages found triton 3.7.1 (pinned 3.6.0), expected those of "
-            "pipeline/requirements/cuda.txt; remove .nox/toolchain-cuda, and run a session, which "
+            "pipeline/kernelproof/machine/toolchains/cuda.txt; remove .nox/toolchain-cuda, and run a session, which "
             "makes it anew",
         ),
         (
             with_tools(is_own=False, installed={**PINNED, "triton": "3.7.1"}),
             "warn packages found triton 3.7.1 (pinned 3.6.0), expected those of "
-            "pipeline/requirements/cuda.txt; python -m pip install -r "
-            "pipeline/requirements/cuda.txt, where the image's are not meant",
+            "pipeline/kernelproof/machine/toolchains/cuda.txt; python -m pip install -r "
+            "pipeline/kernelproof/machine/toolchains/cuda.txt, where the image's are not meant",
         ),
         (
             with_tools(is_own=False, installed={}, pinned={"torch": "2.11.0"}),
             "fix packages found torch missing (pinned 2.11.0), expected those of "
-            "pipeline/requirements/cuda.txt; python -m pip install -r "
-            "pipeline/requirements/cuda.txt, where the image's are not meant",
+            "pipeline/kernelproof/machine/toolchains/cuda.txt; python -m pip install -r "
+            "pipeline/kernelproof/machine/toolchains/cuda.txt, where the image's are not meant",
         ),
         (
             with_tools(sees=None, complaint="ImportError: libcudart"),

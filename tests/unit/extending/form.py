@@ -7,15 +7,15 @@ from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
-    KernelSpec,
+    Spec,
 )
 
 
 def test_form(case: Case, evidence: Evidence) -> None:
     """One output for each announced one, of its dtype and shape."""
-    spec: KernelSpec = import_module(f"kernels.{case.kernel}").SPEC
+    spec: Spec = import_module(f"kernels.{case.kernel}").SPEC
     shape = dict(case.shape)
     rows = InputRows(
         seed=evidence.seed,

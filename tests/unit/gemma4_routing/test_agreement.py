@@ -9,7 +9,7 @@ from gemma4_routing import (
     SPEC,
     gemma4_routing_reference,
 )
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 
 DEVICE = torch.device(

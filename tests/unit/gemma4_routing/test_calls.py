@@ -19,7 +19,7 @@ from gemma4_routing import (
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.measure.launch_capture import counted
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
 )

@@ -14,7 +14,7 @@ from gemma4_routing import (
     gemma4_routing,
 )
 from kernelproof.measure.comparison import bits_of
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 
 DEVICE = torch.device(

@@ -5,7 +5,7 @@ import torch
 from gemma4_routing import SPEC
 from gemma4_routing.launch import launch_of
 from gemma4_routing.proof.forms import other_forms
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

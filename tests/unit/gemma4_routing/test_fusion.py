@@ -15,7 +15,7 @@ from kernelproof.plan import (
     matrix,
 )
 from kernelproof.records import golden
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 
 from tests.unit.records.test_record_files import (

@@ -14,7 +14,7 @@ from gemma4_routing.proof.inputs import (
     DISTRIBUTIONS,
     explain_row,
 )
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
 )

@@ -19,7 +19,7 @@ from gemma4_routing import (
 )
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.launch_capture import counted
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx

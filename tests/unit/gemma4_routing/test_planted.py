@@ -16,9 +16,9 @@ from kernelproof.checks.perf.calibration import (
 from kernelproof.measure.clock import Contestant
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.contestants import first_set
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     Inputs,
-    KernelSpec,
+    Spec,
 )
 
 DEVICE = torch.device(
@@ -151,7 +151,7 @@ def test_work_that_changes_nothing_ends(gpu: Callable[[Curve], Gpu]) -> None:
 
 def test_a_kernel_that_cannot_be_slowed_is_told(gpu: Callable[[Curve], Gpu]) -> None:
     """With what it lacks."""
-    plain: KernelSpec = replace(SPEC, slowed=None)
+    plain: Spec = replace(SPEC, slowed=None)
     with pytest.raises(NotImplementedError) as caught:
         rounds_for(PERCENTS, plain, gpu(CURVES["linear"]).enter)
     told = "SPEC.slowed: found none, expected a launch with extra work, to plant slowdowns"

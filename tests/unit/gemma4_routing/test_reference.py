@@ -18,7 +18,7 @@ from kernelproof.measure.comparison import (
     bits_of,
     ulp_distance,
 )
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
 )

@@ -16,7 +16,7 @@ from gemma4_routing import (
 from gemma4_routing.launch import backend_of
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.launch_capture import counted
-from kernelproof.spec.spec import InputRows
+from kernelproof.spec import InputRows
 from torch import Tensor
 
 DEVICE = torch.device(

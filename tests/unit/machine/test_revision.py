@@ -9,7 +9,7 @@ from kernelproof.plan.matrix import ROOT
 
 MADE_OF = (
     "kernels/toy/kernel.py",
-    "pipeline/requirements/cpu.txt",
+    "pipeline/kernelproof/machine/toolchains/cpu.txt",
     "pipeline/kernelproof/checks/verdicts.py",
     "pipeline/kernelproof/checks/parity/ask.py",
     "matrix.yaml",

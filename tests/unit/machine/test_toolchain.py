@@ -75,7 +75,7 @@ def test_the_first_use_installs(machine: Machine, capsys: pytest.CaptureFixture[
         [sys.executable, "-m", "virtualenv", "--quiet", str(machine.environment)],
         [*pip, "-r", str(machine.requirements)],
     ]
-    said = "installing pipeline/requirements/toy.txt (once; minutes where torch is in it)\n"
+    said = "installing pipeline/kernelproof/machine/toolchains/toy.txt (once; minutes where torch is in it)\n"
     assert capsys.readouterr() == (f"{python}\n", said)
 
 
@@ -124,7 +124,7 @@ def test_a_failed_installation_is_told_and_tried_again(machine: Machine, codes: 
     with pytest.raises(ToolchainError) as caught:
         python_of("toy")
     said = "could not be installed; pip's message is above, mend it, run again"
-    assert str(caught.value) == f"pipeline/requirements/toy.txt: {said}"
+    assert str(caught.value) == f"pipeline/kernelproof/machine/toolchains/toy.txt: {said}"
     assert caught.value.exit == 1
     machine.commands.clear()
     machine.codes = [0, 0]

@@ -5,7 +5,7 @@ import torch
 import triton
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.guarded_outputs import GuardedOutputs
-from kernelproof.spec.spec import Output
+from kernelproof.spec import Output
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

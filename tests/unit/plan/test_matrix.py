@@ -101,7 +101,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "matrix.yaml:16:5: rows.h200.memory_gb: found the key again, expected each key once; "
         "keep one, the first is on line 15",
         "matrix.yaml:17:16: rows.h200.toolchain: found 'cuba', "
-        "expected one of pipeline/requirements/: cpu, cuda; did you mean 'cuda'?",
+        "expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda; did you mean 'cuda'?",
         "matrix.yaml:19:1: kernels: found no block for the folder kernels/toy/, "
         "expected a block a folder; add a block 'toy', or remove the folder",
         "matrix.yaml:20:3: kernels.toi: found no folder, "

@@ -29,13 +29,13 @@ DISAGREEMENTS = {
     "toolchain unknown": (
         "toolchain: cpu",
         "toolchain: gpu",
-        "9:16: rows.cpu.toolchain: found 'gpu', expected one of pipeline/requirements/: cpu, cuda; "
+        "9:16: rows.cpu.toolchain: found 'gpu', expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda; "
         "did you mean 'cpu'?",
     ),
     "toolchain like no other": (
         "toolchain: cpu",
         "toolchain: rocm",
-        "9:16: rows.cpu.toolchain: found 'rocm', expected one of pipeline/requirements/: cpu, cuda",
+        "9:16: rows.cpu.toolchain: found 'rocm', expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda",
     ),
     "dtype that no kernel promises": (
         "[fp32, bf16]",

@@ -43,7 +43,7 @@ def test_committed_schema_is_that_of_the_models() -> None:
 def test_first_line_of_the_matrix_names_the_schema() -> None:
     """So that editors complete and check it."""
     first = matrix.FILE.read_text(encoding="utf-8").splitlines()[0]
-    assert first == "# yaml-language-server: $schema=pipeline/matrix.schema.json"
+    assert first == "# yaml-language-server: $schema=pipeline/kernelproof/plan/matrix.schema.json"
     assert matrix.ROOT / first.partition("=")[2] == schema.FILE
 
 

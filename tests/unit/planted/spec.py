@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from kernelproof.spec.spec import Build
+from kernelproof.spec import Build
 
 from .kernel import _planted_kernel
 

@@ -31,7 +31,7 @@ from kernelproof.run.run_plan import parse
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipeline import reproduce
+from kernelproof.sessions import reproduce
 from tests.unit.records.test_record_files import (
     FILE,
     PLANNED,

@@ -18,7 +18,7 @@ def _git(tree: Tree, *words: str) -> str:
 
 
 def _bless(tree: Tree, *arguments: str) -> tuple[int, str]:
-    done = tree.python("pipeline.bless", "golden", "--row=cpu", "--kernel=toy", *arguments)
+    done = tree.python("kernelproof.sessions.bless", "golden", "--row=cpu", "--kernel=toy", *arguments)
     return done.returncode, done.stderr or done.stdout
 
 
@@ -110,7 +110,7 @@ def test_a_record_is_reproduced(tree: Tree) -> None:
     _commit(tree)
     file = tree.root / "results" / "parity" / f"{CASE}.json"
     for result in (str(file), CASE):
-        done = tree.python("pipeline.reproduce", "--this-python", "--row=cpu", result)
+        done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", result)
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert lines[:3] == [f"{CASE}: running it here", "here      pass", "recorded  pass"]
@@ -129,7 +129,7 @@ def test_other_bits_and_conditions_are_told(tree: Tree) -> None:
     text = file.read_text().replace('"python": "3.', '"python": "2.')
     digest = text.partition('"digest": "')[2][:64]
     file.write_text(text.replace(digest, "f" * 64))
-    done = tree.python("pipeline.reproduce", "--this-python", "--row=cpu", "--at-commit", CASE)
+    done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", "--at-commit", CASE)
     assert done.returncode == 1, done.stderr
     assert f"outputs   other bits: {'f' * 64} -> {digest}" in done.stdout
     assert "  machine.python: 2." in done.stdout
@@ -152,7 +152,7 @@ def test_other_bits_and_conditions_are_told(tree: Tree) -> None:
 )
 def test_what_cannot_be_reproduced(tree: Tree, result: str, code: int, told: str) -> None:
     """One clear line."""
-    done = tree.python("pipeline.reproduce", "--this-python", "--row=cpu", result)
+    done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", result)
     assert done.returncode == code
     assert done.stderr.startswith(told)
     assert "Traceback" not in done.stderr

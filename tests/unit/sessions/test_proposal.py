@@ -12,9 +12,9 @@ from kernelproof.errors import (
     run_command,
 )
 from kernelproof.records import golden
-from pipeline.proposal import FOLDER
+from kernelproof.sessions.proposal import FOLDER
 
-from pipeline import proposal
+from kernelproof.sessions import proposal
 
 GOLDEN = "golden/gemma4_routing.json"
 TIMES = "perf/h200/gemma4_routing.json"

@@ -26,7 +26,7 @@ from kernelproof.records.bench_run import (
     Measured,
     Timing,
 )
-from kernelproof.spec.spec import KernelSpec
+from kernelproof.spec import Spec
 
 _KERNEL, _BARE = "kernel", "bare launch"
 _HOST_DEVICE_US = 100_000  # what the calls that time the host may take on the device
@@ -45,7 +45,7 @@ class Place:
 class Measuring:
     """One shape on its way to its record."""
 
-    spec: KernelSpec
+    spec: Spec
     sets: list[Set]
     clock: Device
     ready: dict[str, tuple[Launch, Contestant]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Measuring:
 
 
 def measure(
-    case: Case, spec: KernelSpec, place: Place, *, rounds: int, peers: Collection[str]
+    case: Case, spec: Spec, place: Place, *, rounds: int, peers: Collection[str]
 ) -> Measured:
     """Kernel, floors and peers at one shape, interleaved; of the peers those that are named."""
     clock, shape = place.clock, dict(case.shape)

@@ -80,7 +80,7 @@ def _refuse_other_triton(found: str) -> None:
         pinned = next((pin for pin in pins if pin.startswith("triton==")), "no triton")
         message = (
             f"bless codegen: found triton {found}, expected {pinned} of "
-            f"pipeline/requirements/codegen.txt; run it there, or change the pin first"
+            f"pipeline/kernelproof/machine/toolchains/codegen.txt; run it there, or change the pin first"
         )
         raise RefusedError(message)
 

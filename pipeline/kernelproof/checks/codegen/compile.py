@@ -31,7 +31,7 @@ from kernelproof.checks.codegen.instruction_costs import (
     counted,
 )
 from kernelproof.records.code_lock import Settings
-from kernelproof.spec.spec import Build
+from kernelproof.spec import Build
 from pydantic import ValidationError
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend

@@ -31,10 +31,10 @@ from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     Build,
     InputRows,
-    KernelSpec,
+    Spec,
 )
 
 _SHOWN = 40
@@ -51,7 +51,7 @@ def architecture_here() -> str:
     return f"sm_{major}{minor}"
 
 
-def launched(spec: KernelSpec, build: Build) -> Disassembly:
+def launched(spec: Spec, build: Build) -> Disassembly:
     """The code that launching a build's shape runs on this GPU."""
     device = torch.device("cuda", 0)
     rows = InputRows(

@@ -19,9 +19,9 @@ from kernelproof.measure.memory_watch import only_arguments
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.run import elsewhere
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
-    KernelSpec,
+    Spec,
     Outputs,
 )
 
@@ -33,7 +33,7 @@ _AGREEMENT_ROWS = 16_384
 
 def test_parity(case: Case, evidence: Evidence) -> None:
     """Every question of the check, for every launch of the case."""
-    spec: KernelSpec = import_module(f"kernels.{case.kernel}").SPEC
+    spec: Spec = import_module(f"kernels.{case.kernel}").SPEC
     with only_arguments(spec.jitted):
         for launch in _launches(case, spec, evidence):
             outputs = _outputs_of_one_launch(case, launch, evidence)
@@ -47,7 +47,7 @@ def test_parity(case: Case, evidence: Evidence) -> None:
             evidence.saw(outputs)
 
 
-def _launches(case: Case, spec: KernelSpec, evidence: Evidence) -> Iterator[Launch]:
+def _launches(case: Case, spec: Spec, evidence: Evidence) -> Iterator[Launch]:
     """As many launches as it takes for the case's rows to meet every distribution."""
     shape = dict(case.shape)
     count = shape["T"]
@@ -92,7 +92,7 @@ def _outputs_of_one_launch(case: Case, launch: Launch, evidence: Evidence) -> Ou
     return guarded.tensors
 
 
-def _ask_form(case: Case, spec: KernelSpec, outputs: Outputs, device: torch.device) -> None:
+def _ask_form(case: Case, spec: Spec, outputs: Outputs, device: torch.device) -> None:
     """Outputs that the kernel allocates itself: dtype, shape, strides, device."""
     for output, tensor in zip(spec.outputs, outputs, strict=True):
         shape = tuple(dict(case.shape)[axis] for axis in output.axes)

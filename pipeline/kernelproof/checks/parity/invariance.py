@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import require_bits
-from kernelproof.spec.spec import Outputs
+from kernelproof.spec import Outputs
 
 # Rows that are also launched alone, and the most that are launched as a strided view.
 _ALONE, _STRIDED = 3, 257

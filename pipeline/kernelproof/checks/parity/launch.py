@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     Inputs,
-    KernelSpec,
+    Spec,
 )
 
 
@@ -13,7 +13,7 @@ from kernelproof.spec.spec import (
 class Launch:
     """Some rows of a case, in one launch: its inputs, and words for its rows."""
 
-    spec: KernelSpec
+    spec: Spec
     inputs: Inputs
     first: int
     count: int

@@ -8,7 +8,7 @@ from kernelproof.measure.clock import (
     Contestant,
     race,
 )
-from kernelproof.spec.spec import KernelSpec
+from kernelproof.spec import Spec
 
 _MOST_ROUNDS = 2**20
 _REFINED = 3
@@ -23,7 +23,7 @@ def planted_name(percent: float) -> str:
     return f"planted {percent:g}"
 
 
-def rounds_for(percents: Sequence[float], spec: KernelSpec, enter: Enter) -> dict[str, int]:
+def rounds_for(percents: Sequence[float], spec: Spec, enter: Enter) -> dict[str, int]:
     """For each percentage the rounds, by the name of the contestant.
 
     Doubles the rounds until the largest slowdown is passed, then measures again between the two

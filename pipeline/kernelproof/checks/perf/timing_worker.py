@@ -49,7 +49,7 @@ from kernelproof.records.timing import (
     Process,
     Request,
 )
-from kernelproof.spec.spec import KernelSpec
+from kernelproof.spec import Spec
 
 # Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
 _SETS_WITHIN = 64
@@ -67,11 +67,11 @@ class Bench:
     clock: Accelerator
     monitor: Monitor
     sentinel: Contestant
-    specs: dict[str, KernelSpec]
-    references: dict[str, KernelSpec]
+    specs: dict[str, Spec]
+    references: dict[str, Spec]
 
 
-def spec_of(kernel: str, root: Path | None = None) -> KernelSpec:
+def spec_of(kernel: str, root: Path | None = None) -> Spec:
     """A kernel's spec, of this tree or of the one under `root`, whichever else is imported."""
     ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of_kernels(name)}
     if root is None:

@@ -13,10 +13,10 @@ import torch
 import triton
 import triton.language as tl
 from kernelproof.selftest.faults.fault_kinds import KINDS
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
-    KernelSpec,
+    Spec,
     Output,
 )
 from torch import Tensor
@@ -176,7 +176,7 @@ def _agreement(values: Tensor, *, outputs: tuple[Tensor, ...]) -> tuple[Tensor, 
     return distance, torch.zeros_like(distance)
 
 
-SPEC = KernelSpec(
+SPEC = Spec(
     launch=faulty,
     reference=lambda values: (values.to(torch.float32),),
     oracle=lambda values: (values.double(),),

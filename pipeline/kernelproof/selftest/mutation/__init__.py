@@ -2,7 +2,7 @@
 
 The walk of one mutant, a file each, in this order::
 
-    kernels/<name>/mutants.yaml -> listing (strictly read) -> operators (edits of a syntax tree)
+    kernels/<name>/proof/mutants.yaml -> listing (strictly read) -> operators (edits of a syntax tree)
     -> plan (every mutant, with its proof) -> pool (processes) -> worker (a forked child for each,
     which asks pipeline/kernelproof/checks/parity/ask.py's function of the quick cases) -> coverage (what the
     unmutated kernel reached) -> judge (a status each, the cases that kill all) -> tables

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import kernelproof.spec.spec
+import kernelproof.spec
 from kernelproof.checks.parity.ask import test_parity
 from kernelproof.measure import torch_device
 from kernelproof.measure.comparison import Mismatch
@@ -88,7 +88,7 @@ class Worker:
         return Answers(id=asked.id, answers=found, reached=reached)
 
     def _run(self, asked: Asked, copy: Path, tell: Tell) -> None:
-        kernelproof.spec.spec.__path__ = [str(copy)]
+        kernelproof.spec.__path__ = [str(copy)]
         warnings.simplefilter("ignore")
         with ExitStack() as stack:
             told = None

@@ -13,10 +13,10 @@ from kernelproof.measure.launch_capture import counted
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.selftest.sanitize.case_answer import Answer
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
-    KernelSpec,
+    Spec,
 )
 from torch import Tensor
 
@@ -26,7 +26,7 @@ _FORMED = 64
 
 def answer(case: Case, seed: int, device: torch.device) -> Answer:
     """What became of a case: the reference's bits of every launch, or what was wrong."""
-    spec: KernelSpec = importlib.import_module(f"kernels.{case.kernel}").SPEC
+    spec: Spec = importlib.import_module(f"kernels.{case.kernel}").SPEC
     outcome, reason, asked = "pass", "", 0
     with counted(spec.jitted) as launched:
         try:
@@ -44,7 +44,7 @@ def answer(case: Case, seed: int, device: torch.device) -> Answer:
     return Answer.model_validate({**answered, "launches": launched.total()})
 
 
-def _inputs(case: Case, seed: int, spec: KernelSpec) -> Iterator[tuple[str, Inputs]]:
+def _inputs(case: Case, seed: int, spec: Spec) -> Iterator[tuple[str, Inputs]]:
     """As many inputs as it takes to meet every distribution, with words for each; on the host."""
     shape, host = dict(case.shape), torch.device("cpu")
     count = shape["T"]
@@ -65,7 +65,7 @@ def _inputs(case: Case, seed: int, spec: KernelSpec) -> Iterator[tuple[str, Inpu
             yield from spec.forms(inputs) if spec.forms else ()
 
 
-def _ask(spec: KernelSpec, inputs: Inputs, form: str, device: torch.device) -> None:
+def _ask(spec: Spec, inputs: Inputs, form: str, device: torch.device) -> None:
     """Launches the kernel into outputs that nobody has written, and compares all of their bits."""
     expected = spec.reference(**inputs)
     there = {name: _placed(value, device) for name, value in inputs.items()}

@@ -11,8 +11,8 @@ peaks    ``[T]`` fp32: the largest ``|values * scale|`` of a row; one rounding a
 """
 
 import torch
-from kernelproof.spec.spec import (
-    KernelSpec,
+from kernelproof.spec import (
+    Spec,
     Output,
 )
 
@@ -22,7 +22,7 @@ from .reference import toy_agreement, toy_oracle, toy_reference
 
 __all__ = ["SPEC", "toy", "toy_oracle", "toy_reference"]
 
-SPEC = KernelSpec(
+SPEC = Spec(
     launch=toy,
     reference=toy_reference,
     oracle=toy_oracle,

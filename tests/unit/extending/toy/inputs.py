@@ -1,7 +1,7 @@
 """Inputs of `toy`: hashes of (seed, row, column), the same bits on every machine."""
 
 import torch
-from kernelproof.spec.spec import (
+from kernelproof.spec import (
     InputRows,
     Inputs,
 )
