@@ -23,14 +23,17 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from kernelproof.errors import (  # noqa: E402
-    USER_ERRORS,
-    MatrixError,
-)
+from kernelproof.errors import USER_ERRORS, MatrixError  # noqa: E402
 from kernelproof.plan import matrix  # noqa: E402  (nox does not put this folder on the path)
 from kernelproof.plan.schema import Check  # noqa: E402
-
-from kernelproof.sessions.nox_processes import (code_of, is_help_asked, is_no_venv, output_of, python_of, run,)
+from kernelproof.sessions.nox_processes import (
+    code_of,
+    is_help_asked,
+    is_no_venv,
+    output_of,
+    python_of,
+    run,
+)
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "none"
@@ -194,7 +197,7 @@ def _cells(session: nox.Session, check: str, rows: list[str]) -> None:
     ask = partial(ask, *(f"--row={row}" for row in rows), *session.posargs)
     try:
         for row in rows:
-            command = ["-m", "tests.cells", check, "--on", row, *session.posargs]
+            command = ["-m", "kernelproof.checks", check, "--on", row, *session.posargs]
             python = python_of(session, ROWS[row].toolchain)
             code = code_of(session, python, *command, env=ROWS[row].environment)
             if code in USER_ERRORS or is_help_asked(session):

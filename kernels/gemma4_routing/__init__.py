@@ -25,43 +25,15 @@ a scale is at most 4 or its weight is no denormal (the scale multiplies a denorm
 kernel and of its reference (pull request 39083); callers of those change an import.
 """
 
-import torch
-from kernelproof.spec import (
-    Spec,
-    Output,
-)
 from torch import Tensor
 
-from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
-from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
-from gemma4_routing.kernel import _gemma4_routing_kernel
-from gemma4_routing.launch import bare_launch
 from gemma4_routing.op import gemma4_routing
-from gemma4_routing.proof.builds import BUILDS
-from gemma4_routing.proof.floors import (
-    FLOORS,
-    least_bytes,
-)
-from gemma4_routing.proof.forms import other_forms
-from gemma4_routing.proof.inputs import (
-    DISTRIBUTIONS,
-    explain_row,
-    gemma4_routing_inputs,
-)
-from gemma4_routing.proof.peers import PEERS
-from gemma4_routing.proof.slowed import SlowedLaunch
-from gemma4_routing.reference import (
-    gemma4_routing_agreement,
-    gemma4_routing_oracle,
-    gemma4_routing_reference,
-)
+from gemma4_routing.reference import gemma4_routing_reference
 
 __all__ = [
-    "SPEC",
     "gemma4_fused_routing_kernel_triton",
     "gemma4_routing",
     "gemma4_routing_function_torch",
-    "gemma4_routing_oracle",
     "gemma4_routing_reference",
 ]
 
@@ -74,31 +46,3 @@ def gemma4_fused_routing_kernel_triton(
     """`gemma4_routing` by its name in vLLM; `num_warps` is accepted, the launch table decides."""
     del num_warps
     return gemma4_routing(gating_output, topk, per_expert_scale)
-
-
-SPEC = Spec(
-    launch=gemma4_routing,
-    reference=gemma4_routing_reference,
-    oracle=gemma4_routing_oracle,
-    agreement=gemma4_routing_agreement,
-    make_inputs=gemma4_routing_inputs,
-    explain_row=explain_row,
-    distributions=DISTRIBUTIONS,
-    per_token=("gating_output",),
-    outputs=(
-        Output(name="topk_weights", axes=("T", "K"), dtype=torch.float32),
-        Output(name="topk_ids", axes=("T", "K"), dtype=torch.int32),
-    ),
-    jitted=(
-        _gemma4_routing_kernel,
-        _gemma4_routing_lanes_kernel,
-        _gemma4_routing_tile_kernel,
-    ),
-    builds=BUILDS,
-    least_bytes=least_bytes,
-    floors=FLOORS,
-    peers=PEERS,
-    bare=bare_launch,
-    slowed=SlowedLaunch,
-    forms=other_forms,
-)

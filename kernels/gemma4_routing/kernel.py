@@ -18,10 +18,7 @@ explains.
 import triton
 import triton.language as tl
 
-from gemma4_routing.arguments import (
-    MAX_EXPERTS,
-    MAX_TOPK,
-)
+from gemma4_routing.arguments import MAX_EXPERTS, MAX_TOPK
 from gemma4_routing.exponential import exp_difference
 
 _EXPERT_MASK = tl.constexpr(MAX_EXPERTS - 1)

@@ -8,11 +8,7 @@ the launch.
 import torch
 from torch import Tensor
 
-from gemma4_routing.arguments import (
-    IS_INTERPRETED,
-    check_arguments,
-    check_out,
-)
+from gemma4_routing.arguments import IS_INTERPRETED, check_arguments, check_out
 from gemma4_routing.launch import launch
 from gemma4_routing.reference import gemma4_routing_reference
 

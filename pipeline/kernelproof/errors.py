@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from kernelproof.files.escape import plain
+from kernelproof.escape import plain
 
 _FAULTS_SHOWN = 25
 _MOST_KNOWN = 1_000  # words that one is compared with, 45 us each at most

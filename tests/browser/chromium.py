@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kernelproof.report.page import page
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -13,6 +12,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from kernelproof.report.page import page
 
 _BROWSERS = ("google-chrome", "chromium", "chromium-browser")  # the driver is of the first
 _ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernelproof.plan import matrix
 from kernelproof.report import page_data
 from kernelproof.report.report_file import Report
-
 from tests.browser.chromium import Chromium, programs
 
 # Parity of the cpu and h200 rows and times of the h200 row at 128 experts, judged at a33497b.

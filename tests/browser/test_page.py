@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from kernelproof.plan.matrix import ROOT
-
+from kernelproof.plan.repository import ROOT
 from tests.browser.chromium import Chromium
 
 CASE = "gemma4_routing-h200-bf16-E128-K8-T262144"

@@ -17,16 +17,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    positive,
-    run_command,
-)
+from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.machine import revision
 from kernelproof.records import record_files
-
 from tests.fuzz import ask, campaign, processes, record
 from tests.fuzz.readers import EVERY
 from tests.fuzz.record import FILE, Fuzzed, Night, Wrong

@@ -7,11 +7,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
-
+from kernelproof.errors import Exit, UserError
 from tests.fuzz.guard import (
     SECONDS,
     EscapeError,

@@ -7,15 +7,9 @@ from typing import Any
 
 from kernelproof.checks.perf.judge import judge_one
 from kernelproof.errors import Exit
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records import (
-    code_lock,
-    golden,
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.plan.repository import ROOT
+from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records.golden import Digests
-
 from tests.fuzz.ask import require_plain
 from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader

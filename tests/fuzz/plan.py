@@ -3,15 +3,11 @@
 from dataclasses import replace
 
 from kernelproof.machine.revision import Source
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import golden, time_baseline
 from kernelproof.records.record_files import Record
-
 from tests.unit.records.test_record_files import record_of
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)

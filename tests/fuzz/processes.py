@@ -7,7 +7,6 @@ from pathlib import Path
 from kernelproof.errors import Exit
 from kernelproof.machine import revision
 from kernelproof.records import record_files
-
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.mutation import mutated
 from tests.fuzz.plan import PLAN, passing

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import Exit
-
 from tests.fuzz.structures import as_json
 
 

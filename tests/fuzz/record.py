@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kernelproof.records import record_files
 from pydantic import BaseModel, ConfigDict
 
+from kernelproof.records import record_files
 from tests.fuzz.ask import OUTCOMES, Answer
 from tests.fuzz.campaign import WAYS, Tally
 

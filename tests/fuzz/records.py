@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from kernelproof.checks import verdicts
+from kernelproof.checks import judge_plan
 from kernelproof.errors import Exit
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
-
 from kernelproof.sessions import reproduce
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
@@ -30,7 +29,7 @@ _REASON = "topk_ids is not that of the reference\n  place 0"
 def _judging(planned: Planned) -> Callable[[Path], bool]:
     def read(folder: Path) -> bool:
         is_record = is_whole(record_files.path_of(folder / "results", planned))
-        judged = verdicts.judge(PLAN, folder / "results", SOURCE)
+        judged = judge_plan.judge(PLAN, folder / "results", SOURCE)
         if [one.planned for one in judged] != list(PLAN):
             raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
         return is_record

@@ -11,32 +11,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from kernelproof.checks.verdicts import judge
+from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import Exit
 from kernelproof.machine import revision
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.schema import (
-    Matrix,
-    Shape,
-    Skip,
-)
+from kernelproof.plan.schema import Matrix, Shape, Skip
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError
-from kernelproof.report import (
-    earlier_runs,
-    page_data,
-)
+from kernelproof.report import earlier_runs, page_data
 from kernelproof.report.__main__ import main
 from kernelproof.report.page import page
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-
+from kernelproof.report.report_file import Report, report_of
 from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE
 from tests.fuzz.reader import Reader

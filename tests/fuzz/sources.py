@@ -8,10 +8,9 @@ from kernelproof.errors import Exit
 from kernelproof.files import yaml_document
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import plan
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.selftest.mutation import mutant_list
-
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import KERNEL, TIMED_ROW
 from tests.fuzz.reader import Reader

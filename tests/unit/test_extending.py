@@ -97,7 +97,7 @@ def test_a_row_is_one_block(tree: Tree) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(["tests.cells", "parity", "--on", "l40s"], id="cells"),
+        pytest.param(["kernelproof.checks", "parity", "--on", "l40s"], id="cells"),
         pytest.param(["nox", "--no-venv", "-s", "parity(l40s)"], id="session"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_refused_row_keeps_the_results_of_its_own_machine(tree: Tree) -> None:
     result = tree.root / "results" / "parity" / "gemma4_routing-l40s-fp32-E128-K8-T1.json"
     result.parent.mkdir(parents=True)
     result.write_text("{}")
-    assert tree.python("tests.cells", "parity", "--on", "l40s").returncode == 4
+    assert tree.python("kernelproof.checks", "parity", "--on", "l40s").returncode == 4
     assert result.exists()
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kernelproof.plan.matrix import ROOT
+
+from kernelproof.plan.repository import ROOT
 
 # Each module's floor; the packages kernels, kernelproof.report and tests.cells have one throughout.
 # What measures is on the floor of the kernels, which it runs.
 FLOORS = {
     "kernelproof.sessions.reproduce": 3,
     "noxfile": 4,
-    "tests.cells": 3,
+    "kernelproof.checks": 3,
     "kernelproof.report": 3,
     "kernels": 2,
     "kernelproof.checks.bench": 1,
@@ -62,7 +63,7 @@ FLOORS = {
     "kernelproof.plan.schedule": 1,
     "kernelproof.machine.revision": 1,
     "kernelproof.machine.toolchain": 1,
-    "kernelproof.checks.verdicts": 1,
+    "kernelproof.checks.judge_plan": 1,
     "kernelproof.machine.worktree": 1,
     "kernelproof.files.safe_read": 0,
     "kernelproof.plan.cases": 0,
@@ -71,7 +72,7 @@ FLOORS = {
     "kernelproof.files.yaml_document": 0,
     "kernelproof.errors": 0,
     "kernelproof.plan.matrix": 0,
-    "kernelproof.files.escape": 0,
+    "kernelproof.escape": 0,
     "kernelproof.plan.schema": 0,
     "kernelproof.sessions.nox_processes": 0,
     "kernelproof.plan.value_types": 0,
@@ -167,7 +168,7 @@ def test_a_kernel_stands_by_itself(module: str) -> None:
 def test_only_what_measures_imports_torch(module: str) -> None:
     """Beside the cells, which run it."""
     heavy = {name.partition(".")[0] for name in _imports(module)} & HEAVY
-    assert heavy <= ({"torch"} if module.startswith("tests.cells") else set())
+    assert heavy <= ({"torch"} if module.startswith("kernelproof.checks") else set())
 
 
 def test_the_noxfile_reads_the_matrix_alone() -> None:
@@ -191,7 +192,7 @@ def test_the_noxfile_reads_the_matrix_alone() -> None:
         ["-m", "kernelproof.checks.perf", "--help"],
         ["-m", "kernelproof.selftest.sanitize", "--on", "cpu"],
         ["-m", "kernelproof.selftest.faults", "--help"],
-        ["-m", "tests.cells", "--help"],
+        ["-m", "kernelproof.checks", "--help"],
         ["-m", "kernelproof.checks.perf.gate_card", "--help"],
         ["-m", "nox", "-l"],
     ],

@@ -7,17 +7,8 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.keys import (
-    EXPERTS,
-    as_fp32,
-    logit_and_expert,
-    undecided,
-)
-from gemma4_routing.cuda.network import (
-    best8,
-    larger,
-    sort_bitonic4,
-)
+from gemma4_routing.cuda.keys import EXPERTS, as_fp32, logit_and_expert, undecided
+from gemma4_routing.cuda.network import best8, larger, sort_bitonic4
 from gemma4_routing.kernel import ordered
 
 _LOWEST = tl.constexpr(-(2**31))

@@ -11,10 +11,7 @@ import triton.language as tl
 
 from gemma4_routing.cuda import ptx
 from gemma4_routing.cuda.keys import as_fp32
-from gemma4_routing.exponential import (
-    exp_difference,
-    exp_near,
-)
+from gemma4_routing.exponential import exp_difference, exp_near
 
 
 @triton.jit

@@ -8,17 +8,8 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.choices import (
-    decoded,
-    of_lane_xor,
-    rows_with,
-    select_row,
-)
-from gemma4_routing.cuda.finish import (
-    long_way,
-    scaled_words,
-    short_way,
-)
+from gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
+from gemma4_routing.cuda.finish import long_way, scaled_words, short_way
 from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_fp32,
@@ -29,10 +20,7 @@ from gemma4_routing.cuda.keys import (
     order_of,
     orders8,
 )
-from gemma4_routing.cuda.network import (
-    merge8,
-    sort8,
-)
+from gemma4_routing.cuda.network import merge8, sort8
 
 
 @triton.jit

@@ -11,17 +11,8 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.choices import (
-    decoded,
-    of_lane_xor,
-    rows_with,
-    select_row,
-)
-from gemma4_routing.cuda.finish import (
-    long_way,
-    scaled_words,
-    short_way,
-)
+from gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
+from gemma4_routing.cuda.finish import long_way, scaled_words, short_way
 from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_word,
@@ -32,11 +23,7 @@ from gemma4_routing.cuda.keys import (
     quad_keys16,
     quad_orders,
 )
-from gemma4_routing.cuda.network import (
-    best8,
-    merge8,
-    sort8,
-)
+from gemma4_routing.cuda.network import best8, merge8, sort8
 
 
 @triton.jit

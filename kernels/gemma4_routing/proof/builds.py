@@ -3,12 +3,9 @@
 from typing import Any, Literal
 
 import torch
-from kernelproof.spec import Build
 
-from gemma4_routing.launch import (
-    OPTIONS,
-    launch_of,
-)
+from gemma4_routing.launch import OPTIONS, launch_of
+from kernelproof.spec import Build
 
 Backend = Literal["cuda", "hip"]
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 
 import torch
-from kernelproof.spec import Inputs
 
 from gemma4_routing.cuda.keys import EXPERTS
+from kernelproof.spec import Inputs
 
 # Of fp64 scales: not a whole fp32 number any more, nearer to the one that it was of.
 _BETWEEN = 1 + 2.0**-26

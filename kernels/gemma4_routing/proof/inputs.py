@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-)
 from torch import Tensor
 
 from gemma4_routing.reference import ranked
+from kernelproof.spec import InputRows, Inputs
 
 
 class _Format(NamedTuple):

@@ -126,9 +126,7 @@ def _compiled(
 def _vllm() -> Callable[..., Outputs] | None:
     """The kernel of vLLM, where that is installed (its model of Gemma 4; pull request 39083)."""
     try:
-        from vllm.model_executor.models.gemma4 import (  # noqa: PLC0415
-            gemma4_fused_routing_kernel_triton,
-        )
+        from vllm.model_executor.models.gemma4 import gemma4_fused_routing_kernel_triton  # noqa: PLC0415
     except ImportError:
         return None
 
@@ -145,9 +143,7 @@ def _vllm() -> Callable[..., Outputs] | None:
 def _sglang() -> Callable[..., Outputs] | None:
     """The kernel of SGLang, where that is installed (pull request 26502), in two places."""
     try:
-        from sglang.kernels.ops.layernorm.gemma4_fused_ops import (  # noqa: PLC0415
-            gemma4_fused_routing,
-        )
+        from sglang.kernels.ops.layernorm.gemma4_fused_ops import gemma4_fused_routing  # noqa: PLC0415
     except ImportError:
         try:
             from sglang.srt.layers.gemma4_fused_ops import gemma4_fused_routing  # noqa: PLC0415

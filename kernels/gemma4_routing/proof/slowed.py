@@ -15,11 +15,7 @@ from torch import Tensor
 from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from gemma4_routing.kernel import _gemma4_routing_kernel
-from gemma4_routing.launch import (
-    OPTIONS,
-    backend_of,
-    launch_of,
-)
+from gemma4_routing.launch import OPTIONS, backend_of, launch_of
 
 
 @triton.jit

@@ -12,24 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from kernelproof.doctor import (
-    amd_gpus,
-    host_facts,
-    intel_gpus,
-    nvidia_gpus,
-    toolchain_facts,
-)
-from kernelproof.doctor.facts import (
-    Facts,
-    Finding,
-    GpuFacts,
-    Level,
-    fix,
-)
-from kernelproof.doctor.findings import (
-    exit_of,
-    findings,
-)
+
+from kernelproof.doctor import amd_gpus, host_facts, intel_gpus, nvidia_gpus, toolchain_facts
+from kernelproof.doctor.facts import Facts, Finding, GpuFacts, Level, fix
+from kernelproof.doctor.findings import exit_of, findings
 from kernelproof.errors import (
     BaselineError,
     Exit,
@@ -38,20 +24,13 @@ from kernelproof.errors import (
     did_you_mean,
     run_command,
 )
-from kernelproof.machine import (
-    gpus,
-    hardware,
-)
+from kernelproof.machine import gpus, hardware
 from kernelproof.machine.gpu_monitor import lock_file
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan import matrix
 from kernelproof.plan.cases import cases_of
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-    Row,
-)
+from kernelproof.plan.schema import Check, Matrix, Row
 from kernelproof.records import record_files, time_baseline
 
 READERS = {"cuda": nvidia_gpus.read, "hip": amd_gpus.read, "xpu": intel_gpus.read}

@@ -3,15 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from kernelproof.doctor.facts import (
-    Facts,
-    Finding,
-    Level,
-    fix,
-    ok,
-    unknown,
-    warn,
-)
+from kernelproof.doctor.facts import Facts, Finding, Level, fix, ok, unknown, warn
 from kernelproof.doctor.gpu_findings import findings_on_gpu
 from kernelproof.errors import Exit
 

@@ -2,15 +2,7 @@
 
 from collections.abc import Iterator
 
-from kernelproof.doctor.facts import (
-    Facts,
-    Finding,
-    GpuFacts,
-    fix,
-    ok,
-    unknown,
-    warn,
-)
+from kernelproof.doctor.facts import Facts, Finding, GpuFacts, fix, ok, unknown, warn
 
 _NEAR_C = 5  # this near to where it slows down, a run will make it
 _BUSY_PERCENT = 10

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kernelproof.doctor import nvidia_gpus
 from kernelproof.doctor.facts import HostFacts
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 _GIGA = 1e9
 _SECONDS = 30

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pynvml
+
 from kernelproof.doctor.facts import GpuFacts
 
 _GIGA, _MILLI = 1e9, 1e-3

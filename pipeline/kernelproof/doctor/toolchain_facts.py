@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kernelproof.doctor.facts import ToolchainFacts
 from kernelproof.machine.toolchain import REQUIREMENTS
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Row
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)

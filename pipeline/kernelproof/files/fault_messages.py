@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from kernelproof.errors import did_you_mean
-from kernelproof.files import yaml_document
-from kernelproof.files.escape import plain_line
 from pydantic import ValidationError
+
+from kernelproof.errors import did_you_mean
+from kernelproof.escape import plain_line
+from kernelproof.files import yaml_document
 
 _POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
 MOST_FAULTS = 1_000

@@ -12,12 +12,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
-from kernelproof.errors import (
-    Fault,
-    MatrixError,
-)
-from kernelproof.files import safe_read
 from yaml.reader import ReaderError
+
+from kernelproof.errors import Fault, MatrixError
+from kernelproof.files import safe_read
 
 Path = tuple[str | int, ...]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pynvml
 from filelock import FileLock, Timeout
+
 from kernelproof.errors import NotTheRowError
 
 # Reasons that hold a clock back: power, heat, a brake; not idleness, nor a clock asked for.

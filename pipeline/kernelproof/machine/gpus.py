@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pynvml
+
 from kernelproof.machine import hardware
 from kernelproof.plan.schema import Row
 

@@ -16,18 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pynvml
-from kernelproof.errors import (
-    NotTheRowError,
-    run_command,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.schema import (
-    Matrix,
-    Row,
-)
+
+from kernelproof.errors import NotTheRowError, run_command
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.schema import Matrix, Row
 
 _KFD = Path("/sys/class/kfd/kfd/topology/nodes")
 

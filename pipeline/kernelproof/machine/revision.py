@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 # What a result depends on; a change of anything else leaves it valid within its commit. Baselines
 # are what results are judged by: blessing them must not undo the results they came from.

@@ -17,15 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    run_command,
-)
-from kernelproof.plan.matrix import ROOT
 
-REQUIREMENTS = ROOT / "pipeline" / "requirements"
+from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
+from kernelproof.plan.repository import ROOT, TOOLCHAINS
+
+REQUIREMENTS = TOOLCHAINS
 _OVER = re.compile(r"^# over: (\S+)$", re.MULTILINE)
 # Where a Python looks for packages.
 _PACKAGES = (
@@ -95,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m kernelproof.machine.toolchain", description=__doc__
     )
-    parser.add_argument("name", help="a file of pipeline/requirements, without .txt")
+    parser.add_argument("name", help="a file of machine/toolchains, without .txt")
     print(python_of(parser.parse_args(arguments).name))
     return 0
 

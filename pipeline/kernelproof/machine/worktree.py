@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kernelproof.errors import UsageError
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 

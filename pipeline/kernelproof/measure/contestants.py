@@ -4,12 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-    Spec,
-    Outputs,
-)
+
+from kernelproof.spec import InputRows, Inputs, Outputs, Spec
 
 _SEED = 7
 _MOST_ROWS = 32768  # different ones; a longer input has them again

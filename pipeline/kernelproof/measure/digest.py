@@ -2,8 +2,9 @@
 
 import hashlib
 
-from kernelproof.measure.comparison import bits_of
 from torch import Tensor
+
+from kernelproof.measure.comparison import bits_of
 
 _BYTES_AT_ONCE = 2**28
 

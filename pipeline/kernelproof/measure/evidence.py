@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+
 from kernelproof.measure.digest import Digest
 from kernelproof.plan.cases import Case
 from kernelproof.plan.schema import Promise
 from kernelproof.records.timing import Timing
-from kernelproof.spec import (
-    Inputs,
-    Outputs,
-)
+from kernelproof.spec import Inputs, Outputs
 
 
 @dataclass(kw_only=True)

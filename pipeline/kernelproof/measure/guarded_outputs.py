@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
+
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.spec import Output
-from torch import Tensor
 
 _ZONE = 4096  # bytes on either side, a multiple of every vector width
 _POISON = 0xA5  # as fp32 -2.87e-16, as int32 -1515870811: no weight, no id

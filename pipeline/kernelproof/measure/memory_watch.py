@@ -11,9 +11,10 @@ from typing import Any
 from unittest.mock import patch
 
 import triton
-from kernelproof.measure.comparison import Mismatch
 from torch import Tensor
 from triton.runtime.interpreter import interpreter_builder
+
+from kernelproof.measure.comparison import Mismatch
 
 # The interpreter's functions behind every load and store, and where each takes its mask.
 _FUNCTIONS = {"create_masked_load": 1, "create_masked_store": 2}

@@ -3,10 +3,7 @@
 from dataclasses import replace
 
 from kernelproof.machine.gpu_monitor import Monitor
-from kernelproof.measure.clock import (
-    Contestant,
-    Recording,
-)
+from kernelproof.measure.clock import Contestant, Recording
 
 
 class Watched:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pynvml
 import torch
+
 from kernelproof.errors import NotTheRowError
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import TOOLCHAINS
 from kernelproof.plan.schema import Row
 
 _PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
@@ -78,7 +79,7 @@ def _version(package: str) -> str | None:
 
 
 def _toolchain_hash(row: Row) -> str:
-    file = ROOT / "pipeline" / "requirements" / f"{row.toolchain}.txt"
+    file = TOOLCHAINS / f"{row.toolchain}.txt"
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

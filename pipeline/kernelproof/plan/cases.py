@@ -7,17 +7,8 @@ from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
 
-from kernelproof.errors import (
-    UsageError,
-    did_you_mean,
-)
-from kernelproof.plan.schema import (
-    Check,
-    Kernel,
-    Matrix,
-    Shape,
-    Skip,
-)
+from kernelproof.errors import UsageError, did_you_mean
+from kernelproof.plan.schema import Check, Kernel, Matrix, Shape, Skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,34 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    MatrixError,
-    did_you_mean,
-)
-from kernelproof.files import (
-    fault_messages,
-    yaml_document,
-)
-from kernelproof.files.escape import plain_line
-from kernelproof.plan.cases import (
-    benched,
-    cases_of,
-    most_cases,
-    repeated,
-    sanitized,
-)
-from kernelproof.plan.schema import (
-    MODELS,
-    Block,
-    Check,
-    Kernel,
-    Matrix,
-    Shape,
-)
-from kernelproof.plan.value_types import DTYPES
 from pydantic import ValidationError
 
-ROOT = Path(__file__).resolve().parent.parent
+from kernelproof.errors import MatrixError, did_you_mean
+from kernelproof.escape import plain_line
+from kernelproof.files import fault_messages, yaml_document
+from kernelproof.plan.cases import benched, cases_of, most_cases, repeated, sanitized
+from kernelproof.plan.repository import ROOT, TOOLCHAINS
+from kernelproof.plan.schema import MODELS, Block, Check, Kernel, Matrix, Shape
+from kernelproof.plan.value_types import DTYPES
+
 FILE = ROOT / "matrix.yaml"
 
 _MAX_CASES = 10_000  # of one list of shapes, on all rows and at all dtypes
@@ -140,7 +122,7 @@ class _Reading:
             self.doc.blame(("kernels",), found=found, expected="a block a folder", mend=mend)
 
     def _blame_toolchains(self) -> None:
-        files = (self.root / "pipeline" / "requirements").glob("*.txt")
+        files = TOOLCHAINS.glob("*.txt")
         known = sorted(file.stem for file in files)
         for name, row in _mapping(_mapping(self.doc.data).get("rows")).items():
             toolchain = _mapping(row).get("toolchain")

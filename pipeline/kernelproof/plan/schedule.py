@@ -17,17 +17,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
-from kernelproof.checks.perf.timing_processes import SECONDS_A_PROCESS
-from kernelproof.errors import (
-    UserError,
-    run_command,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.errors import UserError, run_command
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.schema import Check
-from kernelproof.records.timing import PACE
+from kernelproof.plan.timing_pace import PACE, SECONDS_A_PROCESS
 
 # GitHub refuses a matrix without entries, and one with more than this.
 _MOST_ROWS = 256

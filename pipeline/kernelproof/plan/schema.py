@@ -11,16 +11,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from kernelproof.plan.value_types import (
-    Architecture,
-    AxisName,
-    Dtype,
-    Label,
-    Name,
-    Sizes,
-    Text,
-)
 from pydantic import BaseModel, ConfigDict, Field
+
+from kernelproof.plan.value_types import Architecture, AxisName, Dtype, Label, Name, Sizes, Text
 
 FILE = Path(__file__).with_name("matrix.schema.json")
 
@@ -45,7 +38,9 @@ class Row(Block):
     device: Text = Field(description="The device name that the machine must report")
     arch: Label = Field(description="The architecture that kernels are compiled for")
     memory_gb: Annotated[int, Field(ge=1, le=100_000)]
-    toolchain: Label = Field(description="Names pipeline/kernelproof/machine/toolchains/<toolchain>.txt")
+    toolchain: Label = Field(
+        description="Names pipeline/kernelproof/machine/toolchains/<toolchain>.txt"
+    )
     runner: Annotated[list[Label], Field(min_length=1)] = Field(
         description="The labels of its CI runner"
     )

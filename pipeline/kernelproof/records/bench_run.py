@@ -4,11 +4,12 @@ import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.records.timing import Us
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _MAX_BYTES = 4 * 1024 * 1024
 

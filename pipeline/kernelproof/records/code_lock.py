@@ -9,15 +9,15 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from kernelproof.checks.codegen.instruction_costs import Costs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from kernelproof.errors import BaselineError
+from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
-from kernelproof.files.escape import plain_line
 from kernelproof.files.fault_messages import first_fault
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.value_types import Architecture
 from kernelproof.records.record_files import write_whole
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024
@@ -25,6 +25,36 @@ _SHOWN = 120
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\r\n]+$")]
+
+Count = Annotated[int, Field(ge=0, le=2**40)]
+Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]
+
+
+class Costs(BaseModel):
+    """One line of a lock; counts are of the whole code, once, whatever is predicated or loops.
+
+    `resident_warps` is the bound on the warps of a multiprocessor or compute unit that registers,
+    shared memory and the number of programs leave; `instructions_per_row` is a warp's
+    instructions, times the warps, over the rows of a program. Widths are bytes of a thread.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    rows: Count
+    num_warps: Count
+    registers: Count
+    stack: Count
+    spills: Count
+    shared: Count
+    resident_warps: Count
+    instructions: Count
+    instructions_per_row: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    bytes: Count
+    load_widths: Counts
+    store_widths: Counts
+    classes: Counts
+    kinds: Counts
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Part(BaseModel):

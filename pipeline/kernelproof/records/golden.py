@@ -13,18 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from kernelproof.errors import BaselineError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.files.yaml_document import quoted
 from kernelproof.plan.cases import Case
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.record_files import (
-    Digest,
-    Record,
-    write_whole,
-)
-from pydantic import BaseModel, ConfigDict, ValidationError
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.record_files import Digest, Record, write_whole
 
 FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024

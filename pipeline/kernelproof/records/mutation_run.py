@@ -1,19 +1,40 @@
 """What a run of mutants leaves, `results/mutants.json`: one model, which writes and reads it."""
 
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
-from kernelproof.selftest.mutation.exchange_messages import Outcome
-from kernelproof.selftest.mutation.mutant_status import Status
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _MAX_BYTES = 8 * 1024 * 1024
 
 Count = Annotated[int, Field(ge=0)]
+
+# `import` where the kernel could not even be imported: it was asked of no case. `memory` where the
+# device had not enough, which says nothing of the mutant.
+Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import", "memory"]
+
+
+class Status(StrEnum):
+    """What became of a mutant; `kernelproof.selftest.mutation` says what each means."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    TIMED_OUT = "timed out"
+    NO_BUILD = "no build"
+    REFUTED = "refuted"
+    EQUIVALENT = "equivalent"
+    OTHER_ROW = "other row"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it counts against the score."""
+        return self not in {Status.KILLED, Status.EQUIVALENT, Status.OTHER_ROW}
 
 
 class _Part(BaseModel):

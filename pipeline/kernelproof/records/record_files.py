@@ -6,15 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
 from kernelproof.errors import ResultsError
+from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
-from kernelproof.files.escape import plain_line
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
 from kernelproof.records.timing import Timing
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024

@@ -11,25 +11,13 @@ from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from kernelproof.errors import (
-    BaselineError,
-    UserError,
-)
-from kernelproof.files.escape import plain_line
-from kernelproof.records.record_files import write_whole
-from kernelproof.records.time_baseline import (
-    FOLDER,
-    read_bounded,
-    restore,
-    shown,
-    unreadable,
-)
-from kernelproof.records.timing import (
-    Count,
-    Part,
-    Us,
-)
 from pydantic import Field, ValidationError
+
+from kernelproof.errors import BaselineError, UserError
+from kernelproof.escape import plain_line
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, shown, unreadable
+from kernelproof.records.timing import Count, Part, Us
 
 SpreadOf = Literal["time", "floor", "ratio"]
 Percent = Annotated[float, Field(ge=-100, le=1e6)]

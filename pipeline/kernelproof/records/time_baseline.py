@@ -11,18 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from kernelproof.checks.perf.judge import Stored
-from kernelproof.errors import BaselineError
-from kernelproof.files import safe_read
-from kernelproof.files.escape import plain_line
-from kernelproof.files.fault_messages import first_fault
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.record_files import write_whole
-from kernelproof.records.timing import (
-    Part,
-    Timing,
-)
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kernelproof.errors import BaselineError
+from kernelproof.escape import plain_line
+from kernelproof.files import safe_read
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.record_files import write_whole
+from kernelproof.records.timing import Part, Stored, Timing
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024

@@ -1,11 +1,13 @@
 """What is asked of a timing process, and what it leaves for each case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kernelproof.plan.timing_pace import MOST_PROCESSES
 
 # From a femtosecond to eleven days: quotients of any two are numbers, too, and have logarithms.
 Us = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
@@ -16,24 +18,6 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # What a process says once it is warm, before its answers.
 READY = "ready"
 KERNEL, FLOOR, REFERENCE, AGAIN = "kernel", "floor", "reference", "again"
-# Of one case in one run; a judgement resamples all of them.
-MOST_PROCESSES = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How many processes a run takes at first, and more at a time, while a case is undecided.
-
-    8 tell 3 % from nothing where processes differ by 0.25 % or less, in 95 of 100 runs of 21 cases;
-    10 took 91 s for 21 cases on an H200, compilation included.
-    """
-
-    first: int = 8
-    more: int = 4
-    most: int = 20
-
-
-PACE = Pace()
 
 
 class Part(BaseModel):
@@ -165,3 +149,12 @@ class Timing(Part):
         """The median over the processes of what each tells, None where one tells nothing."""
         found = [of(process) for process in self.processes]
         return None if any(one is None for one in found) else median(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a baseline holds of one case: its timing, the machine and the commit it is of."""
+
+    timing: Timing
+    machine: Mapping[str, Any]
+    commit: str

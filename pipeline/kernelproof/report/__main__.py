@@ -7,32 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kernelproof.checks.verdicts import judge
-from kernelproof.errors import (
-    Exit,
-    run_command,
-)
-from kernelproof.machine import (
-    hardware,
-    revision,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from rich.console import Console
+
+from kernelproof.checks.judge_plan import judge
+from kernelproof.errors import Exit, run_command
+from kernelproof.machine import hardware, revision
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
-from kernelproof.report import (
-    earlier_runs,
-    history,
-    page_data,
-)
+from kernelproof.report import earlier_runs, history, page_data
 from kernelproof.report.junit import junit
 from kernelproof.report.markdown import markdown
 from kernelproof.report.page import page
 from kernelproof.report.report_file import report_of
 from kernelproof.report.terminal import print_report
-from rich.console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

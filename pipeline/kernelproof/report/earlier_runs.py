@@ -4,15 +4,13 @@ import reprlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelproof.errors import ResultsError
-from kernelproof.files import safe_read
-from kernelproof.files.escape import plain_line
-from kernelproof.files.fault_messages import (
-    MOST_FAULTS,
-    first_fault,
-)
-from kernelproof.report.report_file import Report
 from pydantic import ValidationError
+
+from kernelproof.errors import ResultsError
+from kernelproof.escape import plain_line
+from kernelproof.files import safe_read
+from kernelproof.files.fault_messages import MOST_FAULTS, first_fault
+from kernelproof.report.report_file import Report
 
 _DEPTH = 3
 _MAX_BYTES = 8 * 1024 * 1024

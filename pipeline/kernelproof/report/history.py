@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from statistics import median_high, median_low
 from typing import Any
 
-from kernelproof.report.earlier_runs import Runs
-from kernelproof.report.report_file import (
-    Report,
-    ReportedCase,
-)
 from rich.console import Console
+
+from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.report_file import Report, ReportedCase
 
 _NEAR = 3  # runs before a step and after it that have to agree
 _SHOWN = 20

@@ -3,10 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 
-from kernelproof.report.report_file import (
-    Report,
-    ReportedCase,
-)
+from kernelproof.report.report_file import Report, ReportedCase
 
 # What XML 1.0 cannot hold, whatever message it comes in.
 _NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -2,18 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from kernelproof.files.escape import plain_line
-from kernelproof.report.report_file import (
-    Report,
-    ReportedCase,
-)
-from kernelproof.report.terminal import (
-    COLUMNS,
-    cells,
-    conclusion,
-    reproduce,
-    silent,
-)
+from kernelproof.escape import plain_line
+from kernelproof.report.report_file import Report, ReportedCase
+from kernelproof.report.terminal import COLUMNS, cells, conclusion, reproduce, silent
 
 # GitHub refuses a step summary of more than 1 MiB, all of it; what other steps say goes there, too.
 MOST_BYTES = 1_000_000

@@ -6,21 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.verdicts import Verdict
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import bench_run as bench
-from kernelproof.records import (
-    code_lock,
-    golden,
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records import mutation_run as mutant
-from kernelproof.report import (
-    history,
-    page_mutants,
-    page_speed,
-)
+from kernelproof.records.verdict import Verdict
+from kernelproof.report import history, page_mutants, page_speed
 from kernelproof.report.earlier_runs import Runs
 from kernelproof.report.report_file import Report
 from kernelproof.report.terminal import conclusion

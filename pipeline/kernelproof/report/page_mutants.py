@@ -2,11 +2,7 @@
 
 from typing import Any
 
-from kernelproof.records.mutation_run import (
-    Recorded,
-    Run,
-)
-from kernelproof.selftest.mutation.mutant_status import Status
+from kernelproof.records.mutation_run import Recorded, Run, Status
 
 
 def content(run: Run) -> dict[str, Any]:

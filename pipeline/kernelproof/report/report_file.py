@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from kernelproof.checks.verdicts import Judged
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from kernelproof.machine.revision import Source
 from kernelproof.records.record_files import Number
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from kernelproof.records.verdict import Judged
 
 
 class ReportedCase(BaseModel):

@@ -4,14 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from kernelproof.checks.verdicts import session_of
-from kernelproof.files.escape import plain
-from kernelproof.plan.schema import Check
-from kernelproof.report.report_file import (
-    Report,
-    ReportedCase,
-)
 from rich.console import Console
+
+from kernelproof.escape import plain
+from kernelproof.plan.schema import Check
+from kernelproof.records.verdict import session_of
+from kernelproof.report.report_file import Report, ReportedCase
 
 _SHOWN = 20  # failures told in full; report.json has them all
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}

@@ -5,10 +5,8 @@ import sys
 from collections.abc import Sequence
 
 import torch
-from kernelproof.errors import (
-    Exit,
-    run_command,
-)
+
+from kernelproof.errors import Exit, run_command
 from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
 

@@ -8,32 +8,20 @@ from typing import Any
 
 import pytest
 import torch
-from kernelproof.checks.perf.row_timing import Timed
-from kernelproof.checks.verdicts import reproduce_command
+
 from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Source
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
-from kernelproof.plan.cases import (
-    Case,
-    Planned,
-)
+from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
-from kernelproof.records.record_files import (
-    Outcome,
-    Record,
-)
+from kernelproof.records.record_files import Outcome, Record
 from kernelproof.records.timing import Timing
+from kernelproof.records.verdict import reproduce_command
 from kernelproof.run.device_pulse import pulse
-from kernelproof.run.virtual_clock import (
-    TimingError,
-    VirtualClock,
-)
-from kernelproof.run.worker_messages import (
-    Teller,
-    Told,
-)
+from kernelproof.run.virtual_clock import TimedCase, TimingError, VirtualClock
+from kernelproof.run.worker_messages import Teller, Told
 
 _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins
@@ -49,7 +37,7 @@ class Cells:
     machine: dict[str, Any]
     source: Source
     folder: Path
-    timed: Mapping[str, Timed] = field(default_factory=dict)
+    timed: Mapping[str, TimedCase] = field(default_factory=dict)
     teller: Teller = field(default_factory=lambda: Teller(None))
     clock: VirtualClock = field(default_factory=VirtualClock)
     is_collected: bool = True

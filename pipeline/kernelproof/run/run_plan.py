@@ -6,26 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kernelproof.checks import verdicts
-from kernelproof.errors import (
-    UsageError,
-    did_you_mean,
-    positive,
-)
+from kernelproof.errors import UsageError, did_you_mean, positive
 from kernelproof.machine.gpus import Share
 from kernelproof.machine.revision import Source
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-    Row,
-)
+from kernelproof.plan.schema import Check, Matrix, Row
+from kernelproof.plan.timing_pace import MOST_PROCESSES
 from kernelproof.records import record_files
-from kernelproof.records.timing import MOST_PROCESSES
+from kernelproof.records.record_validity import is_recorded
+from kernelproof.records.verdict import session_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +46,7 @@ class Asked:
         """What of a share is to leave a record: all of it, or what has none yet."""
         plan = tuple(one for one in share.take(self.plan) if not one.skip)
         if self.is_resumed:
-            judged = verdicts.judge(plan, self.folder, source)
-            plan = tuple(one.planned for one in judged if one.record is None)
+            plan = tuple(case for case in plan if not is_recorded(case, self.folder, source))
         return plan
 
     def samples(self, share: Share | None = None) -> Path:
@@ -93,7 +82,7 @@ def parse(words: Sequence[str]) -> Asked:
 def _parser(check: str) -> argparse.ArgumentParser:
     """Of a session of nox, which names the check and the row by itself."""
     is_perf = check == Check.PERF
-    session = verdicts.session_of(Check(check) if check in list(Check) else Check.PARITY)
+    session = session_of(Check(check) if check in list(Check) else Check.PARITY)
     others = "--against REF compares with a commit, --bisect GOOD..BAD finds the first slower one"
     parser = argparse.ArgumentParser(
         prog=f"nox -s {session} --",

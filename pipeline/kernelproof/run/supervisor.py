@@ -17,32 +17,19 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, NoReturn
 
-from kernelproof.checks.verdicts import reproduce_command
-from kernelproof.errors import (
-    USER_ERRORS,
-    Exit,
-    ResultsError,
-)
-from kernelproof.machine.gpus import (
-    Gpu,
-    Share,
-)
+from kernelproof.errors import USER_ERRORS, Exit, ResultsError
+from kernelproof.machine.gpus import Gpu, Share
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
-from kernelproof.records.record_files import (
-    Outcome,
-    Record,
-)
+from kernelproof.records.record_files import Outcome, Record
+from kernelproof.records.verdict import reproduce_command
 from kernelproof.run.run_plan import Asked
 from kernelproof.run.worker_messages import LOST
-from kernelproof.run.worker_process import (
-    Worker,
-    turn,
-)
+from kernelproof.run.worker_process import Worker, turn
 
 _SECONDS_TO_CHECK, _CHECKS, _SECONDS_BETWEEN = 120, 3, 5
-_WORKER, _PULSE = ("-m", "kernelproof.run.worker"), ("-m", "kernelproof.run.device_pulse")
+_PULSE = ("-m", "kernelproof.run.device_pulse")
 _SIGNALLED = 128  # a shell's word for a process that a signal ended: 137 for SIGKILL
 
 
@@ -50,6 +37,7 @@ _SIGNALLED = 128  # a shell's word for a process that a signal ended: 137 for SI
 class Supervised:
     """A share's cases, `plan`, run by one worker after the other."""
 
+    worker: Sequence[str]
     words: Sequence[str]
     cells: Asked
     share: Share
@@ -94,7 +82,7 @@ class Supervised:
             is_resumed, is_again = True, not worker.has_begun
 
     def _start(self, *, is_resumed: bool) -> Worker | None:
-        command = [*_WORKER, *self.words, "--share", str(self.share)]
+        command = [*self.worker, *self.words, "--share", str(self.share)]
         with self._lock:
             if self._is_stopping:
                 return None

@@ -1,6 +1,19 @@
 """A clock for pytest-benchmark that what was measured moves on, through its public ``timer``."""
 
-from kernelproof.records.timing import Ended
+from typing import Protocol
+
+from kernelproof.records.timing import Ended, Timing
+
+
+class TimedCase(Protocol):
+    """The times of a case, or the error of its timing processes."""
+
+    error: str
+    outcome: Ended
+
+    @property
+    def timing(self) -> Timing:
+        """Returns the samples of every process."""
 
 
 class TimingError(Exception):

@@ -13,10 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import IO, Any
 
-from kernelproof.run.worker_messages import (
-    Told,
-    lines_of,
-)
+from kernelproof.run.worker_messages import Told, lines_of
 
 SECONDS_TO_START = 300  # to import torch, and to find the device
 # What a case may take beyond its limit: the worker ends what it can by itself, and says where.

@@ -13,40 +13,17 @@ from functools import partial
 from pathlib import Path
 
 from kernelproof.checks.codegen.bless import bless_codegen
+from kernelproof.checks.judge_plan import judge
 from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-    judge,
-)
-from kernelproof.errors import (
-    RefusedError,
-    run_command,
-)
-from kernelproof.machine import (
-    hardware,
-    revision,
-    toolchain,
-)
+from kernelproof.errors import RefusedError, run_command
+from kernelproof.machine import hardware, revision, toolchain
 from kernelproof.machine.revision import Source
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix, repository
 from kernelproof.plan.cases import Selection
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-)
-from kernelproof.records import (
-    golden,
-    record_files,
-)
-from kernelproof.records.golden import (
-    Blessing,
-    Digests,
-    Golden,
-)
+from kernelproof.plan.schema import Check, Matrix
+from kernelproof.records import golden, record_files
+from kernelproof.records.golden import Blessing, Digests, Golden
+from kernelproof.records.verdict import Judged, Verdict
 
 _BLESSINGS_KEPT = 20
 
@@ -150,7 +127,7 @@ def _bless(judged: Sequence[Judged], reason: str) -> None:
     for name in changed:
         was = before[name].outputs[:12] if name in before else "nothing"
         print(f"{kernel}-{name}: {was} -> {after[name].outputs[:12]}")
-    where = golden.path_of(kernel).relative_to(matrix.ROOT)
+    where = golden.path_of(kernel).relative_to(repository.ROOT)
     print(f"{where}: {len(changed)} of {len(after)} digests blessed; commit it")
 
 

@@ -12,21 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    RefusedError,
-    UsageError,
-    did_you_mean,
-    run_command,
-)
+from kernelproof.errors import RefusedError, UsageError, did_you_mean, run_command
 from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schedule import KINDS
 from kernelproof.records import code_lock as locks
-from kernelproof.records import (
-    golden,
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.records import golden, sensitivity, time_baseline
 from kernelproof.records.record_files import write_whole
 from kernelproof.records.time_baseline import Was
 from kernelproof.records.timing import Timing
@@ -38,7 +29,9 @@ _LINES_SHOWN = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Takes the files over, and writes what changes; refused where that is nothing."""
-    parser = argparse.ArgumentParser(prog="python -m kernelproof.sessions.proposal", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kernelproof.sessions.proposal", description=__doc__
+    )
     parser.add_argument("--kind", choices=list(KINDS), required=True)
     parser.add_argument("--row", required=True, metavar="ROW", help="where it was measured")
     parser.add_argument("--reason", required=True, help="why the baseline may be another one")

@@ -18,39 +18,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    Exit,
-    ResultsError,
-    UsageError,
-    did_you_mean,
-    run_command,
-)
-from kernelproof.files.escape import (
-    plain,
-    plain_line,
-)
-from kernelproof.machine import (
-    hardware,
-    toolchain,
-)
-from kernelproof.machine.worktree import (
-    require_commit,
-    worktree,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.errors import Exit, ResultsError, UsageError, did_you_mean, run_command
+from kernelproof.escape import plain, plain_line
+from kernelproof.machine import hardware, toolchain
+from kernelproof.machine.worktree import require_commit, worktree
+from kernelproof.plan import cases, matrix, repository
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-)
+from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files
-from kernelproof.records.record_files import (
-    HalfWrittenError,
-    Record,
-)
+from kernelproof.records.record_files import HalfWrittenError, Record
 
 # The conditions of a run, the most telling first; any other comes after them.
 _TELLING = (
@@ -94,8 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     python = sys.executable if options.this_python else str(toolchain.python_of(row.toolchain))
     environment = {**os.environ, **_recorded_variables(record), **row.environment}
     at = record.commit if record and options.at_commit else None
-    with worktree(require_commit("--at-commit", at)) if at else nullcontext(matrix.ROOT) as root:
-        found = _run(planned, [python, "-m", "tests.cells"], environment, root)
+    with (
+        worktree(require_commit("--at-commit", at)) if at else nullcontext(repository.ROOT) as root
+    ):
+        found = _run(planned, [python, "-m", "kernelproof.checks"], environment, root)
     print(plain(_comparison(record, found)))
     is_same = record is None or (found.input_digest, found.digest) == _digests(record)
     return int(Exit.GOOD if is_same and found.outcome == "pass" else Exit.BLOCKED)

@@ -7,34 +7,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-    judge,
-    reproduce_command,
-)
+
+from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Source
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Planned,
-    Selection,
-)
-from kernelproof.plan.schema import (
-    Check,
-    Skip,
-)
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned, Selection
+from kernelproof.plan.schema import Check, Skip
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome
-
-from tests.unit.records.test_record_files import (
-    CASE,
-    PLANNED,
-    record_of,
-)
+from kernelproof.records.verdict import Judged, Verdict, reproduce_command
+from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
 GOOD = {"pass", "same", "faster", "skip"}

@@ -6,25 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-    judge,
-)
-from kernelproof.records import (
-    golden,
-    record_files,
-)
 
+from kernelproof.checks.judge_plan import judge
+from kernelproof.records import golden, record_files
+from kernelproof.records.verdict import Judged, Verdict
 from tests.unit.checks.test_verdict import SOURCE
-from tests.unit.records.test_golden import (
-    ONE,
-    golden_of,
-)
-from tests.unit.records.test_record_files import (
-    PLANNED,
-    record_of,
-)
+from tests.unit.records.test_golden import ONE, golden_of
+from tests.unit.records.test_record_files import PLANNED, record_of
 
 BLESSED = replace(PLANNED, golden=True)
 MOVED = {"digest": "3" * 64}

@@ -7,33 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from kernelproof.checks.judge_plan import judge
 from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-    judge,
-    reproduce_command,
-)
 from kernelproof.machine import revision
 from kernelproof.machine.revision import Source
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Planned,
-    Selection,
-)
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check
-from kernelproof.records import (
-    record_files,
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.records import record_files, sensitivity, time_baseline
 from kernelproof.records.timing import Process
+from kernelproof.records.verdict import Judged, Verdict, reproduce_command
 from kernelproof.report import __main__ as command
 from kernelproof.report.report_file import report_of
-
 from tests.unit.checks.perf.test_perf_judge import (
     MACHINE,
     NOTHING,
@@ -45,12 +31,7 @@ from tests.unit.checks.perf.test_perf_judge import (
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_sensitivity import card_of
-from tests.unit.records.test_time_baseline import (
-    ONE,
-    REASON,
-    TWO,
-    place,
-)
+from tests.unit.records.test_time_baseline import ONE, REASON, TWO, place
 
 SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
 PLAN = [replace(one.planned, limit_percent=3.0) for one in (ONE, TWO)]

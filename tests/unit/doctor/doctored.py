@@ -3,12 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from kernelproof.doctor.facts import (
-    Facts,
-    GpuFacts,
-    HostFacts,
-    ToolchainFacts,
-)
+from kernelproof.doctor.facts import Facts, GpuFacts, HostFacts, ToolchainFacts
 
 GPU = GpuFacts(
     number=1,

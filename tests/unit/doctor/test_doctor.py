@@ -3,28 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from kernelproof.doctor.facts import (
-    Facts,
-    Finding,
-    Level,
-    ToolchainFacts,
-    fix,
-    unknown,
-    warn,
-)
-from kernelproof.doctor.findings import (
-    exit_of,
-    findings,
-)
 
-from tests.unit.doctor.doctored import (
-    CPU,
-    GPU,
-    H200,
-    PINNED,
-    with_host,
-    with_tools,
-)
+from kernelproof.doctor.facts import Facts, Finding, Level, ToolchainFacts, fix, unknown, warn
+from kernelproof.doctor.findings import exit_of, findings
+from tests.unit.doctor.doctored import CPU, GPU, H200, PINNED, with_host, with_tools
 
 GONE = ("a" * 40,)
 

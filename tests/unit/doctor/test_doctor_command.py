@@ -10,30 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from kernelproof.doctor import __main__ as doctor
-from kernelproof.doctor import (
-    nvidia_gpus,
-    toolchain_facts,
-)
-from kernelproof.doctor.facts import (
-    GpuFacts,
-    ToolchainFacts,
-)
-from kernelproof.errors import (
-    BaselineError,
-    run_command,
-)
+from kernelproof.doctor import nvidia_gpus, toolchain_facts
+from kernelproof.doctor.facts import GpuFacts, ToolchainFacts
+from kernelproof.errors import BaselineError, run_command
 from kernelproof.machine import hardware
 from kernelproof.machine.gpu_monitor import turn_on
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import time_baseline
-
-from tests.unit.doctor.doctored import (
-    GPU,
-    TOOLCHAIN,
-)
+from tests.unit.doctor.doctored import GPU, TOOLCHAIN
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")

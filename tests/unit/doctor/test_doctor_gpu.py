@@ -4,19 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kernelproof.doctor.facts import (
-    GpuFacts,
-    Level,
-)
-from kernelproof.doctor.findings import (
-    exit_of,
-    findings,
-)
 
-from tests.unit.doctor.doctored import (
-    H200,
-    with_gpu,
-)
+from kernelproof.doctor.facts import GpuFacts, Level
+from kernelproof.doctor.findings import exit_of, findings
+from tests.unit.doctor.doctored import H200, with_gpu
 from tests.unit.doctor.test_doctor import said
 
 

@@ -6,12 +6,10 @@ from typing import Any
 
 import pynvml
 import pytest
-from kernelproof.doctor import (
-    host_facts,
-    toolchain_facts,
-)
+
+from kernelproof.doctor import host_facts, toolchain_facts
 from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Row
 
 ROWS = matrix.load().rows

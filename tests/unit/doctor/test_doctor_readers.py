@@ -8,13 +8,9 @@ from typing import Any
 
 import pynvml
 import pytest
-from kernelproof.doctor import (
-    amd_gpus,
-    intel_gpus,
-    nvidia_gpus,
-)
-from kernelproof.doctor.facts import GpuFacts
 
+from kernelproof.doctor import amd_gpus, intel_gpus, nvidia_gpus
+from kernelproof.doctor.facts import GpuFacts
 from tests.unit.doctor.doctored import GPU
 
 

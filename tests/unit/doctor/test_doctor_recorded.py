@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelproof.doctor import (
-    amd_gpus,
-    intel_gpus,
-)
+
+from kernelproof.doctor import amd_gpus, intel_gpus
 from kernelproof.doctor.facts import GpuFacts
 from kernelproof.machine import hardware
 from kernelproof.machine.hardware import Accelerator

@@ -3,14 +3,12 @@
 from importlib import import_module
 
 import torch
+
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.spec import (
-    InputRows,
-    Spec,
-)
+from kernelproof.spec import InputRows, Spec
 
 
 def test_form(case: Case, evidence: Evidence) -> None:

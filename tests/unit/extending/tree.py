@@ -88,7 +88,7 @@ class Tree:
 
     def cells(self, *arguments: str) -> None:
         """Runs cells of the cpu row; what they found is the report's to say."""
-        done = self.python("tests.cells", *arguments, "--on", "cpu")
+        done = self.python("kernelproof.checks", *arguments, "--on", "cpu")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def report(self, *arguments: str) -> subprocess.CompletedProcess[str]:

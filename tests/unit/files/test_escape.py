@@ -3,16 +3,11 @@
 import json
 
 import pytest
-from kernelproof.errors import (
-    ResultsError,
-    run_command,
-)
-from kernelproof.files.escape import (
-    plain,
-    plain_line,
-)
-from kernelproof.files.fault_messages import first_fault
 from pydantic import BaseModel, ValidationError
+
+from kernelproof.errors import ResultsError, run_command
+from kernelproof.escape import plain, plain_line
+from kernelproof.files.fault_messages import first_fault
 
 SHOWN = {
     "plain": ("found 3, expected ±3e4, 東京", "found 3, expected ±3e4, 東京"),

@@ -5,19 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from kernelproof.errors import UserError
-from kernelproof.files import (
-    safe_read,
-    yaml_document,
-)
+from kernelproof.files import safe_read, yaml_document
 from kernelproof.records import bench_run as bench
-from kernelproof.records import (
-    code_lock,
-    golden,
-    record_files,
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.records import code_lock, golden, record_files, sensitivity, time_baseline
 from kernelproof.report import earlier_runs
 
 

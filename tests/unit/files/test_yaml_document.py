@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kernelproof.errors import MatrixError
 from kernelproof.files import yaml_document
 

@@ -5,12 +5,10 @@ import math
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing_reference,
-)
-from kernelproof.spec import InputRows
 from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing_reference
+from kernelproof.spec import InputRows
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

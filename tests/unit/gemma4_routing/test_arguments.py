@@ -5,13 +5,10 @@ from typing import Any
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_fused_routing_kernel_triton,
-    gemma4_routing,
-)
-from kernelproof.measure.launch_capture import counted
 from torch._subclasses.fake_tensor import FakeTensorMode
+
+from gemma4_routing import SPEC, gemma4_fused_routing_kernel_triton, gemma4_routing
+from kernelproof.measure.launch_capture import counted
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
 DEVICE = torch.zeros(

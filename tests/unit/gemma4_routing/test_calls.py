@@ -5,10 +5,12 @@ Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machin
 
 from collections.abc import Callable
 
-import gemma4_routing as package
 import pytest
 import torch
 import triton
+from torch import Tensor
+
+import gemma4_routing as package
 from gemma4_routing import (
     SPEC,
     gemma4_fused_routing_kernel_triton,
@@ -19,11 +21,7 @@ from gemma4_routing import (
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.measure.launch_capture import counted
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-)
-from torch import Tensor
+from kernelproof.spec import InputRows, Inputs
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

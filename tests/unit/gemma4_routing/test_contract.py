@@ -9,13 +9,11 @@ import math
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-)
+from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing
 from kernelproof.measure.comparison import bits_of
 from kernelproof.spec import InputRows
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

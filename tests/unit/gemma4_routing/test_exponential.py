@@ -8,12 +8,10 @@ import math
 import torch
 import triton
 import triton.language as tl
-from gemma4_routing.exponential import (
-    exp_difference,
-    exp_near,
-)
-from kernelproof.measure.comparison import bits_of
 from torch import Tensor
+
+from gemma4_routing.exponential import exp_difference, exp_near
+from kernelproof.measure.comparison import bits_of
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

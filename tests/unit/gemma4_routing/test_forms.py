@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from gemma4_routing import SPEC
 from gemma4_routing.launch import launch_of
 from gemma4_routing.proof.forms import other_forms
 from kernelproof.spec import InputRows
-from torch import Tensor
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 

@@ -5,23 +5,14 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from gemma4_routing import (
-    SPEC,
-    reference,
-)
-from kernelproof.measure.digest import Digest
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.records import golden
-from kernelproof.spec import InputRows
 from torch import Tensor
 
-from tests.unit.records.test_record_files import (
-    PLANNED,
-    record_of,
-)
+from gemma4_routing import SPEC, reference
+from kernelproof.measure.digest import Digest
+from kernelproof.plan import cases, matrix
+from kernelproof.records import golden
+from kernelproof.spec import InputRows
+from tests.unit.records.test_record_files import PLANNED, record_of
 
 CASE = "gemma4_routing-cpu-fp32-E128-K8-T2049"
 

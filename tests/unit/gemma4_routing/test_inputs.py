@@ -6,19 +6,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing_reference,
-)
-from gemma4_routing.proof.inputs import (
-    DISTRIBUTIONS,
-    explain_row,
-)
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-)
 from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing_reference
+from gemma4_routing.proof.inputs import DISTRIBUTIONS, explain_row
+from kernelproof.spec import InputRows, Inputs
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

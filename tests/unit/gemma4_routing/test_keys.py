@@ -9,10 +9,11 @@ import pytest
 import torch
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from gemma4_routing.cuda import keys as of_keys
 from gemma4_routing.kernel import ordered
 from kernelproof.measure.comparison import bits_of
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -12,8 +12,9 @@ import pytest
 import torch
 import triton
 import triton.language as tl
-from gemma4_routing.cuda import network
 from torch import Tensor
+
+from gemma4_routing.cuda import network
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -12,22 +12,19 @@ from typing import Any
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-    gemma4_routing_reference,
-)
-from kernelproof.measure.comparison import bits_of
-from kernelproof.measure.launch_capture import counted
-from kernelproof.spec import InputRows
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
+from kernelproof.measure.comparison import bits_of
+from kernelproof.measure.launch_capture import counted
+from kernelproof.spec import InputRows
+
 IS_INTERPRETED = triton.knobs.runtime.interpret
 DEVICE = torch.device("cpu" if IS_INTERPRETED else torch.accelerator.current_accelerator())
 BACKEND = "aot_eager" if IS_INTERPRETED else "inductor"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 OPERATOR = torch.ops.kernelproof.gemma4_routing.default
 OPERATOR_OUT = torch.ops.kernelproof.gemma4_routing_out.default

@@ -15,22 +15,12 @@ from typing import Any
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing_reference,
-)
-from gemma4_routing.proof.floors import (
-    FLOORS,
-    FloorLaunch,
-    least_bytes,
-)
-from gemma4_routing.proof.peers import (
-    PEERS,
-    eager,
-    packed_sort,
-)
-from kernelproof.plan.matrix import ROOT
 from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing_reference
+from gemma4_routing.proof.floors import FLOORS, FloorLaunch, least_bytes
+from gemma4_routing.proof.peers import PEERS, eager, packed_sort
+from kernelproof.plan.repository import ROOT
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

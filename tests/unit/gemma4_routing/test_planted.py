@@ -7,19 +7,14 @@ from typing import Any
 import pytest
 import torch
 import triton
+
 from gemma4_routing import SPEC
 from kernelproof.checks.perf import calibration
-from kernelproof.checks.perf.calibration import (
-    planted_name,
-    rounds_for,
-)
+from kernelproof.checks.perf.calibration import planted_name, rounds_for
 from kernelproof.measure.clock import Contestant
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.contestants import first_set
-from kernelproof.spec import (
-    Inputs,
-    Spec,
-)
+from kernelproof.spec import Inputs, Spec
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -7,6 +7,8 @@ from decimal import Decimal, localcontext
 import pytest
 import torch
 import triton
+from torch import Tensor
+
 from gemma4_routing import (
     SPEC,
     gemma4_routing,
@@ -14,15 +16,8 @@ from gemma4_routing import (
     gemma4_routing_reference,
     reference,
 )
-from kernelproof.measure.comparison import (
-    bits_of,
-    ulp_distance,
-)
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-)
-from torch import Tensor
+from kernelproof.measure.comparison import bits_of, ulp_distance
+from kernelproof.spec import InputRows, Inputs
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

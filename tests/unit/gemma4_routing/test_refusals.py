@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-)
+
+from gemma4_routing import SPEC, gemma4_routing
 from kernelproof.measure.launch_capture import counted
 
 DEVICE = torch.device(

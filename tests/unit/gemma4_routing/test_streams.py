@@ -10,14 +10,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-    gemma4_routing_reference,
-)
+from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from kernelproof.measure.comparison import bits_of
 from kernelproof.spec import InputRows
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -8,16 +8,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import triton
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-    gemma4_routing_reference,
-)
+from torch import Tensor
+
+from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
 from gemma4_routing.launch import backend_of
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.launch_capture import counted
 from kernelproof.spec import InputRows
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.value_types import Label
 from pydantic import TypeAdapter
 
+from kernelproof.plan import matrix
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.value_types import Label
 from tests.unit.extending.tree import Tree
 
 GITHUB = ROOT / ".github"

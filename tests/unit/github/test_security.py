@@ -5,27 +5,13 @@ planted in the text of the real files, in memory, and the rules have to find it.
 """
 
 import pytest
-from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
 
-from tests.unit.github.workflows.holes import (
-    HOLES,
-    Hole,
-)
+from kernelproof.plan import matrix
+from kernelproof.plan.repository import ROOT
+from tests.unit.github.workflows.holes import HOLES, Hole
 from tests.unit.github.workflows.leaks import LEAKS
-from tests.unit.github.workflows.reading import (
-    HOSTED,
-    UNKNOWN,
-    Workflow,
-    texts,
-    workflows,
-)
-from tests.unit.github.workflows.rules import (
-    UNREVIEWED,
-    WRITERS,
-    objections,
-    starts,
-)
+from tests.unit.github.workflows.reading import HOSTED, UNKNOWN, Workflow, texts, workflows
+from tests.unit.github.workflows.rules import UNREVIEWED, WRITERS, objections, starts
 
 
 def test_no_workflow_has_a_hole() -> None:

@@ -7,21 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from kernelproof.plan import (
-    cases,
-    schedule,
-)
-from kernelproof.records import golden
 
-from tests.unit.github.workflows.hub import (
-    BRANCH,
-    Hub,
-    git,
-)
-from tests.unit.github.workflows.runner import (
-    sessions,
-    start,
-)
+from kernelproof.plan import cases, schedule
+from kernelproof.records import golden
+from tests.unit.github.workflows.hub import BRANCH, Hub, git
+from tests.unit.github.workflows.runner import sessions, start
 
 ROWS = json.dumps(schedule.schedule(cases.Selection(row=["cpu"]), kind="golden"))
 LOST = frozenset({"row"})

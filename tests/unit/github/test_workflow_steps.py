@@ -8,21 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
-from kernelproof.plan import (
-    cases,
-    schedule,
-)
-from kernelproof.report.report_file import Report
 
-from tests.unit.github.workflows.hub import (
-    BRANCH,
-    Hub,
-)
-from tests.unit.github.workflows.runner import (
-    Run,
-    again,
-    start,
-)
+from kernelproof.plan import cases, schedule
+from kernelproof.report.report_file import Report
+from tests.unit.github.workflows.hub import BRANCH, Hub
+from tests.unit.github.workflows.runner import Run, again, start
 from tests.unit.github.workflows.stand_ins import CASE
 
 ROWS = json.dumps(schedule.schedule(cases.Selection(row=["cpu"]), kind="golden"))

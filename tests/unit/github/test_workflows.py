@@ -10,22 +10,14 @@ from typing import Any
 import nox.registry
 import pytest
 import yaml
-from kernelproof.checks.perf.gate_card import BASELINE_PROCESSES
-from kernelproof.plan import (
-    cases,
-    matrix,
-    schedule,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.schema import Check
-from kernelproof.records.timing import PACE
 
 import noxfile
-from tests.unit.github.workflows.reading import (
-    FOLDER,
-    Workflow,
-    workflows,
-)
+from kernelproof.checks.perf.gate_card import BASELINE_PROCESSES
+from kernelproof.plan import cases, matrix, schedule
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.schema import Check
+from kernelproof.plan.timing_pace import PACE
+from tests.unit.github.workflows.reading import FOLDER, Workflow, workflows
 
 EVERY = workflows()
 CI, GPU, BASELINE, PAGES, NIGHTLY = (

@@ -10,13 +10,10 @@ from typing import Any, NoReturn
 
 import pynvml
 import pytest
+
 from kernelproof.errors import NotTheRowError
-from kernelproof.machine.gpu_monitor import (
-    Monitor,
-    State,
-    turn_on,
-)
-from kernelproof.plan.matrix import ROOT
+from kernelproof.machine.gpu_monitor import Monitor, State, turn_on
+from kernelproof.plan.repository import ROOT
 
 HELD_BACK = ["SwPowerCap", "HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown"]
 HELD_BACK += ["HwPowerBrakeSlowdown"]

@@ -8,17 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kernelproof.machine import (
-    gpus,
-    hardware,
-)
-from kernelproof.machine.gpus import (
-    Gpu,
-    Share,
-    first_number,
-    gpus_of,
-    lock_name,
-)
+
+from kernelproof.machine import gpus, hardware
+from kernelproof.machine.gpus import Gpu, Share, first_number, gpus_of, lock_name
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.measure import torch_device
 from kernelproof.plan import matrix

@@ -4,20 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from kernelproof.errors import (
-    NotTheRowError,
-    run_command,
-)
+
+from kernelproof.errors import NotTheRowError, run_command
 from kernelproof.machine import hardware
-from kernelproof.machine.hardware import (
-    Accelerator,
-    rows_here,
-)
+from kernelproof.machine.hardware import Accelerator, rows_here
 from kernelproof.plan import matrix
-from kernelproof.plan.schema import (
-    Matrix,
-    Row,
-)
+from kernelproof.plan.schema import Matrix, Row
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 A100 = Accelerator(backend="cuda", name="NVIDIA A100-SXM4-80GB", arch="sm_80")

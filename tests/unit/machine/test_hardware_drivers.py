@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from kernelproof.machine import hardware
 from kernelproof.machine.hardware import Accelerator
 

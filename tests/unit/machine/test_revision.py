@@ -4,8 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from kernelproof.machine import revision
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 MADE_OF = (
     "kernels/toy/kernel.py",

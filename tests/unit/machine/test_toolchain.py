@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.errors import (
-    UsageError,
-    run_command,
-)
+
+from kernelproof.errors import UsageError, run_command
 from kernelproof.machine import toolchain
-from kernelproof.machine.toolchain import (
-    ToolchainError,
-    python_of,
-)
+from kernelproof.machine.toolchain import ToolchainError, python_of
 from kernelproof.plan import matrix
 
 

@@ -5,18 +5,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-)
+
+from kernelproof.errors import Exit, UsageError
 from kernelproof.machine import worktree as worktrees
-from kernelproof.machine.worktree import (
-    between,
-    commit_of,
-    require_commit,
-    subject_of,
-    worktree,
-)
+from kernelproof.machine.worktree import between, commit_of, require_commit, subject_of, worktree
 
 UNKNOWN = "expected a commit of this clone; fetch it, run again"
 

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 import pytest
 import torch
 import triton
+
 from kernelproof.measure import clock
 from kernelproof.measure.clock import (
     Contestant,

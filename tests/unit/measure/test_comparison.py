@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 import triton
+from torch import Tensor
+
 from kernelproof.measure.comparison import (
     Mismatch,
     bits_of,
@@ -12,7 +14,6 @@ from kernelproof.measure.comparison import (
     require_within,
     ulp_distance,
 )
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -1,6 +1,7 @@
 """The inputs that contestants are given."""
 
 import torch
+
 from gemma4_routing import SPEC
 from kernelproof.measure.contestants import first_set
 

@@ -5,9 +5,10 @@ import hashlib
 import pytest
 import torch
 import triton
+from torch import Tensor
+
 from kernelproof.measure import digest
 from kernelproof.measure.digest import Digest
-from torch import Tensor
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

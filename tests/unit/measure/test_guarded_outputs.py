@@ -3,6 +3,7 @@
 import pytest
 import torch
 import triton
+
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.spec import Output

@@ -8,6 +8,7 @@ import pytest
 import torch
 import triton
 import triton.language as tl
+
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.memory_watch import only_arguments
 

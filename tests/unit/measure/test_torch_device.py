@@ -11,14 +11,12 @@ import pynvml
 import pytest
 import torch
 import triton
-from kernelproof.errors import (
-    Exit,
-    NotTheRowError,
-)
+
+from kernelproof.errors import Exit, NotTheRowError
 from kernelproof.measure import torch_device
 from kernelproof.plan.schema import Row
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def row_of(backend: str, device: str, toolchain: str) -> Row:

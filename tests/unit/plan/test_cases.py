@@ -4,24 +4,11 @@ import argparse
 import datetime
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-)
+
+from kernelproof.errors import Exit, UsageError
 from kernelproof.plan import matrix
-from kernelproof.plan.cases import (
-    Case,
-    Selection,
-    cases_of,
-    plan,
-    select,
-    select_benched,
-)
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-    Skip,
-)
+from kernelproof.plan.cases import Case, Selection, cases_of, plan, select, select_benched
+from kernelproof.plan.schema import Check, Matrix, Skip
 
 
 def _row(memory_gb: int) -> dict[str, object]:

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    MatrixError,
-)
-from kernelproof.plan import matrix
 
+from kernelproof.errors import Exit, MatrixError
+from kernelproof.plan import matrix
 from tests.fuzz.ask import settle
 from tests.fuzz.readers import EVERY
 from tests.fuzz.structures import as_yaml

@@ -4,13 +4,11 @@ import datetime
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    MatrixError,
-)
+from pydantic import ValidationError
+
+from kernelproof.errors import Exit, MatrixError
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
-from pydantic import ValidationError
 
 TODAY = datetime.date(2026, 11, 23)
 SMALL = """\

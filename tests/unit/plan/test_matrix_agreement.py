@@ -4,14 +4,10 @@ import datetime
 from pathlib import Path
 
 import pytest
+
 from kernelproof.errors import MatrixError
 from kernelproof.plan import matrix
-
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    faults,
-    read,
-)
+from tests.unit.plan.test_matrix import SMALL, faults, read
 
 SKIP = {"cases": "toy-cpu-*", "check": "parity", "reason": "slow", "until": "2026-12-31"}
 RENEW = "run the cases again, or renew the date with a reason"

@@ -3,15 +3,11 @@
 from pathlib import Path
 
 import pytest
+
 from kernelproof.checks.codegen.instruction_costs import UNITS
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Budget
-
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    faults,
-    read,
-)
+from tests.unit.plan.test_matrix import SMALL, faults, read
 
 GOOD = SMALL.replace(
     "skips: []",

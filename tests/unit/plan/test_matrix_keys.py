@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    faults,
-)
+from tests.unit.plan.test_matrix import SMALL, faults
 
 DTYPES = "'fp64', 'fp32', 'fp16', 'bf16', 'fp8e4m3' or 'fp8e5m2'"
 NAME = "text that matches '^[a-z][a-z0-9_]{0,63}$'"

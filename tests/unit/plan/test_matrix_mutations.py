@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kernelproof.errors import MatrixError
-from kernelproof.plan import matrix
+from kernelproof.plan import matrix, repository
 from kernelproof.plan.cases import plan
 
 # Comments left out: a change in one changes nothing.
@@ -57,8 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The names of the real kernels and toolchains, and nothing in them."""
     folder = tmp_path_factory.mktemp("tree")
     for pattern in ("kernels/*/__init__.py", "pipeline/kernelproof/machine/toolchains/*.txt"):
-        for file in matrix.ROOT.glob(pattern):
-            copy = folder / file.relative_to(matrix.ROOT)
+        for file in repository.ROOT.glob(pattern):
+            copy = folder / file.relative_to(repository.ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.touch()
     return folder

@@ -6,17 +6,10 @@ import sys
 from collections import Counter
 
 import pytest
-from kernelproof.plan import matrix
-from kernelproof.plan.cases import (
-    Case,
-    Planned,
-    cases_of,
-    plan,
-)
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-)
+
+from kernelproof.plan import matrix, repository
+from kernelproof.plan.cases import Case, Planned, cases_of, plan
+from kernelproof.plan.schema import Check, Matrix
 
 ROWS = {
     "cpu": ("interpreter", "x86_64"),
@@ -126,5 +119,5 @@ def test_planning_imports_neither_torch_nor_triton() -> None:
         "print(sorted({'torch', 'triton', 'numpy', 'pytest'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=matrix.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=repository.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -6,13 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import Exit
-from kernelproof.plan.matrix import ROOT
 
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    read,
-)
+from kernelproof.errors import Exit
+from kernelproof.plan.repository import ROOT
+from tests.unit.plan.test_matrix import SMALL, read
 
 COMMAND = """
 import sys

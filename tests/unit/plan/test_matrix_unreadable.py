@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    MatrixError,
-)
+
+from kernelproof.errors import Exit, MatrixError
 from kernelproof.plan import matrix
 
 LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"

@@ -3,23 +3,11 @@
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import UsageError
-from kernelproof.plan.cases import (
-    Selection,
-    cases_of,
-    plan,
-)
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-    text,
-)
 
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    faults,
-    read,
-)
+from kernelproof.errors import UsageError
+from kernelproof.plan.cases import Selection, cases_of, plan
+from kernelproof.plan.schema import Check, Matrix, text
+from tests.unit.plan.test_matrix import SMALL, faults, read
 
 PERF = (
     "    perf:\n      limit_percent: 3\n      shapes: [{axes: {E: 8, K: 2, T: [7, 9]}}]\n\nskips:"

@@ -3,16 +3,12 @@
 from pathlib import Path
 
 import pytest
+
 from kernelproof.errors import UsageError
 from kernelproof.machine import hardware
 from kernelproof.plan import cases
 from kernelproof.plan.cases import Selection
-
-from tests.unit.plan.test_matrix import (
-    SMALL,
-    faults,
-    read,
-)
+from tests.unit.plan.test_matrix import SMALL, faults, read
 
 BLOCK = (
     "    sanitize:\n      seconds_per_tool: 60\n"

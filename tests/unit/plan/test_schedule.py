@@ -7,23 +7,12 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 from kernelproof.checks.perf import gate_card
 from kernelproof.errors import run_command
-from kernelproof.plan import (
-    cases,
-    matrix,
-    schedule,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.schema import (
-    Check,
-    Kernel,
-    Matrix,
-    Promise,
-    Row,
-    Shape,
-    Skip,
-)
+from kernelproof.plan import cases, matrix, schedule
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.schema import Check, Kernel, Matrix, Promise, Row, Shape, Skip
 
 Load = Callable[[Matrix], None]
 

@@ -7,20 +7,10 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from kernelproof.plan import (
-    matrix,
-    schema,
-)
-from kernelproof.plan.schema import (
-    MODELS,
-    Block,
-    Check,
-    Skip,
-)
-from kernelproof.plan.value_types import (
-    DTYPES,
-    Dtype,
-)
+
+from kernelproof.plan import matrix, repository, schema
+from kernelproof.plan.schema import MODELS, Block, Check, Skip
+from kernelproof.plan.value_types import DTYPES, Dtype
 
 
 def _mappings(part: Any) -> Iterator[dict[str, Any]]:
@@ -44,7 +34,7 @@ def test_first_line_of_the_matrix_names_the_schema() -> None:
     """So that editors complete and check it."""
     first = matrix.FILE.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=pipeline/kernelproof/plan/matrix.schema.json"
-    assert matrix.ROOT / first.partition("=")[2] == schema.FILE
+    assert repository.ROOT / first.partition("=")[2] == schema.FILE
 
 
 def test_schema_refuses_unknown_keys_everywhere() -> None:

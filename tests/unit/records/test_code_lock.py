@@ -6,27 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gemma4_routing import SPEC
-from kernelproof.checks.codegen.compile import (
-    backend_of,
-    settings,
-)
+from kernelproof.checks.codegen.compile import backend_of, settings
 from kernelproof.checks.codegen.compile_request import Found
-from kernelproof.checks.codegen.judge import (
-    Verdict,
-    judge,
-)
-from kernelproof.errors import (
-    BaselineError,
-    run_command,
-)
+from kernelproof.checks.codegen.judge import Verdict, judge
+from kernelproof.errors import BaselineError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
-
-from tests.unit.checks.codegen.test_codegen_judge import (
-    BUILD,
-    lock_of,
-)
+from tests.unit.checks.codegen.test_codegen_judge import BUILD, lock_of
 
 TEXT = locks.text(lock_of())
 AS_WRITTEN = "expected a lock as bless writes it"

@@ -5,27 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    BaselineError,
-    Exit,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+
+from kernelproof.errors import BaselineError, Exit
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
 from kernelproof.records import golden
-from kernelproof.records.golden import (
-    Blessing,
-    Digests,
-    Golden,
-)
-
-from tests.unit.records.test_record_files import (
-    CASE,
-    PLANNED,
-    record_of,
-)
+from kernelproof.records.golden import Blessing, Digests, Golden
+from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
 NAME = "fp32-E8-K2-T3"
 ONE = Digests(inputs="2" * 64, outputs="1" * 64, was=None)

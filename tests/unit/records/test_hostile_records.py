@@ -11,42 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
-from kernelproof.records.record_files import (
-    HalfWrittenError,
-    Record,
-)
-from kernelproof.records.sensitivity import (
-    Card,
-    lines_of,
-)
+from kernelproof.records.record_files import HalfWrittenError, Record
+from kernelproof.records.sensitivity import Card, lines_of
 from kernelproof.records.timing import Timing
 from kernelproof.report import page_speed
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
 from kernelproof.report.terminal import print_report
 from kernelproof.run.run_plan import parse
-from pydantic import ValidationError
-from rich.console import Console
-
 from kernelproof.sessions import reproduce
-from tests.unit.records.test_record_files import (
-    FILE,
-    PLANNED,
-    record_of,
-)
+from tests.unit.records.test_record_files import FILE, PLANNED, record_of
 from tests.unit.records.test_sensitivity import card_of
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
-from tests.unit.run.processes import (
-    case_of,
-    process_of,
-    stored_of,
-)
+from tests.unit.report.test_report import SOURCE, judged
+from tests.unit.run.processes import case_of, process_of, stored_of
 
 HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
 

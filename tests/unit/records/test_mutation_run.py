@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.errors import (
-    ResultsError,
-    run_command,
-)
+
+from kernelproof.errors import ResultsError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import mutation_run
 from kernelproof.records.mutation_run import Run
-from kernelproof.report import (
-    page_data,
-    page_mutants,
-)
+from kernelproof.report import page_data, page_mutants
 from kernelproof.report.__main__ import main
 
 WANTED = "; expected what nox -s mutants wrote; run it again, or delete the file"

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
 from kernelproof.errors import ResultsError
-from kernelproof.plan.cases import (
-    Case,
-    Planned,
-)
+from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
-from kernelproof.records.record_files import (
-    HalfWrittenError,
-    Record,
-)
+from kernelproof.records.record_files import HalfWrittenError, Record
 
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
 PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)

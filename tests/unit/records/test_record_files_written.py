@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from kernelproof.errors import ResultsError
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records import record_files
 from pydantic import ValidationError
 
-from tests.unit.records.test_record_files import (
-    FILE,
-    PLANNED,
-    record_of,
-)
+from kernelproof.errors import ResultsError
+from kernelproof.plan.repository import ROOT
+from kernelproof.records import record_files
+from tests.unit.records.test_record_files import FILE, PLANNED, record_of
 
 NAME = Path(FILE).name
 MOST = 1024 * 1024

@@ -5,20 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.errors import (
-    BaselineError,
-    Exit,
-    UserError,
-)
-from kernelproof.plan.matrix import ROOT
+
+from kernelproof.errors import BaselineError, Exit, UserError
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import sensitivity
-from kernelproof.records.sensitivity import (
-    Alarms,
-    Card,
-    LimitError,
-    OfCase,
-    Planted,
-)
+from kernelproof.records.sensitivity import Alarms, Card, LimitError, OfCase, Planted
 from kernelproof.records.time_baseline import shown
 
 ROW = "h200"

@@ -11,36 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-)
-from kernelproof.errors import (
-    BaselineError,
-    Exit,
-)
-from kernelproof.plan.cases import (
-    Case,
-    Planned,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.schema import Check
-from kernelproof.records import (
-    sensitivity,
-    time_baseline,
-)
-from kernelproof.records.time_baseline import (
-    Blessing,
-    Was,
-)
-from kernelproof.records.timing import Timing
 
-from tests.unit.checks.perf.test_perf_judge import (
-    MACHINE,
-    taking,
-    timing_of,
-)
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.errors import BaselineError, Exit
+from kernelproof.plan.cases import Case, Planned
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.schema import Check
+from kernelproof.records import sensitivity, time_baseline
+from kernelproof.records.time_baseline import Blessing, Was
+from kernelproof.records.timing import Timing
+from kernelproof.records.verdict import Judged, Verdict
+from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_sensitivity import card_of
 

@@ -6,30 +6,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.errors import BaselineError
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records import (
-    sensitivity,
-    time_baseline,
-)
-from kernelproof.records.time_baseline import (
-    BLESSINGS_KEPT,
-    Baseline,
-    committed,
-)
 from pydantic import BaseModel, ValidationError
 
+from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.errors import BaselineError
+from kernelproof.plan.repository import ROOT
+from kernelproof.records import sensitivity, time_baseline
+from kernelproof.records.time_baseline import BLESSINGS_KEPT, Baseline, committed
 from tests.unit.checks.perf.test_perf_judge import MACHINE
 from tests.unit.records.test_sensitivity import card_of
-from tests.unit.records.test_time_baseline import (
-    KERNEL,
-    ONE,
-    REASON,
-    ROW,
-    TWO,
-    place,
-)
+from tests.unit.records.test_time_baseline import KERNEL, ONE, REASON, ROW, TWO, place
 
 MOST = 16 * 1024 * 1024
 OTHER = "toy-h200-bf16-E1024-K32-T1"

@@ -5,15 +5,12 @@ import io
 from collections.abc import Sequence
 
 import pytest
+from rich.console import Console
+
 from kernelproof.machine.revision import Source
 from kernelproof.report import history
 from kernelproof.report.earlier_runs import Runs
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-from rich.console import Console
-
+from kernelproof.report.report_file import Report, report_of
 from tests.unit.report.test_report import judged
 
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)

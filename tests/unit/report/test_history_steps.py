@@ -6,23 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from kernelproof.checks.verdicts import Verdict
+from rich.console import Console
+
 from kernelproof.machine.revision import Source
+from kernelproof.records.verdict import Verdict
 from kernelproof.report import history
 from kernelproof.report.earlier_runs import Runs
 from kernelproof.report.history import Step
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-from rich.console import Console
-
-from tests.unit.report.test_history import (
-    CASE,
-    NOON,
-    run_of,
-    runs_of,
-)
+from kernelproof.report.report_file import Report, report_of
+from tests.unit.report.test_history import CASE, NOON, run_of, runs_of
 from tests.unit.report.test_report import judged
 
 

@@ -10,26 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.plan import matrix
-from kernelproof.report import page_data
-from kernelproof.report.page import (
-    ASSETS,
-    embedded,
-    page,
-)
-from kernelproof.report.page_data import Stored
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-from kernelproof.report.terminal import conclusion
-from kernelproof.selftest.mutation.mutant_status import Status
 
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-    mixed,
-)
+from kernelproof.plan import matrix
+from kernelproof.records.mutation_run import Status
+from kernelproof.report import page_data
+from kernelproof.report.page import ASSETS, embedded, page
+from kernelproof.report.page_data import Stored
+from kernelproof.report.report_file import Report, report_of
+from kernelproof.report.terminal import conclusion
+from tests.unit.report.test_report import SOURCE, judged, mixed
 
 NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)
 PLAN = matrix.load()

@@ -5,24 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernelproof.errors import ResultsError
 from kernelproof.plan import matrix
 from kernelproof.records import time_baseline
 from kernelproof.records.bench_run import Bench
-from kernelproof.report import (
-    page_data,
-    page_speed,
-)
+from kernelproof.report import page_data, page_speed
 from kernelproof.report.report_file import report_of
-
-from tests.unit.report.test_page import (
-    NOTHING,
-    content_of,
-)
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
+from tests.unit.report.test_page import NOTHING, content_of
+from tests.unit.report.test_report import SOURCE, judged
 
 PLAN = matrix.load()
 

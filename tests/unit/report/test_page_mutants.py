@@ -5,12 +5,7 @@ from typing import Any
 
 from kernelproof.records.mutation_run import Run
 from kernelproof.report import page_mutants
-
-from tests.unit.records.test_mutation_run import (
-    CASES,
-    _mutant,
-    _run,
-)
+from tests.unit.records.test_mutation_run import CASES, _mutant, _run
 
 
 def _content(**changes: Any) -> dict[str, Any]:

@@ -3,18 +3,12 @@
 from typing import Any
 
 import pytest
+
 from kernelproof.records import time_baseline
 from kernelproof.report import page_speed
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-
+from kernelproof.report.report_file import Report, report_of
 from tests.unit.report.test_page_data import _bench
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
+from tests.unit.report.test_report import SOURCE, judged
 
 TIMES = {"time_us": 2.0, "floor_us": 1.0}
 

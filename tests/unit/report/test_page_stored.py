@@ -6,38 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernelproof.plan import matrix
 from kernelproof.records.code_lock import Lock
-from kernelproof.records.golden import (
-    Blessing,
-    Golden,
-)
+from kernelproof.records.golden import Blessing, Golden
 from kernelproof.records.time_baseline import Baseline
 from kernelproof.report import page_data
 from kernelproof.report.page_data import Stored
 from kernelproof.report.report_file import report_of
-
-from tests.unit.checks.codegen.test_codegen_judge import (
-    BUILD,
-    lock_of,
-)
+from tests.unit.checks.codegen.test_codegen_judge import BUILD, lock_of
 from tests.unit.checks.perf.test_perf_judge import MACHINE
 from tests.unit.records.test_golden import ONE
-from tests.unit.records.test_sensitivity import (
-    CASE,
-    card_of,
-)
+from tests.unit.records.test_sensitivity import CASE, card_of
 from tests.unit.records.test_time_baseline import ONE as TIMED
 from tests.unit.records.test_time_baseline import timing_in
-from tests.unit.report.test_page import (
-    NOTHING,
-    content_of,
-)
+from tests.unit.report.test_page import NOTHING, content_of
 from tests.unit.report.test_page_data import _bench
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
+from tests.unit.report.test_report import SOURCE, judged
 
 PLAN = matrix.load()
 TIMED_ID = "toy-h200-fp32-E8-K2-T1"

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.checks.verdicts import Judged
+
 from kernelproof.errors import UserError
-from kernelproof.machine import (
-    hardware,
-    revision,
-)
+from kernelproof.machine import hardware, revision
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
+from kernelproof.records.verdict import Judged
 from kernelproof.report import __main__ as command
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import Report
 from kernelproof.report.terminal import conclusion
-
 from tests.unit.report.test_history import run_of
 from tests.unit.report.test_report import judged
 

@@ -5,14 +5,10 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kernelproof.report.junit import junit
 from kernelproof.report.report_file import report_of
-
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-    mixed,
-)
+from tests.unit.report.test_report import SOURCE, judged, mixed
 
 
 def _parsed(text: str) -> ET.Element:

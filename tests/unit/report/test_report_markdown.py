@@ -4,19 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-)
+
 from kernelproof.plan.schema import Check
+from kernelproof.records.verdict import Judged, Verdict
 from kernelproof.report import markdown as module
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
-
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
+from tests.unit.report.test_report import SOURCE, judged
 
 GITHUB_TAKES = 1024 * 1024
 NUMBERS = {

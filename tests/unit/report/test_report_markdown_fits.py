@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
-from kernelproof.checks.verdicts import Judged
+
+from kernelproof.records.verdict import Judged
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
-
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-)
+from tests.unit.report.test_report import SOURCE, judged
 
 MOST, MOST_OF_A_PART, MOST_OF_A_CAUSE, OF_A_LINE = 1_000_000, 200_000, 400, 200
 

@@ -12,24 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kernelproof.checks.verdicts import judge
+
+from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import run_command
-from kernelproof.machine import (
-    hardware,
-    revision,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.machine import hardware, revision
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Selection
 from kernelproof.records import record_files
 from kernelproof.report.__main__ import main
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-
+from kernelproof.report.report_file import Report, report_of
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
 

@@ -5,15 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    ResultsError,
-    run_command,
-)
+
+from kernelproof.errors import ResultsError, run_command
 from kernelproof.files.fault_messages import MOST_FAULTS
 from kernelproof.report import earlier_runs
 from kernelproof.report.__main__ import main
 from kernelproof.report.report_file import Report
-
 from tests.unit.report.test_history import run_of
 
 UNREADABLE = {

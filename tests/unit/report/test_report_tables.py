@@ -3,18 +3,11 @@
 import io
 
 import pytest
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-from kernelproof.report.terminal import print_report
 from rich.console import Console
 
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-    mixed,
-)
+from kernelproof.report.report_file import Report, report_of
+from kernelproof.report.terminal import print_report
+from tests.unit.report.test_report import SOURCE, judged, mixed
 
 
 def _printed(report: Report) -> list[str]:

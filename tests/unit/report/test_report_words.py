@@ -6,34 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-)
-from kernelproof.plan.schema import Check
-from kernelproof.report.junit import junit
-from kernelproof.report.markdown import markdown
-from kernelproof.report.page import (
-    ASSETS,
-    page,
-)
-from kernelproof.report.report_file import (
-    Report,
-    report_of,
-)
-from kernelproof.report.terminal import (
-    cells,
-    print_report,
-)
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from kernelproof.plan.schema import Check
+from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.report.junit import junit
+from kernelproof.report.markdown import markdown
+from kernelproof.report.page import ASSETS, page
+from kernelproof.report.report_file import Report, report_of
+from kernelproof.report.terminal import cells, print_report
 from tests.unit.report.test_page import content_of
-from tests.unit.report.test_report import (
-    SOURCE,
-    judged,
-    mixed,
-)
+from tests.unit.report.test_report import SOURCE, judged, mixed
 
 RED, GREEN, BOLD, DEFAULT, PLAIN = (f"\x1b[{code}m" for code in (31, 32, 1, 39, 0))
 

@@ -5,11 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from kernelproof.checks.perf.judge import Stored
-from kernelproof.plan.cases import (
-    Case,
-    Planned,
-)
+from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records.timing import (
     FLOOR,
@@ -19,6 +15,7 @@ from kernelproof.records.timing import (
     Asked,
     Process,
     Request,
+    Stored,
     Timing,
 )
 

@@ -5,25 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kernelproof.machine.gpus import (
-    Gpu,
-    Share,
-)
+
+from kernelproof.machine.gpus import Gpu, Share
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
-from kernelproof.run import (
-    run_plan,
-    supervisor,
-    worker_process,
-)
-from kernelproof.run.supervisor import (
-    Supervised,
-    supervise,
-)
-
+from kernelproof.run import run_plan, supervisor, worker_process
+from kernelproof.run.supervisor import Supervised, supervise
 from tests.unit.records.test_record_files import record_of
 
 IDS = [f"gemma4_routing-cpu-fp32-E8-K8-T{tokens}" for tokens in (1, 130, 2049)]

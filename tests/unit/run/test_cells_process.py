@@ -11,18 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
 from kernelproof.machine import revision
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Planned,
-    Selection,
-)
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned, Selection
 from kernelproof.records import record_files
 from kernelproof.report.report_file import Report
-
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
 from tests.unit.report.test_report_process import plain_tree
@@ -72,7 +66,7 @@ def _report(tree: Tree, folder: Path, ids: Sequence[str]) -> tuple[int, dict[str
 
 def test_a_run_leaves_a_record_a_case(tree: Tree, tmp_path: Path) -> None:
     """Of this source, with digests, numbers, the machine, and the command that repeats it."""
-    done = tree.python("tests.cells", "parity", "--on", "cpu", *_named(SMALL, tmp_path))
+    done = tree.python("kernelproof.checks", "parity", "--on", "cpu", *_named(SMALL, tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     state = revision.current(tree.root)
     for planned in _plan(SMALL):
@@ -101,7 +95,7 @@ def test_resuming_runs_what_has_no_valid_record(tree: Tree, tmp_path: Path) -> N
     failure = record_of(failed, tree=state.tree, outcome="fail", reason="wrong", **ours)
     record_files.write(tmp_path, failed, failure)
     options = ["--resume", *_named(SMALL, tmp_path)]
-    done = tree.python("tests.cells", "parity", "--on", "cpu", *options)
+    done = tree.python("kernelproof.checks", "parity", "--on", "cpu", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     old = {name for name, seconds in _seconds(tmp_path, SMALL).items() if seconds == OLD}
     assert old == {failed.case.id, kept.case.id}
@@ -158,7 +152,7 @@ def test_a_run_that_is_ended_leaves_valid_records(
     """Its own alone: what it did not reach is missing, older passes of these cases included."""
     folder = tmp_path / "results"
     _fill(tree, folder, LONG)
-    ended, output = _ended(tree, folder, by, "tests.cells", "parity", "--on", "cpu")
+    ended, output = _ended(tree, folder, by, "kernelproof.checks", "parity", "--on", "cpu")
     assert ended == code, output
     assert "Traceback" not in output
     done = _seconds(folder, LONG)
@@ -199,7 +193,7 @@ def test_a_row_that_is_not_here(tree: Tree, tmp_path: Path, row: str, code: int,
     """One clear line; the records that the right machine left are still there."""
     theirs = [name.replace("-cpu-", "-h200-") for name in SMALL[:3]]
     _fill(tree, tmp_path, theirs)
-    done = tree.python("tests.cells", "parity", "--on", row, "--results", str(tmp_path))
+    done = tree.python("kernelproof.checks", "parity", "--on", row, "--results", str(tmp_path))
     assert (done.returncode, done.stdout) == (code, "")
     assert re.fullmatch(said + "\n", done.stderr)
     assert _seconds(tmp_path, theirs) == dict.fromkeys(theirs, OLD)

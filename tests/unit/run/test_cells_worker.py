@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from kernelproof.errors import run_command
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Selection
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.run import device_pulse
-from kernelproof.run.worker_messages import (
-    LOST,
-    Told,
-    lines_of,
-)
+from kernelproof.run.worker_messages import LOST, Told, lines_of
 
 IDS = [f"gemma4_routing-cpu-{dtype}-E8-K8-T1" for dtype in ("fp32", "fp16")]
 # A worker whose kernel raises an error, and something else that is wrong with it.

@@ -10,29 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernelproof.errors import run_command
 from kernelproof.machine import revision
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Planned,
-    Selection,
-)
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned, Selection
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.records.sensitivity import LimitError
 from kernelproof.records.timing import KERNEL
 from kernelproof.run import __main__ as command
-
-from tests.unit.run.processes import (
-    CODE,
-    FLOOR_CODE,
-    FLOORS,
-)
+from tests.unit.run.processes import CODE, FLOOR_CODE, FLOORS
 
 TIMED = [f"gemma4_routing-h200-{dtype}-E128-K8-T1" for dtype in ("fp32", "bf16")]
 FAILED = "gemma4_routing-h200-bf16-E128-K8-T128"

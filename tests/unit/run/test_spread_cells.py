@@ -10,19 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Planned,
-    Selection,
-)
-from kernelproof.plan.matrix import ROOT
+
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned, Selection
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.timing import KERNEL
-
 from tests.unit.extending.tree import Tree
 from tests.unit.report.test_report_process import plain_tree
 

@@ -4,15 +4,7 @@ import re
 
 import pytest
 
-from tests.unit.run.supervised import (
-    FAULTY,
-    HERE,
-    IDS,
-    STATE,
-    Runs,
-    runs,
-    write,
-)
+from tests.unit.run.supervised import FAULTY, HERE, IDS, STATE, Runs, runs, write
 
 __all__ = ["runs"]  # a fixture
 

@@ -8,17 +8,10 @@ import time
 from contextlib import suppress
 
 import pytest
-from kernelproof.plan.matrix import ROOT
 
+from kernelproof.plan.repository import ROOT
 from tests.unit.run.living import ends
-from tests.unit.run.supervised import (
-    FAULTY,
-    GPUS,
-    HERE,
-    PRELUDE,
-    Runs,
-    runs,
-)
+from tests.unit.run.supervised import FAULTY, GPUS, HERE, PRELUDE, Runs, runs
 
 __all__ = ["runs"]  # a fixture
 

@@ -9,20 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.checks.verdicts import Verdict
+
 from kernelproof.errors import UsageError
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.verdict import Verdict
 from kernelproof.selftest.faults import __main__ as command
 from kernelproof.selftest.faults import fault_tables
-from kernelproof.selftest.faults.fault_kinds import (
-    KINDS,
-    kinds_on,
-)
+from kernelproof.selftest.faults.fault_kinds import KINDS, kinds_on
 from kernelproof.selftest.faults.fault_tables import Seen
-from kernelproof.selftest.faults.run_events import (
-    EVENTS,
-    Event,
-)
+from kernelproof.selftest.faults.run_events import EVENTS, Event
 from kernelproof.selftest.faults.scratch_copy import Scratch
 
 GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import Exit
 
+from kernelproof.errors import Exit
 from tests.fuzz import processes
 from tests.fuzz.ask import TAKEN, ask, settle
 from tests.fuzz.campaign import campaign

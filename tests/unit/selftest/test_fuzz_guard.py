@@ -8,12 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    BaselineError,
-    Exit,
-    UserError,
-)
 
+from kernelproof.errors import BaselineError, Exit, UserError
 from tests.fuzz import __main__ as command
 from tests.fuzz import ask as module
 from tests.fuzz import record

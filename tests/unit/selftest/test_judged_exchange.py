@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from kernelproof.selftest.verdict_mutation.code_exchange import exchange
 
 SOURCE = '''\

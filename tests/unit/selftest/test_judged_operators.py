@@ -3,13 +3,11 @@
 import ast
 
 import pytest
+
 from kernelproof.selftest.mutation import operators
 from kernelproof.selftest.mutation.operators import mutants_at
 from kernelproof.selftest.verdict_mutation.verdict_mutants import units
-from kernelproof.selftest.verdict_mutation.verdict_operators import (
-    OPERATORS,
-    member_of,
-)
+from kernelproof.selftest.verdict_mutation.verdict_operators import OPERATORS, member_of
 
 # Of each operator: a line, and the lines that it becomes.
 LINES = {

@@ -4,23 +4,15 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from kernelproof.errors import MatrixError
 from kernelproof.selftest.mutation.kernel_mutants import MutantsError
-from kernelproof.selftest.mutation.mutant import (
-    Edit,
-    Mutant,
-)
+from kernelproof.selftest.mutation.mutant import Edit, Mutant
 from kernelproof.selftest.verdict_mutation import verdict_list
-from kernelproof.selftest.verdict_mutation.test_coverage import (
-    Measured,
-    Of,
-)
+from kernelproof.selftest.verdict_mutation.test_coverage import Measured, Of
 from kernelproof.selftest.verdict_mutation.test_reach import Reach
 from kernelproof.selftest.verdict_mutation.verdict_list import Judged
-from kernelproof.selftest.verdict_mutation.verdict_mutants import (
-    plan,
-    units,
-)
+from kernelproof.selftest.verdict_mutation.verdict_mutants import plan, units
 
 SOURCE = '''\
 """A file that judges, 1 + 1."""

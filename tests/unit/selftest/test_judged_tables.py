@@ -2,24 +2,13 @@
 
 import json
 
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answer,
-    Outcome,
-)
+from kernelproof.records.mutation_run import Outcome
+from kernelproof.selftest.mutation.exchange_messages import Answer
 from kernelproof.selftest.mutation.kernel_mutants import Planted
-from kernelproof.selftest.mutation.mutant import (
-    Edit,
-    Mutant,
-)
+from kernelproof.selftest.mutation.mutant import Edit, Mutant
 from kernelproof.selftest.mutation.mutant_list import Proof
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    judge,
-)
-from kernelproof.selftest.verdict_mutation.test_coverage import (
-    Measured,
-    Of,
-)
+from kernelproof.selftest.mutation.mutant_status import Judged, judge
+from kernelproof.selftest.verdict_mutation.test_coverage import Measured, Of
 from kernelproof.selftest.verdict_mutation.verdict_tables import (
     as_json,
     blocking,

@@ -5,24 +5,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import pytest
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answer,
-    Outcome,
-)
+
+from kernelproof.records.mutation_run import Outcome, Status
+from kernelproof.selftest.mutation.exchange_messages import Answer
 from kernelproof.selftest.mutation.kernel_coverage import is_reached
 from kernelproof.selftest.mutation.kernel_mutants import Planted
-from kernelproof.selftest.mutation.mutant import (
-    Edit,
-    Mutant,
-)
+from kernelproof.selftest.mutation.mutant import Edit, Mutant
 from kernelproof.selftest.mutation.mutant_list import Proof
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    Status,
-    enough,
-    judge,
-    score,
-)
+from kernelproof.selftest.mutation.mutant_status import Judged, enough, judge, score
 from kernelproof.selftest.mutation.mutant_tables import (
     as_json,
     blocking,

@@ -5,17 +5,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answer,
-    Outcome,
-)
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    Status,
-    judge,
-    left_alive,
-)
 
+from kernelproof.records.mutation_run import Outcome, Status
+from kernelproof.selftest.mutation.exchange_messages import Answer
+from kernelproof.selftest.mutation.mutant_status import Judged, judge, left_alive
 from tests.unit.selftest.test_mutants_judge import _planted
 
 

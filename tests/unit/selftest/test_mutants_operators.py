@@ -4,11 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from kernelproof.selftest.mutation.mutant import Mutant
-from kernelproof.selftest.mutation.operators import (
-    OPERATORS,
-    mutants_of,
-)
+from kernelproof.selftest.mutation.operators import OPERATORS, mutants_of
 
 # Of each operator: a line, and the lines that it becomes.
 LINES = {

@@ -4,16 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelproof.errors import (
-    Exit,
-    MatrixError,
-)
+
+from kernelproof.errors import Exit, MatrixError
 from kernelproof.plan import matrix
-from kernelproof.selftest.mutation.kernel_mutants import (
-    MutantsError,
-    Planted,
-    plan,
-)
+from kernelproof.selftest.mutation.kernel_mutants import MutantsError, Planted, plan
 
 KERNEL = '''\
 """A kernel."""

@@ -6,25 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.selftest.sanitize import tool_tables
-from kernelproof.selftest.sanitize.case_answer import (
-    Answer,
-    answers_in,
-)
-from kernelproof.selftest.sanitize.tool_findings import (
-    Judged,
-    judge,
-)
-from kernelproof.selftest.sanitize.tool_run import Run
-from kernelproof.selftest.sanitize.tools import (
-    REPORTED,
-    TOOLS,
-)
 
-from tests.unit.selftest.compute_sanitizer import (
-    FOUND,
-    PLANTED,
-)
+from kernelproof.selftest.sanitize import tool_tables
+from kernelproof.selftest.sanitize.case_answer import Answer, answers_in
+from kernelproof.selftest.sanitize.tool_findings import Judged, judge
+from kernelproof.selftest.sanitize.tool_run import Run
+from kernelproof.selftest.sanitize.tools import REPORTED, TOOLS
+from tests.unit.selftest.compute_sanitizer import FOUND, PLANTED
 
 CASES = ["toy-h200-fp32-T1", "toy-h200-fp32-T7", "toy-h200-fp32-T9"]
 MEMCHECK = TOOLS[0]

@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import gemma4_routing as routing
 import pytest
 import torch
-from gemma4_routing.launch import launch_of
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import Case
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.value_types import DTYPES
-from kernelproof.selftest.sanitize.case_launches import (
-    _placed,
-    answer,
-)
-from kernelproof.selftest.sanitize.tools import TOOLS
 from torch import Tensor
+
+import gemma4_routing as routing
+from gemma4_routing.launch import launch_of
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Case
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.value_types import DTYPES
+from kernelproof.selftest.sanitize.case_launches import _placed, answer
+from kernelproof.selftest.sanitize.tools import TOOLS
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))

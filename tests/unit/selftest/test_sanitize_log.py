@@ -1,9 +1,9 @@
 """Logs of compute-sanitizer: what is a report, of which kernel, and how many there were."""
 
 import pytest
+
 from kernelproof.selftest.sanitize.tool_log import Log
 from kernelproof.selftest.sanitize.tools import TOOLS
-
 from tests.unit.selftest.compute_sanitizer import PLANTED
 
 # As its versions 2025.1 to 2025.3 write them.

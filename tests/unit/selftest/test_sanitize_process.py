@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from kernelproof.selftest.sanitize.__main__ import main
 
+from kernelproof.selftest.sanitize.__main__ import main
 from tests.unit.extending.tree import Tree
 from tests.unit.run.living import ends
 from tests.unit.selftest import compute_sanitizer

@@ -18,7 +18,9 @@ def _git(tree: Tree, *words: str) -> str:
 
 
 def _bless(tree: Tree, *arguments: str) -> tuple[int, str]:
-    done = tree.python("kernelproof.sessions.bless", "golden", "--row=cpu", "--kernel=toy", *arguments)
+    done = tree.python(
+        "kernelproof.sessions.bless", "golden", "--row=cpu", "--kernel=toy", *arguments
+    )
     return done.returncode, done.stderr or done.stdout
 
 
@@ -129,7 +131,9 @@ def test_other_bits_and_conditions_are_told(tree: Tree) -> None:
     text = file.read_text().replace('"python": "3.', '"python": "2.')
     digest = text.partition('"digest": "')[2][:64]
     file.write_text(text.replace(digest, "f" * 64))
-    done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", "--at-commit", CASE)
+    done = tree.python(
+        "kernelproof.sessions.reproduce", "--this-python", "--row=cpu", "--at-commit", CASE
+    )
     assert done.returncode == 1, done.stderr
     assert f"outputs   other bits: {'f' * 64} -> {digest}" in done.stdout
     assert "  machine.python: 2." in done.stdout

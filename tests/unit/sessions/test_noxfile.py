@@ -9,17 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from kernelproof.checks.verdicts import session_of
+
 from kernelproof.machine import revision
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
+from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
+from kernelproof.records.verdict import session_of
 from kernelproof.report.report_file import Report
-
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
 from tests.unit.report.test_report_process import plain_tree

@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernelproof.errors import (
-    BaselineError,
-    RefusedError,
-    run_command,
-)
-from kernelproof.records import golden
-from kernelproof.sessions.proposal import FOLDER
 
+from kernelproof.errors import BaselineError, RefusedError, run_command
+from kernelproof.records import golden
 from kernelproof.sessions import proposal
+from kernelproof.sessions.proposal import FOLDER
 
 GOLDEN = "golden/gemma4_routing.json"
 TIMES = "perf/h200/gemma4_routing.json"

@@ -12,34 +12,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from kernelproof.checks.bench import bench_tables
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    positive,
-    run_command,
-)
-from kernelproof.machine import (
-    gpus,
-    hardware,
-    revision,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Case,
-    Selection,
-)
+from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
+from kernelproof.machine import gpus, hardware, revision
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import bench_run, record_files
-from kernelproof.records.bench_run import (
-    Bench,
-    Measured,
-)
-from rich.console import Console
+from kernelproof.records.bench_run import Bench, Measured
 
 _ROUNDS = 9
 
@@ -86,7 +68,10 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     )  # torch takes seconds, which --show need not wait
     device = machine.device_of(row, plan.rows[row])
     chosen = cases.select_benched(plan, replace(Selection.of(options), row=(row,)))
-    specs = {name: import_module(f"kernels.{name}").SPEC for name in {one.kernel for one in chosen}}
+    specs = {
+        name: import_module("kernelproof.measure.proof_import").spec_of(name)
+        for name in {one.kernel for one in chosen}
+    }
     peers = _peers(specs, options.peer)
     state = revision.current()
     bench = Bench(

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from kernelproof.records.bench_run import (
-    Bench,
-    Entry,
-    Measured,
-    Timing,
-)
 from rich.console import Console
+
+from kernelproof.records.bench_run import Bench, Entry, Measured, Timing
 
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _DIGITS = 4

@@ -6,26 +6,12 @@ from functools import partial
 from statistics import median
 
 import torch
-from kernelproof.measure.clock import (
-    Contestant,
-    Device,
-    contestant,
-    host_us,
-    race,
-    set_count,
-)
-from kernelproof.measure.contestants import (
-    Launch,
-    Set,
-    first_set,
-)
+
+from kernelproof.measure.clock import Contestant, Device, contestant, host_us, race, set_count
+from kernelproof.measure.contestants import Launch, Set, first_set
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.records.bench_run import (
-    Entry,
-    Measured,
-    Timing,
-)
+from kernelproof.records.bench_run import Entry, Measured, Timing
 from kernelproof.spec import Spec
 
 _KERNEL, _BARE = "kernel", "bare launch"

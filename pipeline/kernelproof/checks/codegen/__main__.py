@@ -8,29 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.codegen.code_diff import diff
-from kernelproof.checks.codegen.code_tables import (
-    STATIC,
-    drift_lines,
-    lines_of,
-    summary,
-)
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-    ask,
-)
-from kernelproof.checks.codegen.judge import (
-    Judged,
-    Verdict,
-    drift,
-    judge,
-)
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    run_command,
-)
+from kernelproof.checks.codegen.code_tables import STATIC, drift_lines, lines_of, summary
+from kernelproof.checks.codegen.compile_request import Found, Request, ask
+from kernelproof.checks.codegen.judge import Judged, Verdict, drift, judge
+from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
 from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
@@ -87,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build", **several, help="only builds of this name; * is anything")
     parser.add_argument("--diff", action="store_true", help="show the disassembly's changes")
     parser.add_argument(
-        "--toolchain", metavar="NAME", help="show what this file of pipeline/requirements changes"
+        "--toolchain", metavar="NAME", help="show what this file of machine/toolchains changes"
     )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes that compile at once"

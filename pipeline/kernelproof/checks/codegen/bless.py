@@ -5,24 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from kernelproof.checks.codegen.code_tables import (
-    drift_lines,
-    summary,
-)
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-    ask,
-)
-from kernelproof.checks.codegen.judge import (
-    Verdict,
-    judge,
-)
-from kernelproof.errors import (
-    BaselineError,
-    RefusedError,
-    UsageError,
-)
+from kernelproof.checks.codegen.code_tables import drift_lines, summary
+from kernelproof.checks.codegen.compile_request import Found, Request, ask
+from kernelproof.checks.codegen.judge import Verdict, judge
+from kernelproof.errors import BaselineError, RefusedError, UsageError
 from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks

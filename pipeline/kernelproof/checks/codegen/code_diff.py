@@ -13,14 +13,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from kernelproof.checks.codegen.compile_request import (
-    STORE,
-    Found,
-    Request,
-    ask,
-)
+from kernelproof.checks.codegen.compile_request import STORE, Found, Request, ask
 from kernelproof.errors import BaselineError
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
 

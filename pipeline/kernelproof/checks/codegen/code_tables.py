@@ -3,12 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from kernelproof.checks.codegen.judge import (
-    Judged,
-    Move,
-    Value,
-    Verdict,
-)
+from kernelproof.checks.codegen.judge import Judged, Move, Value, Verdict
 
 STATIC = (
     "Counts are of the code as it stands: they see neither predicated traffic, nor how often a "

@@ -6,7 +6,6 @@ read from the store, which is also where the disassemblies are, by their hashes.
 """
 
 import hashlib
-import importlib
 import json
 import os
 import sys
@@ -19,22 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import triton
-from kernelproof.checks.codegen import disassembly
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-)
-from kernelproof.checks.codegen.disassembly import Disassembly
-from kernelproof.checks.codegen.instruction_costs import (
-    UNITS,
-    Costs,
-    counted,
-)
-from kernelproof.records.code_lock import Settings
-from kernelproof.spec import Build
 from pydantic import ValidationError
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
+
+from kernelproof.checks.codegen import disassembly
+from kernelproof.checks.codegen.compile_request import Found, Request
+from kernelproof.checks.codegen.disassembly import Disassembly
+from kernelproof.checks.codegen.instruction_costs import UNITS, counted
+from kernelproof.measure.proof_import import spec_of
+from kernelproof.records.code_lock import Costs, Settings
+from kernelproof.spec import Build
 
 _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}
 _INT32 = 2**31
@@ -49,7 +43,7 @@ def work(request: Request) -> Iterator[Found]:
     """Everything asked for, in its order, compiled or read from the store."""
     tools = toolchain()
     for kernel in request.kernels:
-        spec = importlib.import_module(f"kernels.{kernel}").SPEC
+        spec = spec_of(kernel)
         builds = [build for build in spec.builds if _is_wanted(build, request)]
         pairs = [
             (build, one)

@@ -8,14 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kernelproof.checks.codegen.instruction_costs import Costs
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.code_lock import Settings
 from pydantic import BaseModel, ConfigDict
+
+from kernelproof.errors import Exit, UserError
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.code_lock import Costs, Settings
 
 STORE = ROOT / ".nox" / "codegen"
 # Variables that change what is compiled, or whether it is.

@@ -2,40 +2,10 @@
 
 import re
 from collections import Counter
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from kernelproof.checks.codegen.disassembly import Disassembly
-from pydantic import BaseModel, ConfigDict, Field
-
-Count = Annotated[int, Field(ge=0, le=2**40)]
-Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]
-
-
-class Costs(BaseModel):
-    """One line of a lock; counts are of the whole code, once, whatever is predicated or loops.
-
-    `resident_warps` is the bound on the warps of a multiprocessor or compute unit that registers,
-    shared memory and the number of programs leave; `instructions_per_row` is a warp's
-    instructions, times the warps, over the rows of a program. Widths are bytes of a thread.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    rows: Count
-    num_warps: Count
-    registers: Count
-    stack: Count
-    spills: Count
-    shared: Count
-    resident_warps: Count
-    instructions: Count
-    instructions_per_row: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    bytes: Count
-    load_widths: Counts
-    store_widths: Counts
-    classes: Counts
-    kinds: Counts
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+from kernelproof.records.code_lock import Costs
 
 
 class Unit(NamedTuple):

@@ -5,37 +5,24 @@ driver was given, and compares its normalised disassembly with the lock's line f
 """
 
 import difflib
-import importlib
 import sys
 from collections.abc import Iterator
 from itertools import islice
 
 import torch
 import triton
-from kernelproof.checks.codegen.compile import (
-    backend_of,
-    code_of,
-    compiled,
-    toolchain,
-)
+
+from kernelproof.checks.codegen.compile import backend_of, code_of, compiled, toolchain
 from kernelproof.checks.codegen.disassembly import Disassembly
 from kernelproof.checks.codegen.judge import drift
-from kernelproof.errors import (
-    BaselineError,
-    Exit,
-    NotTheRowError,
-    run_command,
-)
+from kernelproof.errors import BaselineError, Exit, NotTheRowError, run_command
 from kernelproof.measure.launch_capture import compiled_by
+from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
-from kernelproof.spec import (
-    Build,
-    InputRows,
-    Spec,
-)
+from kernelproof.spec import Build, InputRows, Spec
 
 _SHOWN = 40
 
@@ -73,7 +60,7 @@ def compare(kernel: str, lock: Lock, architecture: str) -> Iterator[tuple[bool, 
 
     Where it is not, the line goes on with the difference from what is compiled without launching.
     """
-    spec = importlib.import_module(f"kernels.{kernel}").SPEC
+    spec = spec_of(kernel)
     tools = drift(lock.toolchain, toolchain())
     for build in (one for one in spec.builds if one.backend == backend_of(architecture)):
         name = f"{kernel} {build.name} {architecture}"

@@ -1,9 +1,10 @@
 """Parity: does each kernel still give the right bits? A case's rows carry every distribution."""
 
 from collections.abc import Iterator
-from importlib import import_module
 
 import torch
+
+from kernelproof.checks.parity import invariance
 from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import (
     Mismatch,
@@ -16,14 +17,10 @@ from kernelproof.measure.evidence import Evidence
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.measure.launch_capture import counted
 from kernelproof.measure.memory_watch import only_arguments
+from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.run import elsewhere
-from kernelproof.spec import (
-    InputRows,
-    Spec,
-    Outputs,
-)
+from kernelproof.spec import InputRows, Outputs, Spec
 
 # Rows compared at once: bounds the memory of the reference and of the oracle.
 _CHUNK = 2**20
@@ -31,19 +28,19 @@ _CHUNK = 2**20
 _AGREEMENT_ROWS = 16_384
 
 
-def test_parity(case: Case, evidence: Evidence) -> None:
+def ask(case: Case, evidence: Evidence) -> None:
     """Every question of the check, for every launch of the case."""
-    spec: Spec = import_module(f"kernels.{case.kernel}").SPEC
+    spec = spec_of(case.kernel)
     with only_arguments(spec.jitted):
         for launch in _launches(case, spec, evidence):
             outputs = _outputs_of_one_launch(case, launch, evidence)
             _ask_reference_and_oracle(launch, outputs, evidence)
             _ask_agreement(launch, outputs)
-            elsewhere.ask_rows_alone(launch, outputs)
+            invariance.ask_rows_alone(launch, outputs)
             if launch.first == 0:
-                elsewhere.ask_far_rows(launch, outputs)
-                elsewhere.ask_odd_addresses(launch, outputs)
-                elsewhere.ask_forms(launch)
+                invariance.ask_far_rows(launch, outputs)
+                invariance.ask_odd_addresses(launch, outputs)
+                invariance.ask_forms(launch)
             evidence.saw(outputs)
 
 

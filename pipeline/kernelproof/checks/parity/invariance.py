@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
+
 from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import require_bits
 from kernelproof.spec import Outputs

@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kernelproof.spec import (
-    Inputs,
-    Spec,
-)
+from kernelproof.spec import Inputs, Spec
 
 
 @dataclass(frozen=True, kw_only=True)

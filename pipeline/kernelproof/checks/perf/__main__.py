@@ -15,38 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.perf import commit_costs
-from kernelproof.checks.perf.bisection import (
-    Bisection,
-    Judge,
-    compiled,
-)
+from kernelproof.checks.perf.bisection import Bisection, Judge, compiled
 from kernelproof.checks.perf.commit_comparison import Beside
 from kernelproof.checks.perf.judge import Speed
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    run_command,
-)
+from kernelproof.errors import Exit, UsageError, run_command
 from kernelproof.machine import gpus
-from kernelproof.machine.worktree import (
-    between,
-    require_commit,
-    subject_of,
-    worktree,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import (
-    Case,
-    Selection,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-)
+from kernelproof.machine.worktree import between, require_commit, subject_of, worktree
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Case, Selection
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.schema import Check, Matrix
 
 _WORKERS = os.cpu_count() or 1
 

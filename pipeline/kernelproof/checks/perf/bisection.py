@@ -7,12 +7,7 @@ BAD is bad, and only what is neither has to be judged: timed on a GPU row, count
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kernelproof.checks.perf.commit_costs import (
-    Code,
-    code_of,
-    hashes,
-    tree_of,
-)
+from kernelproof.checks.perf.commit_costs import Code, code_of, hashes, tree_of
 from kernelproof.machine.worktree import subject_of
 
 # Whether a commit is worse than GOOD: of two commits, and what each compiles to.

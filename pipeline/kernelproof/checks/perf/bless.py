@@ -8,33 +8,16 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from kernelproof.checks.perf.effect import trimmed
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-)
-from kernelproof.errors import (
-    RefusedError,
-    ResultsError,
-)
-from kernelproof.records import (
-    sensitivity,
-    time_baseline,
-)
-from kernelproof.records.record_files import Record
-from kernelproof.records.time_baseline import (
-    BLESSINGS_KEPT,
-    FOLDER,
-    Blessing,
-    Extra,
-    Was,
-)
-from kernelproof.records.timing import (
-    KERNEL,
-    Pace,
-    Timing,
-)
 from pydantic import ValidationError
+
+from kernelproof.checks.perf.effect import trimmed
+from kernelproof.errors import RefusedError, ResultsError
+from kernelproof.plan.timing_pace import Pace
+from kernelproof.records import sensitivity, time_baseline
+from kernelproof.records.record_files import Record
+from kernelproof.records.time_baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
+from kernelproof.records.timing import KERNEL, Timing
+from kernelproof.records.verdict import Judged, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
 _TIMES_THE_CARDS, _NO_NOISE_PERCENT = 2.0, 0.5

@@ -4,10 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from kernelproof.measure.clock import (
-    Contestant,
-    race,
-)
+from kernelproof.measure.clock import Contestant, race
 from kernelproof.spec import Spec
 
 _MOST_ROUNDS = 2**20

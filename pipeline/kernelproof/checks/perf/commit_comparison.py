@@ -5,30 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from kernelproof.checks.perf.effect import (
-    Effect,
-    paired_effect,
-)
-from kernelproof.checks.perf.judge import (
-    Speed,
-    zone,
-)
+from kernelproof.checks.perf.effect import Effect, paired_effect
+from kernelproof.checks.perf.judge import Speed, zone
 from kernelproof.checks.perf.row_timing import ROUNDS
-from kernelproof.checks.perf.timing_processes import (
-    ProcessError,
-    Replicates,
-)
+from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.plan.cases import Case
-from kernelproof.records.timing import (
-    KERNEL,
-    PACE,
-    REFERENCE,
-    Answer,
-    Asked,
-    Pace,
-    Process,
-    Request,
-)
+from kernelproof.plan.timing_pace import PACE, Pace
+from kernelproof.records.timing import KERNEL, REFERENCE, Answer, Asked, Process, Request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-    ask,
-)
+from kernelproof.checks.codegen.compile_request import Found, Request, ask
 from kernelproof.machine.worktree import worktree
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 Code = dict[tuple[str, str, str], Found]
 

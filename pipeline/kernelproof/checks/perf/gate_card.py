@@ -15,53 +15,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.perf.row_timing import ROUNDS
-from kernelproof.checks.perf.timing_processes import (
-    ProcessError,
-    Replicates,
-)
-from kernelproof.checks.perf.trials import (
-    Trial,
-    alarms_of,
-    cases_of,
-)
-from kernelproof.errors import (
-    Exit,
-    ResultsError,
-    UsageError,
-    positive,
-    run_command,
-)
-from kernelproof.files.fault_messages import first_fault
-from kernelproof.machine import (
-    gpus,
-    hardware,
-    revision,
-)
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.cases import Planned
-from kernelproof.plan.schema import (
-    Check,
-    Matrix,
-)
-from kernelproof.records import (
-    record_files,
-    sensitivity,
-    time_baseline,
-)
-from kernelproof.records.sensitivity import (
-    Card,
-    Measured,
-)
-from kernelproof.records.timing import (
-    Answer,
-    Asked,
-    Request,
-)
 from pydantic import ValidationError
+
+from kernelproof.checks.perf.row_timing import ROUNDS
+from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
+from kernelproof.checks.perf.trials import Trial, alarms_of, cases_of
+from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
+from kernelproof.files.fault_messages import first_fault
+from kernelproof.machine import gpus, hardware, revision
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.cases import Planned
+from kernelproof.plan.schema import Check, Matrix
+from kernelproof.records import record_files, sensitivity, time_baseline
+from kernelproof.records.sensitivity import Card, Measured
+from kernelproof.records.timing import Answer, Asked, Request
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200

@@ -14,17 +14,8 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from kernelproof.checks.perf.effect import (
-    Effect,
-    effect,
-    paired_effect,
-)
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
-    Timing,
-)
+from kernelproof.checks.perf.effect import Effect, effect, paired_effect
+from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, Stored, Timing
 
 
 class Speed(StrEnum):
@@ -46,15 +37,6 @@ class Finding:
     reason: str = ""
     numbers: dict[str, float] = field(default_factory=dict)
     wants_reference: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """What a baseline holds of one case: its timing, the machine and the commit it is of."""
-
-    timing: Timing
-    machine: Mapping[str, Any]
-    commit: str
 
 
 # What makes a machine another one, or its measurements others: by the fingerprint's own words.

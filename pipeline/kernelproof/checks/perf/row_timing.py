@@ -6,32 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.perf.judge import (
-    Finding,
-    Speed,
-    Stored,
-    judge_one,
-)
+from kernelproof.checks.perf.judge import Finding, Speed, judge_one
 from kernelproof.checks.perf.timing_processes import Replicates
-from kernelproof.machine.worktree import (
-    commit_of,
-    worktree,
-)
+from kernelproof.machine import gpus
+from kernelproof.machine.gpu_monitor import SECONDS_FOR_A_TURN, turn_on
+from kernelproof.machine.worktree import commit_of, worktree
+from kernelproof.measure import torch_device
 from kernelproof.plan.cases import Planned
-from kernelproof.records import time_baseline
-from kernelproof.records.timing import (
-    KERNEL,
-    PACE,
-    Answer,
-    Asked,
-    Ended,
-    Pace,
-    Request,
-    Timing,
-)
+from kernelproof.plan.timing_pace import PACE, SECONDS_A_PROCESS, Pace
+from kernelproof.records import record_files, time_baseline
+from kernelproof.records.timing import KERNEL, Answer, Asked, Ended, Request, Stored, Timing
+from kernelproof.run.worker import CaseRun
+from kernelproof.run.worker_messages import Told
 
 ROUNDS = 7
-Told = Callable[[str], None]
+Say = Callable[[str], None]
+# The samples at stored speed, and those beside another commit.
+_TIMINGS = 2
 
 
 @dataclass(kw_only=True)
@@ -90,7 +81,7 @@ class RowRun:
     row: str
     machine: Mapping[str, Any]
     cases: list[Timed]
-    told: Told
+    told: Say
     comparisons: int
     pace: Pace = PACE
     _asked: int = 0
@@ -173,7 +164,7 @@ class RowRun:
 def time_row(
     plan: Sequence[Planned],
     machine: Mapping[str, Any],
-    told: Told,
+    told: Say,
     pace: Pace,
     comparisons: int | None = None,
 ) -> dict[str, Timed]:
@@ -196,3 +187,27 @@ def time_row(
         pace=pace,
     ).run()
     return {one.planned.case.id: one for one in cases}
+
+
+def time_share(run: CaseRun) -> int:
+    """Times the cases of a worker's share, then tests each; returns the exit code of the worker."""
+    asked, cells = run.asked, run.cells
+    file = asked.samples(asked.share)
+    record_files.make_folder(file.parent)
+    pace = Pace()
+    if count := asked.processes:
+        pace = Pace(first=count, most=count)
+    most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
+    run.teller.tell(Told(seconds=most))
+    with turn_on(gpus.lock_of(torch_device.uuid_of(cells.device), asked.row)):
+        # As many comparisons as the report will make, however many of them are made here.
+        cells.timed = time_row(cells.plan, cells.machine, _say, pace, len(asked.plan))
+    run.teller.tell(Told())
+    code = run.test_cases("--benchmark-quiet", f"--benchmark-json={file}")
+    if asked.share.of == 1:
+        print(f"samples, for pytest-benchmark compare: {time_baseline.shown(file)}")
+    return code
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -6,21 +6,14 @@ import sys
 from contextlib import suppress
 from typing import Self
 
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.timing import (
-    READY,
-    Answer,
-    Ended,
-    Request,
-)
 from pydantic import ValidationError
 
+from kernelproof.errors import Exit, UserError
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.timing_pace import SECONDS_A_PROCESS
+from kernelproof.records.timing import READY, Answer, Ended, Request
+
 _COMMAND = ("-m", "kernelproof.checks.perf.timing_worker")
-SECONDS_A_PROCESS = 300
 _LAST_LINES = 15
 # As locked code is compiled: without line numbers, which change the order of instructions.
 _ENVIRONMENT = {"TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 import torch
+
 from kernelproof.checks.codegen.compile import code_of
 from kernelproof.checks.perf import calibration
 from kernelproof.machine.gpu_monitor import Monitor
@@ -30,11 +31,9 @@ from kernelproof.measure.clock import (
     rounds_of,
     set_count,
 )
-from kernelproof.measure.contestants import (
-    Set,
-    first_set,
-)
+from kernelproof.measure.contestants import Set, first_set
 from kernelproof.measure.launch_capture import compiled_by
+from kernelproof.measure.proof_import import spec_of
 from kernelproof.measure.throttle_watch import Watched
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
@@ -71,26 +70,25 @@ class Bench:
     references: dict[str, Spec]
 
 
-def spec_of(kernel: str, root: Path | None = None) -> Spec:
-    """A kernel's spec, of this tree or of the one under `root`, whichever else is imported."""
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of_kernels(name)}
+def _spec_of_tree(kernel: str, root: Path | None) -> Spec:
+    """Returns the spec of a kernel of this tree, or of the tree `root`, whichever is imported."""
     if root is None:
-        sys.modules.update(ours)
-        return importlib.import_module(f"kernels.{kernel}").SPEC  # type: ignore[no-any-return]
-    sys.path.insert(0, str(root))
+        return spec_of(kernel)
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of(kernel, name)}
+    sys.path.insert(0, str(root / "kernels"))
     try:
         importlib.invalidate_caches()
-        return importlib.import_module(f"kernels.{kernel}").SPEC  # type: ignore[no-any-return]
+        return spec_of(kernel)
     finally:
-        sys.path.remove(str(root))
+        sys.path.remove(str(root / "kernels"))
         for name in list(sys.modules):
-            if _is_of_kernels(name):
+            if _is_of(kernel, name):
                 del sys.modules[name]
         sys.modules.update(ours)
 
 
-def _is_of_kernels(module: str) -> bool:
-    return module.partition(".")[0] == "kernels"
+def _is_of(kernel: str, module: str) -> bool:
+    return module.partition(".")[0] == kernel
 
 
 def bench_of(request: Request) -> Bench:
@@ -113,8 +111,8 @@ def bench_of(request: Request) -> Bench:
         clock=clock,
         monitor=Monitor(torch_device.uuid_of(device)),
         sentinel=sentinel,
-        references={kernel: spec_of(kernel, root) for kernel in kernels} if root else {},
-        specs={kernel: spec_of(kernel, tree) for kernel in kernels},
+        references={kernel: _spec_of_tree(kernel, root) for kernel in kernels} if root else {},
+        specs={kernel: _spec_of_tree(kernel, tree) for kernel in kernels},
     )
 
 

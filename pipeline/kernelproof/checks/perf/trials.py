@@ -15,27 +15,10 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
-from kernelproof.checks.perf.judge import (
-    Speed,
-    Stored,
-    judge_one,
-)
-from kernelproof.records.sensitivity import (
-    Alarms,
-    OfCase,
-    Planted,
-    SpreadOf,
-)
-from kernelproof.records.timing import (
-    AGAIN,
-    FLOOR,
-    KERNEL,
-    PACE,
-    REFERENCE,
-    Pace,
-    Process,
-    Timing,
-)
+from kernelproof.checks.perf.judge import Speed, judge_one
+from kernelproof.plan.timing_pace import PACE, Pace
+from kernelproof.records.sensitivity import Alarms, OfCase, Planted, SpreadOf
+from kernelproof.records.timing import AGAIN, FLOOR, KERNEL, REFERENCE, Process, Stored, Timing
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]

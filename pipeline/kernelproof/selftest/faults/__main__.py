@@ -13,31 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    run_command,
-)
+from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import record_files
 from kernelproof.selftest.faults import fault_tables
-from kernelproof.selftest.faults.fault_kinds import (
-    Kind,
-    kinds_on,
-    number_of,
-)
+from kernelproof.selftest.faults.fault_kinds import Kind, kinds_on, number_of
 from kernelproof.selftest.faults.fault_tables import Seen
-from kernelproof.selftest.faults.run_events import (
-    EVENTS,
-    Event,
-    NotPossibleError,
-)
-from kernelproof.selftest.faults.scratch_copy import (
-    TOKENS,
-    Scratch,
-    ScratchError,
-)
+from kernelproof.selftest.faults.run_events import EVENTS, Event, NotPossibleError
+from kernelproof.selftest.faults.scratch_copy import TOKENS, Scratch, ScratchError
 
 _DESCRIPTION = "Injects every fault that a row can have, and shows what each gets."
 _AFTER = "pass"  # what the case after a fault has to be

@@ -12,14 +12,10 @@ from typing import NoReturn
 import torch
 import triton
 import triton.language as tl
-from kernelproof.selftest.faults.fault_kinds import KINDS
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-    Spec,
-    Output,
-)
 from torch import Tensor
+
+from kernelproof.selftest.faults.fault_kinds import KINDS
+from kernelproof.spec import InputRows, Inputs, Output, Spec
 
 _FAULTY_TOKENS = 3
 _FAR = 2**40  # elements, which no allocation spans

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
+
+from kernelproof.errors import Exit, UserError
 from kernelproof.plan import matrix
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.selftest.faults.fault_kinds import SECONDS_A_CASE
 
 _PARTS = ("kernels/__init__.py", "pipeline", "tests/__init__.py", "tests/cells", "pyproject.toml")
@@ -89,7 +87,7 @@ class Scratch:
 
     def cells_command(self, *more: str) -> list[str]:
         """What runs the cells there."""
-        return [sys.executable, "-m", "tests.cells", "parity", "--on", self.row, *more]
+        return [sys.executable, "-m", "kernelproof.checks", "parity", "--on", self.row, *more]
 
     def cells(self, *more: str, before: Sequence[str] = (), **variables: str) -> Done:
         """The cells, run to their end, by a command that may have others `before` it."""

@@ -13,45 +13,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    UserError,
-    did_you_mean,
-    positive,
-    run_command,
-)
+from kernelproof.errors import Exit, UsageError, UserError, did_you_mean, positive, run_command
 from kernelproof.machine import revision
-from kernelproof.plan import (
-    cases,
-    matrix,
-)
-from kernelproof.plan.schema import (
-    Matrix,
-    Row,
-)
+from kernelproof.plan import cases, matrix
+from kernelproof.plan.schema import Matrix, Row
 from kernelproof.records import record_files
 from kernelproof.selftest.mutation import mutant_tables
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answer,
-    Answers,
-    Asked,
-)
+from kernelproof.selftest.mutation.exchange_messages import Answer, Answers, Asked
 from kernelproof.selftest.mutation.kernel_coverage import is_reached
-from kernelproof.selftest.mutation.kernel_mutants import (
-    Planted,
-    plan,
-)
-from kernelproof.selftest.mutation.mutant_pool import (
-    Pool,
-    progress,
-)
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    enough,
-    judge,
-    left_alive,
-)
+from kernelproof.selftest.mutation.kernel_mutants import Planted, plan
+from kernelproof.selftest.mutation.mutant_pool import Pool, progress
+from kernelproof.selftest.mutation.mutant_status import Judged, enough, judge, left_alive
 
 _DESCRIPTION = "Plants faults into kernels, and asks whether parity sees each."
 _GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself

@@ -1,13 +1,10 @@
 """What a worker is asked and what it answers: the models of both, as JSON lines."""
 
-from typing import Literal
-
-from kernelproof.selftest.mutation.mutant import Span
 from pydantic import BaseModel, ConfigDict
 
-# `import` where the kernel could not even be imported: it was asked of no case. `memory` where the
-# device had not enough, which says nothing of the mutant.
-Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import", "memory"]
+from kernelproof.records.mutation_run import Outcome
+from kernelproof.selftest.mutation.mutant import Span
+
 KILLING = frozenset({"fail", "error", "crash"})
 
 

@@ -8,10 +8,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from kernelproof.selftest.mutation.mutant import (
-    Mutant,
-    Span,
-)
+from kernelproof.selftest.mutation.mutant import Mutant, Span
 
 
 @contextmanager

@@ -11,19 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kernelproof.errors import UserError
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.selftest.mutation import mutant_list
-from kernelproof.selftest.mutation.mutant import (
-    Edit,
-    Mutant,
-    Source,
-)
-from kernelproof.selftest.mutation.mutant_list import (
-    Listing,
-    Mutated,
-    NamedFault,
-    Proof,
-)
+from kernelproof.selftest.mutation.mutant import Edit, Mutant, Source
+from kernelproof.selftest.mutation.mutant_list import Listing, Mutated, NamedFault, Proof
 from kernelproof.selftest.mutation.operators import mutants_of
 
 

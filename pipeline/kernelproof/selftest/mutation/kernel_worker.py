@@ -16,26 +16,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import kernelproof.spec
-from kernelproof.checks.parity.ask import test_parity
+from kernelproof.checks.parity.ask import ask
 from kernelproof.measure import torch_device
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
-from kernelproof.plan import matrix
-from kernelproof.plan.cases import (
-    Case,
-    cases_of,
-)
-from kernelproof.selftest.mutation.exchange_messages import (
-    KILLING,
-    Answer,
-    Answers,
-    Asked,
-)
-from kernelproof.selftest.mutation.forked_child import (
-    Tell,
-    ask_child,
-)
+from kernelproof.measure.proof_import import spec_of
+from kernelproof.plan import matrix, repository
+from kernelproof.plan.cases import Case, cases_of
+from kernelproof.selftest.mutation.exchange_messages import KILLING, Answer, Answers, Asked
+from kernelproof.selftest.mutation.forked_child import Tell, ask_child
 from kernelproof.selftest.mutation.kernel_coverage import traced
 
 _REASON_LINES, _REASON_LENGTH = 2, 400
@@ -56,7 +45,7 @@ class Worker:
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             copy = Path(place) / "kernels"
             ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(matrix.ROOT / "kernels", copy, ignore=ignored)
+            shutil.copytree(repository.ROOT / "kernels", copy, ignore=ignored)
             if asked.file:
                 file = copy / asked.kernel / asked.file
                 file.write_text(asked.text, encoding="utf-8")
@@ -88,14 +77,15 @@ class Worker:
         return Answers(id=asked.id, answers=found, reached=reached)
 
     def _run(self, asked: Asked, copy: Path, tell: Tell) -> None:
-        kernelproof.spec.__path__ = [str(copy)]
+        sys.path.insert(0, str(copy))
+        importlib.invalidate_caches()
         warnings.simplefilter("ignore")
         with ExitStack() as stack:
             told = None
             if asked.is_traced:
                 told = stack.enter_context(traced(copy / asked.kernel))
             try:
-                importlib.import_module(f"kernels.{asked.kernel}")
+                spec_of(asked.kernel)
             except BaseException as error:  # noqa: BLE001  (whatever a mutant makes of it)
                 tell({"case": "", "outcome": "import", "reason": _reason(error)})
                 return
@@ -113,7 +103,7 @@ class Worker:
         device = torch_device.device_of(self.row, self.matrix.rows[self.row])
         promise = self.matrix.kernels[case.kernel].promise(case.dtype)
         try:
-            test_parity(case, Evidence(case=case, device=device, promise=promise))
+            ask(case, Evidence(case=case, device=device, promise=promise))
         except Mismatch as mismatch:
             outcome, reason = "fail", _reason(mismatch)
         except BaseException as error:  # noqa: BLE001  (whatever a mutant makes of it)

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from kernelproof.errors import MatrixError
-from kernelproof.files import (
-    fault_messages,
-    yaml_document,
-)
-from kernelproof.plan.matrix import ROOT
-from kernelproof.selftest.mutation.operators import OPERATORS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kernelproof.errors import MatrixError
+from kernelproof.files import fault_messages, yaml_document
+from kernelproof.plan.repository import ROOT
+from kernelproof.selftest.mutation.operators import OPERATORS
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 FileName = Annotated[str, Field(pattern=r"^[a-z_]+(/[a-z_]+)?\.py$")]

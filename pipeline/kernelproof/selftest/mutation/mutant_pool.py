@@ -14,16 +14,10 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
-from kernelproof.plan.matrix import ROOT
+from kernelproof.errors import Exit, UserError
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Row
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answers,
-    Asked,
-)
+from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
 
 _EVERY = 50
 

@@ -2,31 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from kernelproof.selftest.mutation.exchange_messages import (
-    KILLING,
-    Answer,
-)
+from kernelproof.records.mutation_run import Status
+from kernelproof.selftest.mutation.exchange_messages import KILLING, Answer
 from kernelproof.selftest.mutation.kernel_mutants import Planted
 from kernelproof.selftest.mutation.mutant_list import Proof
-
-
-class Status(StrEnum):
-    """What became of a mutant; `kernelproof.selftest.mutation` says what each means."""
-
-    KILLED = "killed"
-    SURVIVED = "survived"
-    TIMED_OUT = "timed out"
-    NO_BUILD = "no build"
-    REFUTED = "refuted"
-    EQUIVALENT = "equivalent"
-    OTHER_ROW = "other row"
-
-    @property
-    def blocks(self) -> bool:
-        """Whether it counts against the score."""
-        return self not in {Status.KILLED, Status.EQUIVALENT, Status.OTHER_ROW}
 
 
 @dataclass(frozen=True, kw_only=True)

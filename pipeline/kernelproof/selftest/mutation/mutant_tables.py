@@ -6,17 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernelproof.records.mutation_run import (
-    Killer,
-    Recorded,
-    Run,
-    Score,
-)
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    Status,
-    score,
-)
+from kernelproof.records.mutation_run import Killer, Recorded, Run, Score, Status
+from kernelproof.selftest.mutation.mutant_status import Judged, score
 
 _DISTRIBUTION = re.compile(r"row [\d,]+ \((\w+)\)")
 

@@ -9,11 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kernelproof.selftest.mutation.mutant import (
-    Edit,
-    Mutant,
-    Source,
-)
+from kernelproof.selftest.mutation.mutant import Edit, Mutant, Source
 
 _BINARY: dict[type[ast.operator], tuple[str, str]] = {
     ast.Add: ("+", "-"),

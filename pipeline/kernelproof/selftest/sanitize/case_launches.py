@@ -1,24 +1,18 @@
 """The launches of one case, with memory that a tool can tell apart, and what became of them."""
 
-import importlib
 from collections.abc import Iterator
 from functools import partial
 
 import torch
-from kernelproof.measure.comparison import (
-    Mismatch,
-    require_bits,
-)
+from torch import Tensor
+
+from kernelproof.measure.comparison import Mismatch, require_bits
 from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.selftest.sanitize.case_answer import Answer
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-    Spec,
-)
-from torch import Tensor
+from kernelproof.spec import InputRows, Inputs, Spec
 
 # Cases of at most so many rows are launched in the other forms of their inputs, too.
 _FORMED = 64
@@ -26,7 +20,7 @@ _FORMED = 64
 
 def answer(case: Case, seed: int, device: torch.device) -> Answer:
     """What became of a case: the reference's bits of every launch, or what was wrong."""
-    spec: Spec = importlib.import_module(f"kernels.{case.kernel}").SPEC
+    spec = spec_of(case.kernel)
     outcome, reason, asked = "pass", "", 0
     with counted(spec.jitted) as launched:
         try:

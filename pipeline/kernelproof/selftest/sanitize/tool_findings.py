@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernelproof.selftest.sanitize.tool_log import (
-    Log,
-    Report,
-)
+from kernelproof.selftest.sanitize.tool_log import Log, Report
 from kernelproof.selftest.sanitize.tool_run import Run
 from kernelproof.selftest.sanitize.tools import REPORTED
 

@@ -11,13 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Row
 from kernelproof.records import record_files
-from kernelproof.selftest.sanitize.case_answer import (
-    Answer,
-    answers_in,
-)
+from kernelproof.selftest.sanitize.case_answer import Answer, answers_in
 from kernelproof.selftest.sanitize.tools import Tool
 
 

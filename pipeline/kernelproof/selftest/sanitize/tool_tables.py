@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.selftest.sanitize.tool_findings import (
-    Finding,
-    Judged,
-)
+from kernelproof.selftest.sanitize.tool_findings import Finding, Judged
 
 _LINES = 8  # of a report; behind them are frames
 _KINDS = 20  # of findings; behind them is the log

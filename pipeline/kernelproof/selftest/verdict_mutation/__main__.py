@@ -11,37 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.errors import (
-    Exit,
-    UsageError,
-    did_you_mean,
-    positive,
-    run_command,
-)
+from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.machine import revision
-from kernelproof.plan import matrix
+from kernelproof.plan import matrix, repository
 from kernelproof.records import record_files
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answers,
-    Asked,
-)
+from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
 from kernelproof.selftest.mutation.kernel_mutants import Planted
-from kernelproof.selftest.mutation.mutant_pool import (
-    Pool,
-    progress,
-)
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    judge,
-)
-from kernelproof.selftest.verdict_mutation import (
-    verdict_list,
-    verdict_tables,
-)
-from kernelproof.selftest.verdict_mutation.test_coverage import (
-    Measured,
-    measured,
-)
+from kernelproof.selftest.mutation.mutant_pool import Pool, progress
+from kernelproof.selftest.mutation.mutant_status import Judged, judge
+from kernelproof.selftest.verdict_mutation import verdict_list, verdict_tables
+from kernelproof.selftest.verdict_mutation.test_coverage import Measured, measured
 from kernelproof.selftest.verdict_mutation.test_reach import Reach
 from kernelproof.selftest.verdict_mutation.verdict_mutants import plan
 
@@ -114,10 +93,10 @@ def _copied(tree: Path) -> Path:
     tree.mkdir()
     ignored = shutil.ignore_patterns("__pycache__")
     for part in _PARTS:
-        if (matrix.ROOT / part).is_dir():
-            shutil.copytree(matrix.ROOT / part, tree / part, ignore=ignored)
+        if (repository.ROOT / part).is_dir():
+            shutil.copytree(repository.ROOT / part, tree / part, ignore=ignored)
         else:
-            shutil.copy(matrix.ROOT / part, tree / part)
+            shutil.copy(repository.ROOT / part, tree / part)
     return tree
 
 

@@ -14,11 +14,9 @@ from typing import Any
 
 import pytest
 from coverage import Coverage
-from kernelproof.errors import (
-    Exit,
-    UserError,
-)
 from pydantic import BaseModel, ConfigDict
+
+from kernelproof.errors import Exit, UserError
 
 _GUARD = r"if __name__ == .__main__.:"
 

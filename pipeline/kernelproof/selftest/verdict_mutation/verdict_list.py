@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from kernelproof.plan.matrix import ROOT
+from pydantic import Field
+
+from kernelproof.plan.repository import ROOT
 from kernelproof.selftest.mutation import mutant_list
 from kernelproof.selftest.mutation.kernel_mutants import MutantsError
 from kernelproof.selftest.mutation.mutant_list import Part
 from kernelproof.selftest.verdict_mutation.verdict_operators import OPERATORS
-from pydantic import Field
 
 FILE = ROOT / "pipeline" / "judged" / "judged.yaml"
 

@@ -6,22 +6,11 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kernelproof.plan.matrix import ROOT
-from kernelproof.selftest.mutation.kernel_mutants import (
-    MutantsError,
-    Planted,
-    Sources,
-)
+from kernelproof.plan.repository import ROOT
+from kernelproof.selftest.mutation.kernel_mutants import MutantsError, Planted, Sources
 from kernelproof.selftest.mutation.operators import mutants_at
-from kernelproof.selftest.verdict_mutation.verdict_list import (
-    FILE,
-    Judged,
-)
-from kernelproof.selftest.verdict_mutation.verdict_operators import (
-    OPERATORS,
-    Members,
-    member_of,
-)
+from kernelproof.selftest.verdict_mutation.verdict_list import FILE, Judged
+from kernelproof.selftest.verdict_mutation.verdict_operators import OPERATORS, Members, member_of
 
 MODULE = "module"  # the name of what stands in no function and no class
 # What a command's help says of it is for people; no verdict hangs on it.

@@ -10,10 +10,7 @@ from copy import deepcopy
 
 from kernelproof.selftest.mutation import operators
 from kernelproof.selftest.mutation.mutant import Edit
-from kernelproof.selftest.mutation.operators import (
-    Operator,
-    Text,
-)
+from kernelproof.selftest.mutation.operators import Operator, Text
 
 # By the name of an enumeration, its members, in their order.
 Members = Mapping[str, Sequence[str]]

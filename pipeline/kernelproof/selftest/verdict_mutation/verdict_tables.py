@@ -6,15 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernelproof.selftest.mutation.mutant_status import (
-    Judged,
-    Status,
-    score,
-)
-from kernelproof.selftest.verdict_mutation.test_coverage import (
-    Measured,
-    Of,
-)
+from kernelproof.records.mutation_run import Status
+from kernelproof.selftest.mutation.mutant_status import Judged, score
+from kernelproof.selftest.verdict_mutation.test_coverage import Measured, Of
 
 _HEAD = ("file", "statements", "branches", "covered", "mutants")
 

@@ -17,16 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from kernelproof.selftest.mutation.exchange_messages import (
-    Answer,
-    Answers,
-    Asked,
-    Outcome,
-)
-from kernelproof.selftest.mutation.forked_child import (
-    Tell,
-    ask_child,
-)
+
+from kernelproof.records.mutation_run import Outcome
+from kernelproof.selftest.mutation.exchange_messages import Answer, Answers, Asked
+from kernelproof.selftest.mutation.forked_child import Tell, ask_child
 from kernelproof.selftest.verdict_mutation import verdict_list
 from kernelproof.selftest.verdict_mutation.code_exchange import exchange
 

@@ -11,24 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gemma4_routing as package
 import pytest
 import torch
+
+import gemma4_routing as package
 from kernelproof.checks.bench.__main__ import main
 from kernelproof.errors import run_command
 from kernelproof.machine import hardware
-from kernelproof.measure import (
-    clock,
-    torch_device,
-)
-from kernelproof.plan import matrix
+from kernelproof.measure import clock, torch_device
+from kernelproof.plan import repository
 from kernelproof.plan.schema import Row
 from kernelproof.records import bench_run
-
-from tests.unit.checks.bench.test_bench_tables import (
-    RUN,
-    TERMINAL,
-)
+from tests.unit.checks.bench.test_bench_tables import RUN, TERMINAL
 
 MACHINE = {"packages": {"torch": "2.11.0"}, "device": {"name": "NVIDIA H200"}}
 SMALL = ("--row", "h200", "--dtype", "fp32", "--case", "*-E60-K4-T1")
@@ -237,7 +231,7 @@ def test_an_earlier_run_is_shown_again(tmp_path: Path) -> None:
     file.write_text(RUN.model_dump_json())
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "kernelproof.checks.bench", "--show", str(file)],
-        cwd=matrix.ROOT,
+        cwd=repository.ROOT,
         capture_output=True,
         text=True,
         timeout=60,

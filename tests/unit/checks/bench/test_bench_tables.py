@@ -5,16 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
 from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import ResultsError
 from kernelproof.records import bench_run
-from kernelproof.records.bench_run import (
-    Bench,
-    Entry,
-    Measured,
-    Timing,
-)
-from rich.console import Console
+from kernelproof.records.bench_run import Bench, Entry, Measured, Timing
 
 ABSENT = Entry(state="not installed")
 

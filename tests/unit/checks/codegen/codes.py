@@ -1,9 +1,8 @@
 """Made-up code of a kernel's builds: what it costs is given, its hash is a letter's."""
 
 from kernelproof.checks.codegen.compile_request import Found
-from kernelproof.checks.codegen.instruction_costs import Costs
 from kernelproof.checks.perf.commit_costs import Code
-from kernelproof.records.code_lock import Settings
+from kernelproof.records.code_lock import Costs, Settings
 
 BUILD, ARCHITECTURE = "fp32-E8-K2-T7-cuda", "sm_90"
 ERROR = "!"  # the letter of code that does not compile

@@ -10,20 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-    ask,
-)
-from kernelproof.checks.codegen.judge import (
-    Judged,
-    Move,
-    Verdict,
-    judge,
-)
+
+from kernelproof.checks.codegen.compile_request import Found, Request, ask
+from kernelproof.checks.codegen.judge import Judged, Move, Verdict, judge
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Lock
-
 from tests.unit.extending.tree import Tree, copy
 
 PLANTED = Path(__file__).parent / "planted"

@@ -3,16 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from kernelproof.checks.codegen.disassembly import (
-    Disassembly,
-    of_amdgcn,
-    of_sass,
-)
-from kernelproof.checks.codegen.instruction_costs import (
-    UNITS,
-    counted,
-    resident_warps,
-)
+
+from kernelproof.checks.codegen.disassembly import Disassembly, of_amdgcn, of_sass
+from kernelproof.checks.codegen.instruction_costs import UNITS, counted, resident_warps
 
 SASS = """\
 

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kernelproof.checks.codegen import __main__ as command
-from kernelproof.checks.codegen.compile_request import (
-    Found,
-    Request,
-)
+from kernelproof.checks.codegen.compile_request import Found, Request
 from kernelproof.machine import toolchain
 from kernelproof.records import code_lock as locks
 

@@ -3,25 +3,12 @@
 from typing import Any
 
 import pytest
-from kernelproof.checks.codegen.code_tables import (
-    drift_lines,
-    lines_of,
-    summary,
-)
+
+from kernelproof.checks.codegen.code_tables import drift_lines, lines_of, summary
 from kernelproof.checks.codegen.compile_request import Found
-from kernelproof.checks.codegen.instruction_costs import Costs
-from kernelproof.checks.codegen.judge import (
-    Judged,
-    Move,
-    Verdict,
-    drift,
-    judge,
-)
+from kernelproof.checks.codegen.judge import Judged, Move, Verdict, drift, judge
 from kernelproof.plan.schema import Budget
-from kernelproof.records.code_lock import (
-    Lock,
-    Settings,
-)
+from kernelproof.records.code_lock import Costs, Lock, Settings
 
 TOOLS = {"triton": "3.6.0", "ptxas": "12.8"}
 COSTS: dict[str, Any] = {

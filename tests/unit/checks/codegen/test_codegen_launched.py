@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from gemma4_routing import SPEC
-from kernelproof.plan.matrix import ROOT
+from kernelproof.plan.repository import ROOT
 
 SCRIPT = """\
 import json

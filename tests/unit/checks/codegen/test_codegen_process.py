@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
 from kernelproof.checks.codegen.bless import bless_codegen
 from kernelproof.errors import UsageError
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
-
 from tests.unit.extending.tree import Tree, copy
 
 BLOCK = """\

@@ -5,35 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from kernelproof.checks.perf import __main__ as command
-from kernelproof.checks.perf import (
-    commit_comparison,
-    commit_costs,
-)
-from kernelproof.checks.perf.commit_comparison import (
-    Beside,
-    Pair,
-)
+from kernelproof.checks.perf import commit_comparison, commit_costs
+from kernelproof.checks.perf.commit_comparison import Beside, Pair
 from kernelproof.checks.perf.commit_costs import Code
 from kernelproof.checks.perf.judge import Speed
 from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.errors import run_command
 from kernelproof.machine.worktree import commit_of
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.timing import Pace
-
-from tests.unit.checks.codegen.codes import (
-    ARCHITECTURE,
-    BUILD,
-    ERROR,
-    code_of,
-)
-from tests.unit.run.processes import (
-    FLOORS,
-    Made,
-    case_of,
-    near,
-)
+from kernelproof.plan.repository import ROOT
+from kernelproof.plan.timing_pace import Pace
+from tests.unit.checks.codegen.codes import ARCHITECTURE, BUILD, ERROR, code_of
+from tests.unit.run.processes import FLOORS, Made, case_of, near
 
 CASES = [case_of(tokens) for tokens in (1, 2, 3)]
 IDS = [case.id for case in CASES]

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import pytest
+
 from kernelproof.checks.perf import __main__ as command
 from kernelproof.checks.perf import bisection
 from kernelproof.checks.perf.bisection import Bisection
 from kernelproof.checks.perf.commit_costs import Code
 from kernelproof.checks.perf.commit_costs import hashes as hashes_of
 from kernelproof.errors import run_command
-
 from tests.unit.checks.codegen.codes import code_of
 
 GOOD = "good"

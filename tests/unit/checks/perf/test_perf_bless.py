@@ -6,28 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.checks.verdicts import (
-    Judged,
-    Verdict,
-)
-from kernelproof.errors import (
-    Exit,
-    RefusedError,
-    ResultsError,
-    UserError,
-)
-from kernelproof.records import (
-    sensitivity,
-    time_baseline,
-)
+from kernelproof.errors import Exit, RefusedError, ResultsError, UserError
+from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
 from kernelproof.records.time_baseline import Baseline
-
-from tests.unit.checks.perf.test_perf_judge import (
-    taking,
-    timing_of,
-)
+from kernelproof.records.verdict import Judged, Verdict
+from tests.unit.checks.perf.test_perf_judge import taking, timing_of
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_time_baseline import (
     KERNEL,

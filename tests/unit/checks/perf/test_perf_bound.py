@@ -3,6 +3,7 @@
 from math import comb
 
 import pytest
+
 from kernelproof.checks.perf.trials import upper_bound
 
 

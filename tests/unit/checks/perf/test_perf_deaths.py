@@ -3,13 +3,10 @@
 from typing import Literal
 
 import pytest
+
 from kernelproof.checks.perf import timing_processes
 from kernelproof.checks.perf.timing_processes import Started
-from kernelproof.records.timing import (
-    Answer,
-    Asked,
-    Request,
-)
+from kernelproof.records.timing import Answer, Asked, Request
 
 REQUEST = Request(
     row="gpu",

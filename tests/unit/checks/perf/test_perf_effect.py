@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kernelproof.checks.perf.effect import (
     ROW_LEVEL,
     Effect,

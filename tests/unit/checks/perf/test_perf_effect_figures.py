@@ -3,11 +3,8 @@
 from math import inf
 
 import pytest
-from kernelproof.checks.perf.effect import (
-    effect,
-    paired_effect,
-    student,
-)
+
+from kernelproof.checks.perf.effect import effect, paired_effect, student
 
 
 @pytest.mark.parametrize(

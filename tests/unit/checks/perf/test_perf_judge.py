@@ -4,19 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from kernelproof.checks.perf.judge import (
-    Finding,
-    Speed,
-    Stored,
-    judge_one,
-)
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
-    Process,
-    Timing,
-)
+
+from kernelproof.checks.perf.judge import Finding, Speed, judge_one
+from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, Process, Stored, Timing
 
 LIMIT = 3.0
 MACHINE: dict[str, Any] = {

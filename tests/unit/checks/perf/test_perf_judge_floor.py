@@ -3,14 +3,10 @@
 from typing import Any
 
 import pytest
-from kernelproof.checks.perf.effect import Effect
-from kernelproof.checks.perf.judge import (
-    Speed,
-    Stored,
-    judge_one,
-    zone,
-)
 
+from kernelproof.checks.perf.effect import Effect
+from kernelproof.checks.perf.judge import Speed, judge_one, zone
+from kernelproof.records.timing import Stored
 from tests.unit.checks.perf.test_perf_judge import (
     BESIDE,
     LIMIT,

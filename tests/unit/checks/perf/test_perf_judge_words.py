@@ -4,12 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kernelproof.checks.perf.effect import effect
-from kernelproof.checks.perf.judge import (
-    Speed,
-    judge_one,
-)
 
+from kernelproof.checks.perf.effect import effect
+from kernelproof.checks.perf.judge import Speed, judge_one
 from tests.unit.checks.perf.test_perf_judge import (
     MACHINE,
     OTHER_CODE,

@@ -5,21 +5,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from kernelproof.checks.perf import timing_processes
-from kernelproof.checks.perf.timing_processes import (
-    ProcessError,
-    Replicates,
-    Started,
-)
+from kernelproof.checks.perf.timing_processes import ProcessError, Replicates, Started
 from kernelproof.errors import Exit
-from kernelproof.plan.matrix import ROOT
-from kernelproof.records.timing import (
-    KERNEL,
-    Answer,
-    Asked,
-    Process,
-    Request,
-)
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.timing import KERNEL, Answer, Asked, Process, Request
 
 REQUEST = Request(
     row="gpu",

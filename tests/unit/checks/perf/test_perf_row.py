@@ -6,20 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kernelproof.checks.perf import row_timing
-from kernelproof.checks.perf.judge import Stored
-from kernelproof.checks.perf.row_timing import (
-    Timed,
-    time_row,
-)
-from kernelproof.checks.perf.timing_processes import ProcessError
-from kernelproof.records import time_baseline
-from kernelproof.records.timing import (
-    KERNEL,
-    REFERENCE,
-    Pace,
-)
 
+from kernelproof.checks.perf import row_timing
+from kernelproof.checks.perf.row_timing import Timed, time_row
+from kernelproof.checks.perf.timing_processes import ProcessError
+from kernelproof.plan.timing_pace import Pace
+from kernelproof.records import time_baseline
+from kernelproof.records.timing import KERNEL, REFERENCE, Stored
 from tests.unit.run.processes import (
     CODE,
     COMMIT,

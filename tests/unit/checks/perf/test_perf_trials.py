@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import exp
 
 import pytest
+
 from kernelproof.checks.perf.judge import Speed
 from kernelproof.checks.perf.trials import (
     NewRun,
@@ -16,13 +17,9 @@ from kernelproof.checks.perf.trials import (
     row_trial,
     visible,
 )
+from kernelproof.plan.timing_pace import Pace
 from kernelproof.records.sensitivity import Planted
-from kernelproof.records.timing import (
-    AGAIN,
-    FLOOR,
-    KERNEL,
-    Pace,
-)
+from kernelproof.records.timing import AGAIN, FLOOR, KERNEL
 
 PROCESSES = 30
 SEEDS = range(20)

@@ -5,20 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+
 from kernelproof.checks.perf import timing_worker
 from kernelproof.machine.gpu_monitor import State
-from kernelproof.measure.clock import (
-    Contestant,
-    Recording,
-)
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    Answer,
-    Asked,
-    Process,
-    Request,
-)
+from kernelproof.measure.clock import Contestant, Recording
+from kernelproof.records.timing import FLOOR, KERNEL, Answer, Asked, Process, Request
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 READINGS_A_ROUND = 3  # before it, and after each of two samples

@@ -11,10 +11,8 @@ peaks    ``[T]`` fp32: the largest ``|values * scale|`` of a row; one rounding a
 """
 
 import torch
-from kernelproof.spec import (
-    Spec,
-    Output,
-)
+
+from kernelproof.spec import Output, Spec
 
 from .inputs import DISTRIBUTIONS, explain_row, toy_inputs
 from .kernel import _toy_kernel, toy

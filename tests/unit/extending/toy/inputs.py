@@ -1,11 +1,9 @@
 """Inputs of `toy`: hashes of (seed, row, column), the same bits on every machine."""
 
 import torch
-from kernelproof.spec import (
-    InputRows,
-    Inputs,
-)
 from torch import Tensor
+
+from kernelproof.spec import InputRows, Inputs
 
 DISTRIBUTIONS = ("mixed_signs", "all_negative", "zeros")
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kernelproof.plan.matrix import ROOT
-
+from kernelproof.plan.repository import ROOT
 from tests.unit.extending.tree import Tree
 from tests.unit.github.workflows import stand_ins
 

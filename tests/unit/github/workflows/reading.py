@@ -7,11 +7,9 @@ from functools import cache, cached_property
 from typing import Any
 
 import yaml
-from kernelproof.plan import (
-    cases,
-    schedule,
-)
-from kernelproof.plan.matrix import ROOT
+
+from kernelproof.plan import cases, schedule
+from kernelproof.plan.repository import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 HOSTED = frozenset({"ubuntu-24.04"})

@@ -8,13 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.unit.github.workflows.reading import (
-    HOSTED,
-    UNKNOWN,
-    Block,
-    Workflow,
-    workflows,
-)
+from tests.unit.github.workflows.reading import HOSTED, UNKNOWN, Block, Workflow, workflows
 
 # Who starts these has read the code, or has written it on a branch that is protected.
 REVIEWED = frozenset({"push", "merge_group", "schedule", "workflow_dispatch"})

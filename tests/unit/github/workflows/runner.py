@@ -5,20 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.unit.github.workflows.expression import (
-    evaluate,
-    resolved,
-    shown,
-)
-from tests.unit.github.workflows.hub import (
-    BRANCH,
-    Hub,
-)
-from tests.unit.github.workflows.reading import (
-    Block,
-    Workflow,
-    workflows,
-)
+from tests.unit.github.workflows.expression import evaluate, resolved, shown
+from tests.unit.github.workflows.hub import BRANCH, Hub
+from tests.unit.github.workflows.reading import Block, Workflow, workflows
 
 
 @dataclass(kw_only=True)

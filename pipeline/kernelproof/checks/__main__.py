@@ -1,4 +1,4 @@
-"""``python -m tests.cells parity --on h200``: runs one check's cells on one row, a record a case.
+"""``python -m kernelproof.checks parity --on h200``: runs one check's cells on one row, a record a case.
 
 The cases run in a worker process, one for each GPU of the row in this host (``--gpus 1`` takes one
 alone); this process only watches: see `supervisor`.
@@ -11,30 +11,20 @@ import sys
 from collections.abc import Sequence
 
 from kernelproof.errors import run_command
-from kernelproof.machine import (
-    gpus as spread,
-)
-from kernelproof.machine import (
-    revision,
-)
+from kernelproof.machine import revision
+from kernelproof.machine.gpus import Share, gpus_of
 from kernelproof.plan.schema import Check
 from kernelproof.records.sensitivity import require_visible
-from kernelproof.run import (
-    benchmark_files,
-    run_plan,
-)
-from kernelproof.run.supervisor import (
-    Supervised,
-    supervise,
-)
+from kernelproof.run import benchmark_files, run_plan
+from kernelproof.run.supervisor import Supervised, supervise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The worst exit code of the workers."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     cells, state = run_plan.parse(words), revision.current()
-    gpus = spread.gpus_of(cells.row)[: cells.gpus][: len(cells.plan)]
-    shares = [spread.Share(number=n, of=len(gpus) or 1) for n in range(1, (len(gpus) or 1) + 1)]
+    gpus = gpus_of(cells.row)[: cells.gpus][: len(cells.plan)]
+    shares = [Share(number=n, of=len(gpus) or 1) for n in range(1, (len(gpus) or 1) + 1)]
     plans = [cells.to_run(state, share) for share in shares]
     if cells.check == Check.PERF:
         for one in (one for plan in plans for one in plan):
@@ -43,7 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         numbers = ", ".join(str(gpu.number) for gpu in gpus)
         print(f"{sum(map(len, plans))} cases on {len(gpus)} GPUs: {numbers}", flush=True)
     every = [
-        Supervised(words=words, cells=cells, share=share, plan=plan, gpu=gpu, source=state)
+        Supervised(
+            worker=("-m", "kernelproof.checks.worker"),
+            words=words,
+            cells=cells,
+            share=share,
+            plan=plan,
+            gpu=gpu,
+            source=state,
+        )
         for share, plan, gpu in zip(shares, plans, gpus or [None], strict=True)
         if plan
     ]

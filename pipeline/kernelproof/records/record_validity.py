@@ -1,0 +1,28 @@
+"""Which records are of this source, on the machine that their row names."""
+
+from pathlib import Path
+
+from kernelproof.machine.revision import Source
+from kernelproof.plan.cases import Planned
+from kernelproof.records import record_files
+from kernelproof.records.record_files import HalfWrittenError, Record
+
+
+def is_recorded(planned: Planned, folder: Path, source: Source) -> bool:
+    """Returns True if `folder` holds a whole record of the case that is of `source`."""
+    try:
+        record = record_files.read(folder, planned)
+    except HalfWrittenError:
+        return False
+    return record is not None and not refusal(record, planned, source)
+
+
+def refusal(record: Record, planned: Planned, source: Source) -> str:
+    """Why a record says nothing about this source on this row, or nothing."""
+    if (device := record.device) != planned.device:
+        return f"its result is of {device}, expected {planned.device}: run it on that machine"
+    if record.commit != source.commit:
+        return f"its result is of commit {record.commit[:12]}, expected {source.commit[:12]}"
+    if record.tree != source.tree:
+        return "its result is of other files than these, at the same commit: run it again"
+    return ""
