@@ -7,10 +7,10 @@
 #     "rich>=14",
 # ]
 # ///
-"""The project's sessions: a table of contents for `pipeline` and `tests`.
+"""The project's sessions: a table of contents for `kernelproof` and `tests`.
 
-The environments are the toolchains in `pipeline/kernelproof/machine/toolchains/`, one each, whichever sessions use
-it; under ``nox --no-venv`` it is the Python that runs nox.
+Each toolchain of `pipeline/kernelproof/machine/toolchains/` is one environment, whichever sessions
+use it; under ``nox --no-venv`` it is the Python that runs nox.
 """
 
 import itertools
@@ -21,12 +21,12 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "pipeline"))
 
 from kernelproof.errors import USER_ERRORS, MatrixError  # noqa: E402
 from kernelproof.plan import matrix  # noqa: E402  (nox does not put this folder on the path)
 from kernelproof.plan.schema import Check  # noqa: E402
-from kernelproof.sessions.nox_processes import (
+from kernelproof.sessions.nox_processes import (  # noqa: E402
     code_of,
     is_help_asked,
     is_no_venv,

@@ -21,6 +21,7 @@ from kernelproof.errors import USER_ERRORS, Exit, ResultsError
 from kernelproof.machine.gpus import Gpu, Share
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
+from kernelproof.plan.repository import python_path
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome, Record
 from kernelproof.records.verdict import reproduce_command
@@ -96,7 +97,12 @@ class Supervised:
     def _environment(self) -> dict[str, str]:
         """One that shows the GPU alone; on a host with one, whatever this process sees."""
         shown = {self.gpu.variable: self.gpu.value} if self.gpu else {}
-        return {**os.environ, **shown, "PYTHONUNBUFFERED": "1"}
+        return {
+            **os.environ,
+            "PYTHONPATH": python_path(),
+            "PYTHONUNBUFFERED": "1",
+            **shown,
+        }
 
     def _say(self, line: str, to: IO[str]) -> None:
         before = f"GPU {self.gpu.number}: " if self.gpu else ""

@@ -5,8 +5,11 @@ import sys
 import nox
 from nox.command import CommandFailed
 
+from kernelproof.plan.repository import python_path
+
 # What a process may take to write what it knows, once it is interrupted.
 SECONDS_TO_STOP = 30
+_PATH = {"PYTHONPATH": python_path()}
 
 
 def python_of(session: nox.Session, toolchain: str) -> str:
@@ -29,7 +32,7 @@ def is_help_asked(session: nox.Session) -> bool:
 def output_of(session: nox.Session, *command: str) -> str:
     """What a command prints; its exit code, where that is not 0, ends nox."""
     try:
-        printed = session.run(*command, silent=True, stderr=None, log=False)
+        printed = session.run(*command, silent=True, stderr=None, log=False, env=_PATH)
     except CommandFailed as failure:
         sys.exit(failure.return_code or 1)
     return str(printed).strip()
@@ -44,7 +47,7 @@ def run(session: nox.Session, *command: str, env: dict[str, str] | None = None) 
 def code_of(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> int:
     """The exit code of a command."""
     try:
-        session.run(*command, env=env, interrupt_timeout=SECONDS_TO_STOP)
+        session.run(*command, env={**_PATH, **(env or {})}, interrupt_timeout=SECONDS_TO_STOP)
     except CommandFailed as failure:
         return failure.return_code or 1
     return 0

@@ -24,6 +24,7 @@ from kernelproof.machine import hardware, toolchain
 from kernelproof.machine.worktree import require_commit, worktree
 from kernelproof.plan import cases, matrix, repository
 from kernelproof.plan.cases import Planned
+from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
@@ -70,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     python = sys.executable if options.this_python else str(toolchain.python_of(row.toolchain))
     environment = {**os.environ, **_recorded_variables(record), **row.environment}
     at = record.commit if record and options.at_commit else None
-    with (
-        worktree(require_commit("--at-commit", at)) if at else nullcontext(repository.ROOT) as root
-    ):
+    there = worktree(require_commit("--at-commit", at)) if at else nullcontext(repository.ROOT)
+    with there as root:
+        environment["PYTHONPATH"] = python_path(root)
         found = _run(planned, [python, "-m", "kernelproof.checks"], environment, root)
     print(plain(_comparison(record, found)))
     is_same = record is None or (found.input_digest, found.digest) == _digests(record)

@@ -7,7 +7,8 @@ import torch
 import triton
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from gemma4_routing import SPEC, gemma4_fused_routing_kernel_triton, gemma4_routing
+from gemma4_routing import gemma4_fused_routing_kernel_triton, gemma4_routing
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.launch_capture import counted
 
 IS_INTERPRETED = triton.knobs.runtime.interpret

@@ -12,12 +12,12 @@ from torch import Tensor
 
 import gemma4_routing as package
 from gemma4_routing import (
-    SPEC,
     gemma4_fused_routing_kernel_triton,
     gemma4_routing,
     gemma4_routing_function_torch,
     gemma4_routing_reference,
 )
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.measure.launch_capture import counted

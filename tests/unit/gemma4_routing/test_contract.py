@@ -11,7 +11,8 @@ import torch
 import triton
 from torch import Tensor
 
-from gemma4_routing import SPEC, gemma4_routing
+from gemma4_routing import gemma4_routing
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
 from kernelproof.spec import InputRows
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gemma4_routing import SPEC
 from gemma4_routing.launch import launch_of
+from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.forms import other_forms
 from kernelproof.spec import InputRows
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gemma4_routing import SPEC, reference
+from gemma4_routing import reference
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.digest import Digest
 from kernelproof.plan import cases, matrix
 from kernelproof.records import golden

@@ -8,7 +8,8 @@ import torch
 import triton
 from torch import Tensor
 
-from gemma4_routing import SPEC, gemma4_routing_reference
+from gemma4_routing import gemma4_routing_reference
+from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.inputs import DISTRIBUTIONS, explain_row
 from kernelproof.spec import InputRows, Inputs
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 import triton
 
-from gemma4_routing import SPEC, gemma4_routing
+from gemma4_routing import gemma4_routing
 from gemma4_routing.kernel import _gemma4_routing_kernel
 from gemma4_routing.launch import _BLOCKS, _COMPILED, _WARPS, Launch, backend_of, launch_of
+from gemma4_routing.proof import SPEC
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
+from gemma4_routing import gemma4_routing, gemma4_routing_reference
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.launch_capture import counted
 from kernelproof.spec import InputRows
@@ -188,7 +189,8 @@ def test_a_strided_last_dimension_is_copied(dtype: torch.dtype) -> None:
 
 UNINTERPRETED = """\
 import torch
-from gemma4_routing import SPEC, gemma4_routing, gemma4_routing_reference
+from gemma4_routing import gemma4_routing, gemma4_routing_reference
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.launch_capture import counted
 logits = torch.randn(38, 128).to(torch.bfloat16)
 scale = torch.linspace(-1, 2, 128)

@@ -17,7 +17,8 @@ import torch
 import triton
 from torch import Tensor
 
-from gemma4_routing import SPEC, gemma4_routing_reference
+from gemma4_routing import gemma4_routing_reference
+from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.floors import FLOORS, FloorLaunch, least_bytes
 from gemma4_routing.proof.peers import PEERS, eager, packed_sort
 from kernelproof.plan.repository import ROOT

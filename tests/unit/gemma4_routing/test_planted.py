@@ -8,7 +8,7 @@ import pytest
 import torch
 import triton
 
-from gemma4_routing import SPEC
+from gemma4_routing.proof import SPEC
 from kernelproof.checks.perf import calibration
 from kernelproof.checks.perf.calibration import planted_name, rounds_for
 from kernelproof.measure.clock import Contestant

@@ -9,13 +9,9 @@ import torch
 import triton
 from torch import Tensor
 
-from gemma4_routing import (
-    SPEC,
-    gemma4_routing,
-    gemma4_routing_oracle,
-    gemma4_routing_reference,
-    reference,
-)
+from gemma4_routing import gemma4_routing, gemma4_routing_reference, reference
+from gemma4_routing.proof import SPEC
+from gemma4_routing.proof.oracle import gemma4_routing_oracle
 from kernelproof.measure.comparison import bits_of, ulp_distance
 from kernelproof.spec import InputRows, Inputs
 

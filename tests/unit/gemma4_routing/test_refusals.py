@@ -9,7 +9,8 @@ import pytest
 import torch
 import triton
 
-from gemma4_routing import SPEC, gemma4_routing
+from gemma4_routing import gemma4_routing
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.launch_capture import counted
 
 DEVICE = torch.device(

@@ -2,7 +2,7 @@
 
 import torch
 
-from gemma4_routing import SPEC
+from gemma4_routing.proof import SPEC
 from kernelproof.measure.contestants import first_set
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemma4_routing import SPEC
+from gemma4_routing.proof import SPEC
 from kernelproof.checks.codegen.compile import backend_of, settings
 from kernelproof.checks.codegen.compile_request import Found
 from kernelproof.checks.codegen.judge import Verdict, judge

@@ -74,6 +74,7 @@ class Runs:
         return supervise(
             [
                 Supervised(
+                    worker=("-m", "kernelproof.checks.worker"),
                     words=self.words,
                     cells=self.cells,
                     share=Share(number=number, of=len(gpus)),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import gemma4_routing as routing
+from gemma4_routing import proof
 from gemma4_routing.launch import launch_of
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
@@ -54,12 +55,12 @@ for name, (signature, constants, warps) in SIGNATURES.items():
 def test_a_case_passes() -> None:
     """Every form of its inputs is launched once; of more rows only the rows themselves."""
     few = answer(CASE, 7, CPU)
-    forms = list(routing.SPEC.forms(_inputs(CASE))) if routing.SPEC.forms else []
+    forms = list(proof.SPEC.forms(_inputs(CASE))) if proof.SPEC.forms else []
     assert (few.outcome, few.reason, few.launches) == ("pass", "", 2 + len(forms))
     many = replace(CASE, shape=(*SIZES, ("T", 65)))
     assert answer(many, 7, CPU).launches == 1
     one = replace(CASE, shape=(*SIZES, ("T", 1)))
-    assert answer(one, 7, CPU).launches == len(routing.SPEC.distributions) + 1 + len(forms)
+    assert answer(one, 7, CPU).launches == len(proof.SPEC.distributions) + 1 + len(forms)
 
 
 def _inputs(case: Case) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         raising: ("error", "RuntimeError: CUDA error: unspecified launch failure"),
     }
     for launch, (outcome, reason) in expected.items():
-        monkeypatch.setattr(routing, "SPEC", replace(routing.SPEC, launch=launch))
+        monkeypatch.setattr(proof, "SPEC", replace(proof.SPEC, launch=launch))
         found = answer(CASE, 7, CPU)
         assert (found.outcome, found.reason.startswith(reason)) == (outcome, True), found
 

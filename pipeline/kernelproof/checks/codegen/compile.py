@@ -52,8 +52,13 @@ def work(request: Request) -> Iterator[Found]:
             if build.backend == backend_of(one)
         ]
         for build, architecture in pairs[request.share :: request.shares]:
-            named = {"kernel": kernel, "build": build.name, "architecture": architecture}
-            found = Found(**named, toolchain=tools, settings=settings(build))
+            found = Found(
+                kernel=kernel,
+                build=build.name,
+                architecture=architecture,
+                toolchain=tools,
+                settings=settings(build),
+            )
             try:
                 costs = _stored_or_compiled(build, architecture, tools, Path(request.store))
                 yield found.model_copy(update={"costs": costs})
@@ -108,7 +113,7 @@ def _stored_or_compiled(
 def _program() -> str:
     """The hash of what compiles and counts: answers may change with it."""
     folder = Path(__file__).parent
-    files = (folder / name for name in ("compile.py", "disassembly.py", "costs.py"))
+    files = (folder / name for name in ("compile.py", "disassembly.py", "instruction_costs.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

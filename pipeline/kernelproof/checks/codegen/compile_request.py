@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kernelproof.errors import Exit, UserError
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.records.code_lock import Costs, Settings
 
 STORE = ROOT / ".nox" / "codegen"
@@ -87,7 +87,8 @@ def _answers(
     request: Request, python: Path, root: Path, one_more: Callable[[], None]
 ) -> list[Found]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
-    environment = {**kept, "TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
+    settings = {"TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
+    environment = {**kept, **settings, "PYTHONPATH": python_path(root)}
     command = [str(python), "-m", "kernelproof.checks.codegen.compile", request.model_dump_json()]
     found = []
     with subprocess.Popen(

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from kernelproof.errors import Exit, UserError
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.timing_pace import SECONDS_A_PROCESS
 from kernelproof.records.timing import READY, Answer, Ended, Request
 
@@ -32,7 +32,7 @@ class Started:
         self._process = subprocess.Popen(
             [python, *_COMMAND],
             cwd=ROOT,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, "PYTHONPATH": python_path(), **_ENVIRONMENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -147,7 +147,7 @@ def _driver_gone(scratch: Scratch) -> str:
     place.mkdir()
     (place / "sitecustomize.py").write_text(_NO_DRIVER, encoding="utf-8")
     gone = scratch.root / "gone"
-    file = scratch.root / "pipeline" / "faults" / "faulty.py"
+    file = scratch.root / "pipeline/kernelproof/selftest/faults/faulty_kernel.py"
     text = file.read_text(encoding="utf-8")
     file.write_text(
         text.replace(

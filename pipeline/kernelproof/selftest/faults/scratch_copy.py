@@ -14,11 +14,11 @@ import yaml
 
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan import matrix
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.selftest.faults.fault_kinds import SECONDS_A_CASE
 
-_PARTS = ("kernels/__init__.py", "pipeline", "tests/__init__.py", "tests/cells", "pyproject.toml")
-_SPEC = '"""The kernel that commits faults."""\n\nfrom kernelproof.selftest.faults.faulty_kernel import SPEC as SPEC\n'
+_PARTS = ("pipeline", "tests/__init__.py", "tests/cells", "pyproject.toml")
+_SPEC = '"""The proof of the kernel that commits faults."""\n\nfrom kernelproof.selftest.faults.faulty_kernel import SPEC as SPEC\n'
 # The first commits the fault, the second is the case after it.
 TOKENS = (3, 2)
 
@@ -57,8 +57,10 @@ class Scratch:
                 shutil.copytree(ROOT / part, root / part, ignore=ignored)
             else:
                 shutil.copy(ROOT / part, root / part)
-        (root / "kernels" / "faulty").mkdir()
-        (root / "kernels" / "faulty" / "__init__.py").write_text(_SPEC, encoding="utf-8")
+        folder = root / "kernels" / "faulty"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text('"""The kernel that commits faults."""\n')
+        (folder / "proof.py").write_text(_SPEC, encoding="utf-8")
         rows = yaml.safe_load((ROOT / "matrix.yaml").read_text(encoding="utf-8"))["rows"]
         kernel = {
             "dtypes": {"fp32": {"max_ulp": 0.5}},
@@ -73,7 +75,8 @@ class Scratch:
             "skips": [],
         }
         (root / "matrix.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
-        environment = {**os.environ, **matrix.load().rows[row].environment}
+        path = {"PYTHONPATH": python_path(root)}
+        environment = {**os.environ, **path, **matrix.load().rows[row].environment}
         return cls(root=root, row=row, environment=environment)
 
     @property

@@ -82,7 +82,7 @@ class Listing(Part):
 
 def file_of(kernel: str, root: Path = ROOT) -> Path:
     """Where the list of a kernel is."""
-    return root / "kernels" / kernel / "mutants.yaml"
+    return root / "kernels" / kernel / "proof" / "mutants.yaml"
 
 
 def read(file: Path) -> Listing:

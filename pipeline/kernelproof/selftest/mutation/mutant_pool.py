@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from kernelproof.errors import Exit, UserError
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
 from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
 
@@ -83,7 +83,8 @@ class Pool:
         """One thread a worker: more would not survive a fork, and the workers fill the cores."""
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         cache = {"TRITON_CACHE_DIR": f"{self._folder.name}/cache", "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**os.environ, **self.row.environment, **threads, **cache}
+        path = {"PYTHONPATH": python_path(self.root)}
+        return {**os.environ, **path, **self.row.environment, **threads, **cache}
 
     def ask(self, asked: Asked) -> Answers:
         """What the next free worker says; WorkerError where it dies instead."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
 from kernelproof.records import record_files
 from kernelproof.selftest.sanitize.case_answer import Answer, answers_in
@@ -71,7 +71,7 @@ class Runner:
             subprocess.Popen(
                 command,
                 cwd=self.root,
-                env={**os.environ, **self.row.environment, **alone},
+                env={**os.environ, "PYTHONPATH": python_path(), **self.row.environment, **alone},
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ from typing import Any
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.machine import revision
 from kernelproof.plan import matrix, repository
+from kernelproof.plan.repository import python_path
 from kernelproof.records import record_files
 from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
 from kernelproof.selftest.mutation.kernel_mutants import Planted
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, state = time.monotonic(), revision.current()
     with tempfile.TemporaryDirectory(prefix="judged-") as name:
         tree = _copied(Path(name) / "tree")
-        environment = {**os.environ, **matrix.load().rows[_ROW].environment}
+        path = {"PYTHONPATH": python_path(tree)}
+        environment = {**os.environ, **path, **matrix.load().rows[_ROW].environment}
         asked = {"files": listed.judging(tree), "tests": listed.asking(tree)}
         found = measured(tree, asked, environment)
         answers = _answers(planted, found, tree, options.workers)
@@ -104,7 +106,7 @@ def _answers(
     planted: Sequence[Planted], found: Measured, tree: Path, workers: int
 ) -> list[Answers]:
     sources = {one.mutant.file: one.source for one in planted}
-    reach = {file: Reach(file, revision, found) for file, source in sources.items()}
+    reach = {file: Reach(file, source, found) for file, source in sources.items()}
     every = [_asked(one, reach[one.mutant.file].tests(one.mutant), found) for one in planted]
     asked = [one for one in every if one.cases]
     row = matrix.load().rows[_ROW]

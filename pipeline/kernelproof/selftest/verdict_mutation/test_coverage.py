@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the tests that a file names, and replaces the file by what was measured."""
     told = Path(arguments[0])
     asked = json.loads(told.read_bytes())
-    files = [str(Path("pipeline", name).absolute()) for name in asked["files"]]
+    files = [str(Path("pipeline", "kernelproof", name).absolute()) for name in asked["files"]]
     coverage = Coverage(data_file=None, branch=True, include=files, config_file=False)
     coverage.exclude(_GUARD)
     watch = _Watch(coverage)

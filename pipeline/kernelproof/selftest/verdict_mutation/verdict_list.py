@@ -11,9 +11,9 @@ from kernelproof.selftest.mutation.kernel_mutants import MutantsError
 from kernelproof.selftest.mutation.mutant_list import Part
 from kernelproof.selftest.verdict_mutation.verdict_operators import OPERATORS
 
-FILE = ROOT / "pipeline" / "judged" / "judged.yaml"
+FILE = Path(__file__).with_name("judged.yaml")
 
-Pattern = Annotated[str, Field(pattern=r"^[a-z_*]+(/[a-z_*]+)*\.py$")]
+Pattern = Annotated[str, Field(pattern=r"^[a-z0-9_*]+(/[a-z0-9_*]+)*\.py$")]
 
 
 class Proof(mutant_list.Proof):
@@ -32,7 +32,7 @@ class Judged(Part):
 
     def judging(self, root: Path = ROOT) -> list[str]:
         """The files, ``perf/judge.py``: one that is added where a pattern looks is among them."""
-        return _matched(root / "pipeline", self.files)
+        return _matched(root / "pipeline" / "kernelproof", self.files)
 
     def asking(self, root: Path = ROOT) -> list[str]:
         """The tests' files, ``tests/unit/checks/test_verdict.py``."""

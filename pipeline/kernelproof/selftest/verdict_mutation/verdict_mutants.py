@@ -19,7 +19,7 @@ _HELP = frozenset({"description", "epilog", "help", "metavar", "prog"})
 
 def plan(listed: Judged, root: Path = ROOT) -> tuple[Planted, ...]:
     """Every mutant of the files; MutantsError where the proofs do not match their code."""
-    sources = Sources(folder=root / "pipeline", whose="pipeline's")
+    sources = Sources(folder=root / "pipeline" / "kernelproof", whose="kernelproof's")
     found = [one for file in listed.judging(root) for one in _of(file, sources)]
     planted = sources.proven(found, listed.proofs)
     if sources.faults:
@@ -37,7 +37,7 @@ def _of(file: str, sources: Sources) -> Iterator[Planted]:
 
 def _members(file: str) -> Members:
     """The enumerations that a file names, each with its members."""
-    module = importlib.import_module(f"pipeline.{file.removesuffix('.py').replace('/', '.')}")
+    module = importlib.import_module(f"kernelproof.{file.removesuffix('.py').replace('/', '.')}")
     return {
         name: list(of.__members__)
         for name, of in vars(module).items()

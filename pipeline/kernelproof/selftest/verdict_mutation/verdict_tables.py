@@ -26,7 +26,7 @@ def table(found: Measured, judged: Sequence[Judged], seconds: Mapping[str, float
     rows = [[*_HEAD, *used, "seconds"]]
     for file, count in counts.items():
         took = sum(seconds.get(one.planted.mutant.id, 0) for one in judged if _is_of(one, file))
-        rows.append(_row(f"pipeline/{file}", [found.files[file]], count, used, took))
+        rows.append(_row(f"pipeline/kernelproof/{file}", [found.files[file]], count, used, took))
     whole = [found.files[file] for file in counts]
     total = sum(counts.values(), Counter[Status]())
     rows.append(_row("all", whole, total, used, sum(seconds.values())))
@@ -112,7 +112,7 @@ def as_json(
 def _file(name: str, found: Measured, judged: Sequence[Judged]) -> dict[str, Any]:
     of = found.files[name]
     return {
-        "file": f"pipeline/{name}",
+        "file": f"pipeline/kernelproof/{name}",
         **of.model_dump(exclude={"tests"}),
         "statuses": dict(Counter(one.status for one in judged if _is_of(one, name))),
     }
@@ -122,7 +122,7 @@ def _record(one: Judged, seconds: float) -> dict[str, Any]:
     mutant = one.planted.mutant
     return {
         "id": mutant.id,
-        "file": f"pipeline/{mutant.file}",
+        "file": f"pipeline/kernelproof/{mutant.file}",
         "line": mutant.line,
         "function": mutant.function,
         "operator": mutant.operator,

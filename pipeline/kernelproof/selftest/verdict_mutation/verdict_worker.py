@@ -25,7 +25,7 @@ from kernelproof.selftest.verdict_mutation import verdict_list
 from kernelproof.selftest.verdict_mutation.code_exchange import exchange
 
 SECONDS_A_TEST = 20  # under which each takes well under two
-_OWN = ("pipeline", "tests", "kernels")
+_OWN = ("kernelproof", "tests", "gemma4_routing")
 _REASON = 300
 
 
@@ -63,7 +63,7 @@ class Worker:
 
     def answers(self, asked: Asked) -> Answers:
         """What became of each test, up to the first that fails; the last has the time of all."""
-        file = self.copy / "pipeline" / asked.file
+        file = self.copy / "pipeline" / "kernelproof" / asked.file
         kept = self.copy.with_name(f"kept-{os.getpid()}")
         shutil.copy2(file, kept)
         started = time.monotonic()
@@ -82,7 +82,7 @@ class Worker:
 
     def _exchanged(self, asked: Asked, before: str, tell: Tell) -> None:
         """Runs the tests in this session, where only the code of functions is another."""
-        name = f"pipeline.{asked.file.removesuffix('.py').replace('/', '.')}"
+        name = f"kernelproof.{asked.file.removesuffix('.py').replace('/', '.')}"
         if not exchange(sys.modules[name], before, asked.text):
             tell({})
             return

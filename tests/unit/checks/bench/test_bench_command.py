@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-import gemma4_routing as package
+from gemma4_routing import proof as package
 from kernelproof.checks.bench.__main__ import main
 from kernelproof.errors import run_command
 from kernelproof.machine import hardware

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from gemma4_routing import SPEC
+from gemma4_routing.proof import SPEC
 from kernelproof.plan.repository import ROOT
 
 SCRIPT = """\
@@ -17,7 +17,7 @@ import torch
 from triton.compiler import CompiledKernel
 from triton.runtime.jit import JITFunction
 
-from gemma4_routing import SPEC
+from gemma4_routing.proof import SPEC
 from kernelproof.checks.codegen.compile import binary, code_of
 from kernelproof.checks.codegen.launched_code import architecture_here, launched
 from kernelproof.errors import NotTheRowError

@@ -1,0 +1,1 @@
+"""The checks of this repository: one file a check, one test function each."""
