@@ -27,7 +27,7 @@ _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Cells:
     """Parametrizes the check's one function by the planned cases, and records what each gave."""
 
