@@ -9,5 +9,10 @@ TOOLCHAINS = Path(__file__).parents[1] / "machine" / "toolchains"
 
 
 def python_path(root: Path = ROOT) -> str:
-    """Returns the PYTHONPATH under which a child imports `kernelproof` and the kernels of `root`."""
-    return os.pathsep.join(str(folder) for folder in (root / "pipeline", root / "kernels", root))
+    """Returns the PYTHONPATH of a child process that imports `kernelproof` and kernels of `root`.
+
+    Folders that this process was given come after them.
+    """
+    own = [str(folder) for folder in (root / "pipeline", root / "kernels", root)]
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([*own, *(folder for folder in given if folder and folder not in own)])
