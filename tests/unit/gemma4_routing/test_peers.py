@@ -31,28 +31,28 @@ ULP = 2.0**-23
 # Compiles each kernel for an H200 without one, and prints what its code holds.
 COMPILING = """\
 import json
-from kernels import Build
-from gemma4_routing import floor, peers
+from gemma4_routing.proof import floors, peers
 from kernelproof.checks.codegen.compile import compiled
+from kernelproof.spec import Build
 
 POINTERS = {"weights_ptr": "fp32", "ids_ptr": "i32"}
 for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):
     block_e = 1 << (num_experts - 1).bit_length()
     sizes = {"E": num_experts, "K": topk, "BLOCK_E": block_e}
-    cuts = [(one.rows, one.num_warps) for one in floor.FLOORS]
+    cuts = [(floor.rows, floor.num_warps) for floor in floors.FLOORS]
     cuts = [(rows, warps) for rows, warps in cuts if rows * block_e <= warps * 32 * 128]
     of_floor = {**sizes, "BLOCK_K": 1 << (topk - 1).bit_length()}
-    floors = [(floor._gemma4_routing_floor_kernel, {}, {**of_floor, "BLOCK_T": rows}, warps)
-              for rows, warps in cuts]
+    kernel = floors._gemma4_routing_floor_kernel
+    launches = [(kernel, {}, {**of_floor, "BLOCK_T": rows}, warps) for rows, warps in cuts]
     peer = peers._packed_sort_kernel, {"scale_ptr": "fp32"}, sizes, 1
-    for function, more, constants, warps in (*floors, peer):
+    for function, more, constants, warps in (*launches, peer):
         for dtype in ("fp32", "fp16", "bf16") if num_experts == 128 else ("fp32",):
             integers = {"num_tokens": 2048, "stride_gt": num_experts}
             build = Build(
                 backend="cuda",
                 dtype=dtype, shape={"T": 2048}, function=function,
                 pointers={"gating_ptr": dtype, **more, **POINTERS},
-                integers={name: it for name, it in integers.items() if name in function.arg_names},
+                integers={name: size for name, size in integers.items() if name in function.arg_names},
                 constants=constants, rows=constants.get("BLOCK_T", 1), num_warps=warps, options={},
             )
             _, costs = compiled(build, "sm_90")

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +13,8 @@ import triton
 
 from kernelproof.errors import Exit, NotTheRowError
 from kernelproof.measure import torch_device
+from kernelproof.plan.repository import TOOLCHAINS
 from kernelproof.plan.schema import Row
-
-ROOT = Path(__file__).parents[3]
 
 
 def row_of(backend: str, device: str, toolchain: str) -> Row:
@@ -105,7 +103,7 @@ def test_the_device_of_a_row_that_is_here(
 def test_the_fingerprint_of_an_interpreted_row() -> None:
     """Python, OS, processor, packages, toolchain: all that a record can hold as JSON."""
     found = torch_device.fingerprint(CPU)
-    requirements = ROOT / "pipeline" / "requirements" / "cpu.txt"
+    requirements = TOOLCHAINS / "cpu.txt"
     assert json.loads(json.dumps(found)) == found
     assert found["python"] == platform.python_version()
     assert found["os"] == platform.platform()
