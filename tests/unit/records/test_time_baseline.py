@@ -15,7 +15,7 @@ import pytest
 from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import BaselineError, Exit
 from kernelproof.plan.cases import Case, Planned
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.time_baseline import Blessing, Was
@@ -85,7 +85,7 @@ def benchmark_json() -> str:
         subprocess.run(
             [sys.executable, "-m", "pytest", *options, "test_cells.py"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": python_path()},
             stdout=subprocess.DEVNULL,
             check=True,
         )

@@ -238,5 +238,5 @@ def test_an_earlier_run_is_shown_again(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == TERMINAL
-    assert re.search(r"\| +pipeline\.bench\.tables$", done.stderr, re.MULTILINE)
+    assert re.search(r"\| +kernelproof\.checks\.bench\.bench_tables$", done.stderr, re.MULTILINE)
     assert not re.search(r"\| +(torch|triton|numpy)$", done.stderr, re.MULTILINE)
