@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.perf.judge import judge_one
+from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
@@ -86,7 +86,7 @@ def _read_baseline(folder: Path) -> bool:
         for stored in [found.stored.get(TIMED.case.id), *list(found.stored.values())[:2]]:
             timing = record.timing
             if timing:
-                judge_one(timing, record.machine, stored, limit=3.0, comparisons=21)
+                judge_timing(timing, record.machine, stored, limit=3.0, comparisons=21)
     require_page(baselines=[found] if found else [])
     return found is not None
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernelproof.checks.perf.judge import judge_one
+from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
@@ -57,7 +57,7 @@ def _judge_speed(planned: Planned, record: Record, comparisons: int) -> Judged:
         reason = "found no times in its result, expected some"
         return Judged(planned=planned, verdict=Verdict.ERROR, reason=reason, record=record)
     stored = time_baseline.load(case.row, case.kernel)
-    found = judge_one(
+    found = judge_timing(
         record.timing,
         record.machine,
         stored.stored.get(case.id) if stored else None,

@@ -42,8 +42,8 @@ class Recording(Protocol):
         """Replays them once: microseconds on the device."""
 
 
-class Device(Protocol):
-    """What is asked of a device: `Accelerator` is the real one."""
+class Clock(Protocol):
+    """What is asked of a device: `GpuClock` is the real one."""
 
     l2_bytes: int
 
@@ -84,7 +84,7 @@ def launch_count(us: float, sets: int) -> int:
     return max(times, 1) * sets
 
 
-def contestant(launches: Sequence[Launch], device: Device) -> Contestant:
+def record_contestant(launches: Sequence[Launch], device: Clock) -> Contestant:
     """A recording of as many launches as its speed asks for; `launches` are one for each set."""
     first = device.record([*islice(cycle(launches), _FIRST)])
     first.replay()
@@ -95,7 +95,7 @@ def contestant(launches: Sequence[Launch], device: Device) -> Contestant:
     return Contestant(recording=recording, launches=count)
 
 
-def rounds_of(
+def timed_rounds(
     contestants: Mapping[str, Contestant], *, seed: int = 0
 ) -> Iterator[dict[str, float]]:
     """Endless rounds: for each contestant one sample, in microseconds a launch."""
@@ -114,7 +114,7 @@ def race(
 ) -> dict[str, list[float]]:
     """For each contestant one sample a round, in microseconds a launch, the rounds interleaved."""
     samples: dict[str, list[float]] = {name: [] for name in contestants}
-    for found in islice(rounds_of(contestants, seed=seed), rounds):
+    for found in islice(timed_rounds(contestants, seed=seed), rounds):
         for name, us in found.items():
             samples[name].append(us)
     return samples
@@ -143,7 +143,7 @@ def host_us(
     return {name: statistics.median(found) / 1000 for name, found in times.items()}
 
 
-class Accelerator:
+class GpuClock:
     """A GPU as torch drives it: graphs where its kind has them, and loops where not."""
 
     def __init__(self, device: torch.device) -> None:

@@ -14,7 +14,7 @@ Launch = Callable[..., Outputs]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Set:
+class TensorSet:
     """Inputs of a launch and the outputs it writes."""
 
     inputs: Inputs
@@ -26,18 +26,18 @@ class Set:
         tensors = [*self.inputs.values(), *self.out]
         return sum(one.nbytes for one in tensors if isinstance(one, torch.Tensor))
 
-    def copy(self) -> "Set":
+    def copy(self) -> "TensorSet":
         """The same inputs at another place, with outputs of their own."""
         inputs = {
             name: value.clone() if isinstance(value, torch.Tensor) else value
             for name, value in self.inputs.items()
         }
-        return Set(inputs=inputs, out=tuple(torch.empty_like(one) for one in self.out))
+        return TensorSet(inputs=inputs, out=tuple(torch.empty_like(one) for one in self.out))
 
 
 def first_set(
     spec: Spec, dtype: torch.dtype, shape: Mapping[str, int], device: torch.device
-) -> Set:
+) -> TensorSet:
     """Ordinary inputs of a shape, those of the first distribution, and outputs for them."""
     step, count = len(spec.distributions), shape["T"]
     rows = InputRows(
@@ -57,4 +57,4 @@ def first_set(
         torch.empty([shape[axis] for axis in one.axes], dtype=one.dtype, device=device)
         for one in spec.outputs
     )
-    return Set(inputs=inputs, out=out)
+    return TensorSet(inputs=inputs, out=out)

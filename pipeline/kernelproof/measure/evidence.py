@@ -9,7 +9,7 @@ import torch
 from kernelproof.measure.digest import Digest
 from kernelproof.plan.cases import Case
 from kernelproof.plan.schema import Promise
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 from kernelproof.spec import Inputs, Outputs
 
 
@@ -20,7 +20,7 @@ class Evidence:
     case: Case
     device: torch.device
     promise: Promise
-    timing: Timing | None = None
+    timing: CaseTiming | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     distributions: list[str] = field(default_factory=list)
     outputs_digest: Digest = field(default_factory=Digest)

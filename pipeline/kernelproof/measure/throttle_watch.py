@@ -6,7 +6,7 @@ from kernelproof.machine.gpu_monitor import Monitor
 from kernelproof.measure.clock import Contestant, Recording
 
 
-class Watched:
+class ThrottleWatch:
     """Recordings around each of whose replays the GPU's state is read."""
 
     def __init__(self, monitor: Monitor) -> None:
@@ -31,7 +31,7 @@ class Watched:
 class _WatchedRecording:
     """A recording; its replay ends with a reading, as what came before it did."""
 
-    def __init__(self, recording: Recording, watched: Watched) -> None:
+    def __init__(self, recording: Recording, watched: ThrottleWatch) -> None:
         self._recording, self._watched = recording, watched
         self.is_graph = recording.is_graph
 

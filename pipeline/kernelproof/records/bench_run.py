@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
-from kernelproof.records.timing import Us
+from kernelproof.records.timing import Microseconds
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -20,10 +20,10 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Timing(Part):
+class ContestantTimes(Part):
     """Device time in microseconds a launch, a sample a round, each over so many launches."""
 
-    samples_us: Annotated[list[Us], Field(min_length=1)]
+    samples_us: Annotated[list[Microseconds], Field(min_length=1)]
     launches: int
     is_graph: bool
 
@@ -41,16 +41,16 @@ class Timing(Part):
         return (high - low) / self.us
 
 
-class Entry(Part):
+class ContestantResult(Part):
     """What became of one contestant: its times, or why it has none."""
 
     state: Literal["timed", "not installed", "unsupported", "error"]
-    timing: Timing | None = None
+    timing: ContestantTimes | None = None
     host_us: float | None = None
     error: str = ""
 
 
-class Measured(Part):
+class BenchCase(Part):
     """One kernel at one dtype and shape; floors and peers by name."""
 
     case: str
@@ -59,25 +59,25 @@ class Measured(Part):
     shape: dict[str, int]
     sets: int
     least_bytes: int | None
-    ours: Entry
-    floors: dict[str, Entry]
-    peers: dict[str, Entry]
+    ours: ContestantResult
+    floors: dict[str, ContestantResult]
+    peers: dict[str, ContestantResult]
     bare_host_us: float | None = None
 
     @property
-    def floor(self) -> Timing | None:
+    def floor(self) -> ContestantTimes | None:
         """The fastest of the floors."""
         timings = [entry.timing for entry in self.floors.values() if entry.timing]
         return min(timings, key=lambda timing: timing.us, default=None)
 
     @property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, ContestantResult]:
         """Everything that was to be timed, by what it is called."""
         floors = {f"floor ({name})": entry for name, entry in self.floors.items()}
         return {"kernel": self.ours, **floors, **self.peers}
 
 
-class Bench(Part):
+class BenchRun(Part):
     """A whole run on one row."""
 
     version: Literal[1] = 1
@@ -87,7 +87,7 @@ class Bench(Part):
     commit: str
     dirty: bool
     machine: dict[str, Any]
-    measured: list[Measured]
+    measured: list[BenchCase]
 
     @property
     def errors(self) -> list[str]:
@@ -100,13 +100,13 @@ class Bench(Part):
         ]
 
 
-def read(file: Path) -> Bench:
+def read(file: Path) -> BenchRun:
     """The run in a file; ResultsError where it is none."""
     try:
         content = safe_read.read(file, _MAX_BYTES)
         if excess := safe_read.excess(content, _MAX_BYTES):
             raise ResultsError(f"{file}: found {excess}, expected a file that bench wrote")
-        return Bench.model_validate_json(content)
+        return BenchRun.model_validate_json(content)
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file of bench"
         raise ResultsError(message) from None

@@ -15,7 +15,7 @@ from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024
@@ -56,7 +56,7 @@ class Record(BaseModel):
     input_digest: Digest | None
     seed: int | None
     distributions: list[str]
-    timing: Timing | None = None
+    timing: CaseTiming | None = None
     seconds: Annotated[float, Field(ge=0, le=1e9)]
     commit: str
     dirty: bool

@@ -17,12 +17,12 @@ from kernelproof.errors import BaselineError, UserError
 from kernelproof.escape import plain_line
 from kernelproof.records.record_files import write_whole
 from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, shown, unreadable
-from kernelproof.records.timing import Count, Part, Us
+from kernelproof.records.timing import Count, Microseconds, Part
 
 SpreadOf = Literal["time", "floor", "ratio"]
 Percent = Annotated[float, Field(ge=-100, le=1e6)]
 # By case and contestant a time a process, the same processes throughout.
-TimesUs = dict[str, dict[str, list[Us]]]
+TimesUs = dict[str, dict[str, list[Microseconds]]]
 
 
 class LimitError(UserError):

@@ -19,7 +19,7 @@ from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.plan.repository import ROOT
 from kernelproof.records.record_files import write_whole
-from kernelproof.records.timing import Part, Stored, Timing
+from kernelproof.records.timing import CaseTiming, Part, StoredTiming
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024
@@ -63,7 +63,7 @@ class Extra(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     case: str
-    timing: Timing
+    timing: CaseTiming
     commit: str | None = None
     machine: dict[str, Any] | None = None
 
@@ -83,11 +83,11 @@ class Baseline(BaseModel):
     kernelproof: Own
 
     @property
-    def stored(self) -> Mapping[str, Stored]:
+    def stored(self) -> Mapping[str, StoredTiming]:
         """What is stored, by case."""
         own = self.kernelproof
         return {
-            one.case: Stored(
+            one.case: StoredTiming(
                 timing=one.timing,
                 machine=own.machine if one.machine is None else one.machine,
                 commit=one.commit or own.commit,

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from kernelproof.plan.timing_pace import MOST_PROCESSES
 
 # From a femtosecond to eleven days: quotients of any two are numbers, too, and have logarithms.
-Us = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
+Microseconds = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
-Ended = Literal["error", "crash", "timeout"]
+FailedOutcome = Literal["error", "crash", "timeout"]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 # What a process says once it is warm, before its answers.
 READY = "ready"
-KERNEL, FLOOR, REFERENCE, AGAIN = "kernel", "floor", "reference", "again"
+KERNEL, FLOOR, REFERENCE, REPEAT = "kernel", "floor", "reference", "again"
 
 
 class Part(BaseModel):
@@ -26,7 +26,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Asked(Part):
+class CaseRequest(Part):
     """One case to time: beside which floor, and beside itself, recorded again.
 
     `planted` is the extra work by the name of the contestant; a calibration finds it, to be slower
@@ -43,7 +43,7 @@ class Asked(Part):
     slower_by: list[float] = []
 
 
-class Request(Part):
+class TimingRequest(Part):
     """What one process does: `task` for each case.
 
     The kernels are those of the tree `tree`, or of this one; with `root`, those of that tree are
@@ -52,7 +52,7 @@ class Request(Part):
 
     task: Literal["time", "calibrate"] = "time"
     row: str
-    cases: list[Asked]
+    cases: list[CaseRequest]
     rounds: int
     seed: int
     is_hashed: bool = False
@@ -60,12 +60,12 @@ class Request(Part):
     root: str | None = None
 
 
-class Process(Part):
+class ProcessTimes(Part):
     """The samples of one process for one case, in microseconds a launch, by contestant."""
 
-    samples_us: dict[str, Annotated[list[Us], Field(min_length=1)]]
+    samples_us: dict[str, Annotated[list[Microseconds], Field(min_length=1)]]
     discarded: Count
-    sentinel_us: Us
+    sentinel_us: Microseconds
     sm_clock_mhz: Count | None
     temperature_c: Annotated[int, Field(ge=-300, le=1000)] | None
 
@@ -74,7 +74,7 @@ class Process(Part):
         return median(self.samples_us[name])
 
 
-class Answer(Part):
+class TimingAnswer(Part):
     """What a process says of one case: its samples, an error, or the planted work it found.
 
     `outcome` says what an error is of; a process's parent says it of the case that it died at, or
@@ -83,20 +83,20 @@ class Answer(Part):
 
     case: str
     floor: str = ""
-    process: Process | None = None
+    process: ProcessTimes | None = None
     launches: dict[str, int] = {}
     bytes: int | None = None
     code_hash: Hash | None = None
     floor_hash: Hash | None = None
     planted: dict[str, int] = {}
     error: str = ""
-    outcome: Ended = "error"
+    outcome: FailedOutcome = "error"
 
 
 def _with(*names: str) -> AfterValidator:
     """Refuses a process that has not timed all of these."""
 
-    def require(process: Process) -> Process:
+    def require(process: ProcessTimes) -> ProcessTimes:
         if missing := [name for name in names if name not in process.samples_us]:
             raise ValueError(f"found no times of {', '.join(missing)}")
         return process
@@ -104,7 +104,7 @@ def _with(*names: str) -> AfterValidator:
     return AfterValidator(require)
 
 
-class Timing(Part):
+class CaseTiming(Part):
     """All processes of one case; `reference` names the commit timed beside it, where one was."""
 
     floor: str
@@ -113,12 +113,12 @@ class Timing(Part):
     floor_hash: Hash | None
     launches: Count
     processes: Annotated[
-        list[Annotated[Process, _with(KERNEL, FLOOR)]],
+        list[Annotated[ProcessTimes, _with(KERNEL, FLOOR)]],
         Field(min_length=1, max_length=MOST_PROCESSES),
     ]
     reference: str | None = None
     reference_processes: Annotated[
-        list[Annotated[Process, _with(KERNEL, REFERENCE)]], Field(max_length=MOST_PROCESSES)
+        list[Annotated[ProcessTimes, _with(KERNEL, REFERENCE)]], Field(max_length=MOST_PROCESSES)
     ] = []
 
     def times(self, name: str) -> list[float]:
@@ -145,16 +145,16 @@ class Timing(Part):
         """Time over floor: the median over the processes."""
         return median(self.ratios)
 
-    def middle(self, of: Callable[[Process], Any]) -> float | None:
+    def middle(self, of: Callable[[ProcessTimes], Any]) -> float | None:
         """The median over the processes of what each tells, None where one tells nothing."""
         found = [of(process) for process in self.processes]
         return None if any(one is None for one in found) else median(found)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class StoredTiming:
     """What a baseline holds of one case: its timing, the machine and the commit it is of."""
 
-    timing: Timing
+    timing: CaseTiming
     machine: Mapping[str, Any]
     commit: str

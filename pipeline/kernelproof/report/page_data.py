@@ -27,7 +27,7 @@ class Stored:
     locks: list[code_lock.Lock]
     baselines: list[time_baseline.Baseline]
     cards: list[sensitivity.Card]
-    benches: list[bench.Bench]
+    benches: list[bench.BenchRun]
     mutants: mutant.Run | None
 
 

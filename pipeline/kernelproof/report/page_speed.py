@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kernelproof.records.bench_run import Bench
+from kernelproof.records.bench_run import BenchRun
 from kernelproof.records.time_baseline import Baseline
 from kernelproof.report.report_file import Report
 
@@ -30,7 +30,7 @@ Curves = dict[str, dict[int, float]]
 
 
 def sets(
-    report: Report, baselines: Iterable[Baseline], benches: Iterable[Bench]
+    report: Report, baselines: Iterable[Baseline], benches: Iterable[BenchRun]
 ) -> list[dict[str, Any]]:
     """Every set that has times, with the best source that it has."""
     found: dict[Key, tuple[str, Curves]] = {}
@@ -65,7 +65,7 @@ def _key(row: str, kernel: str, dtype: str, shape: Mapping[str, int]) -> Key:
     return Key(row, kernel, dtype, axes)
 
 
-def _of_benches(benches: Iterable[Bench]) -> Iterator[_Told]:
+def _of_benches(benches: Iterable[BenchRun]) -> Iterator[_Told]:
     for bench in benches:
         dirty = " (dirty)" if bench.dirty else ""
         source = f"bench of {bench.date} at {bench.commit[:12]}{dirty}"

@@ -17,7 +17,7 @@ from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome, Record
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import reproduce_command
 from kernelproof.run.device_pulse import pulse
 from kernelproof.run.virtual_clock import TimedCase, TimingError, VirtualClock
@@ -93,7 +93,7 @@ class Cells:
         return self.clock
 
     @pytest.fixture
-    def timing(self, case: Case) -> Timing:
+    def timing(self, case: Case) -> CaseTiming:
         """What was measured of the case; its error, where there is one."""
         one = self.timed[case.id]
         if one.error:

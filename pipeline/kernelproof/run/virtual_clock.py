@@ -2,24 +2,24 @@
 
 from typing import Protocol
 
-from kernelproof.records.timing import Ended, Timing
+from kernelproof.records.timing import CaseTiming, FailedOutcome
 
 
 class TimedCase(Protocol):
     """The times of a case, or the error of its timing processes."""
 
     error: str
-    outcome: Ended
+    outcome: FailedOutcome
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> CaseTiming:
         """Returns the samples of every process."""
 
 
 class TimingError(Exception):
     """A case that could not be timed, in the timing process's words, and what became of it."""
 
-    def __init__(self, words: str, outcome: Ended) -> None:
+    def __init__(self, words: str, outcome: FailedOutcome) -> None:
         super().__init__(words)
         self.outcome = outcome
 

@@ -20,7 +20,7 @@ from kernelproof.records import code_lock as locks
 from kernelproof.records import golden, sensitivity, time_baseline
 from kernelproof.records.record_files import write_whole
 from kernelproof.records.time_baseline import Was
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 
 FOLDER = ROOT / "pipeline" / "baselines"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -154,7 +154,7 @@ def _times(row: str, kernel: str, old: Path, new: Path) -> Iterator[str]:
             yield f"  {name}: {_moved(was.get(name), now.get(name))}"
 
 
-def _was(timing: Timing) -> Was:
+def _was(timing: CaseTiming) -> Was:
     return Was(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
 
 

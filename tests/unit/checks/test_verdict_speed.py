@@ -16,7 +16,7 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files, sensitivity, time_baseline
-from kernelproof.records.timing import Process
+from kernelproof.records.timing import ProcessTimes
 from kernelproof.records.verdict import Judged, Verdict, reproduce_command
 from kernelproof.report import __main__ as command
 from kernelproof.report.report_file import report_of
@@ -51,7 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(folder: Path, planned: Planned, processes: Sequence[Process], **changes: Any) -> None:
+def write(
+    folder: Path, planned: Planned, processes: Sequence[ProcessTimes], **changes: Any
+) -> None:
     """Writes the record of a case that was timed, its code as in `timing`."""
     of_timing = changes.pop("timing", {})
     fields = {"machine": MACHINE, **changes}

@@ -17,12 +17,12 @@ import triton
 from kernelproof.measure import clock
 from kernelproof.measure.clock import (
     Contestant,
-    contestant,
     host_us,
     launch_count,
     race,
-    rounds_of,
+    record_contestant,
     set_count,
+    timed_rounds,
 )
 
 MIB = 2**20
@@ -118,7 +118,7 @@ def test_a_contestant_rotates_over_its_sets() -> None:
     """A short recording tells its speed; the real one visits the sets in turn."""
     device = FakeDevice(us=100.0)
     launches = [lambda i=i: i for i in range(3)]
-    found = contestant(launches, device)
+    found = record_contestant(launches, device)
     first, real = device.recorded
     assert [launch() for launch in first] == [0, 1, 2, 0]
     assert [launch() for launch in real] == [0, 1, 2, 0, 1, 2, 0, 1, 2]
@@ -150,7 +150,7 @@ def test_each_pair_of_rounds_is_a_palindrome() -> None:
         name: Contestant(recording=FakeRecording(name, 1, 1.0, replayed), launches=1)
         for name in names
     }
-    rounds = [*islice(rounds_of(contestants, seed=7), 8)]
+    rounds = [*islice(timed_rounds(contestants, seed=7), 8)]
     pairs = [replayed[i : i + 12] for i in range(6, len(replayed), 12)]
     assert len(pairs) == 4
     assert all(pair == pair[::-1] for pair in pairs)
@@ -209,36 +209,38 @@ class TestOnTheDevice:
     """The clock of this machine's GPU."""
 
     @pytest.fixture
-    def device(self) -> clock.Accelerator:
+    def device(self) -> clock.GpuClock:
         """The accelerator that is there."""
         found = torch.accelerator.current_accelerator()
         assert found is not None
-        return clock.Accelerator(torch.device(found.type, 0))
+        return clock.GpuClock(torch.device(found.type, 0))
 
-    def test_twice_the_bytes_take_twice_the_time(self, device: clock.Accelerator) -> None:
+    def test_twice_the_bytes_take_twice_the_time(self, device: clock.GpuClock) -> None:
         """Within a fifth, far beyond the cache; of a kernel, for a copy has ways of its own."""
         kind = torch.accelerator.current_accelerator()
         times = []
         for size in (2**26, 2**27):
             source = torch.rand(size, device=kind)
             negated = [torch.empty_like(source) for _ in range(2)]
-            found = contestant([partial(torch.neg, source, out=one) for one in negated], device)
+            found = record_contestant(
+                [partial(torch.neg, source, out=one) for one in negated], device
+            )
             times.append(min(race({"negation": found}, rounds=5)["negation"]))
         assert 1.6 < times[1] / times[0] < 2.4
 
-    def test_a_graph_leaves_the_host_out(self, device: clock.Accelerator) -> None:
+    def test_a_graph_leaves_the_host_out(self, device: clock.GpuClock) -> None:
         """A tiny launch takes less on the device than its call does on the host."""
         tiny = torch.zeros(16, device=torch.accelerator.current_accelerator())
-        found = contestant([lambda: tiny.add_(1)], device)
+        found = record_contestant([lambda: tiny.add_(1)], device)
         assert found.recording.is_graph
         (us, *_) = race({"add": found})["add"]
         host = host_us({"add": lambda: tiny.add_(1)}, {"add": 100}, device.synchronize)
         assert 0.1 < us < host["add"]
 
-    def test_what_cannot_be_captured_runs_in_a_loop(self, device: clock.Accelerator) -> None:
+    def test_what_cannot_be_captured_runs_in_a_loop(self, device: clock.GpuClock) -> None:
         """One that waits for the device; what comes after it is captured all the same."""
         values = torch.ones(16, device=torch.accelerator.current_accelerator())
-        waiting = contestant([lambda: values.sum().item()], device)
+        waiting = record_contestant([lambda: values.sum().item()], device)
         assert not waiting.recording.is_graph
         assert race({"waiting": waiting})["waiting"][0] > 1
-        assert contestant([lambda: values.add_(1)], device).recording.is_graph
+        assert record_contestant([lambda: values.add_(1)], device).recording.is_graph

@@ -19,7 +19,7 @@ from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
 from kernelproof.records.sensitivity import Card, lines_of
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 from kernelproof.report import page_speed
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
@@ -107,7 +107,7 @@ def test_times_that_cannot_be_judged_are_refused(
 ) -> None:
     """A judge divides them, takes logarithms, and resamples all of them."""
     with pytest.raises(ValidationError, match=said):
-        Timing.model_validate_json(json.dumps(_timing(edit)))
+        CaseTiming.model_validate_json(json.dumps(_timing(edit)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.time_baseline import Blessing, Was
-from kernelproof.records.timing import Timing
+from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import Judged, Verdict
 from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
 from tests.unit.records.test_record_files import record_of
@@ -34,7 +34,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelproof.records.timing import KERNEL, Timing
+from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.run.virtual_clock import VirtualClock
 
 CLOCK, TIMINGS = VirtualClock(), json.loads(Path("timings.json").read_text())
@@ -43,7 +43,7 @@ CLOCK, TIMINGS = VirtualClock(), json.loads(Path("timings.json").read_text())
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("case", TIMINGS)
 def test_perf(case, benchmark):
-    timing = Timing.model_validate(TIMINGS[case])
+    timing = CaseTiming.model_validate(TIMINGS[case])
     samples = [us for one in timing.processes for us in one.samples_us[KERNEL]]
     every = iter(samples)
     benchmark.pedantic(lambda: CLOCK.pass_us(next(every)), rounds=len(samples), iterations=1)
@@ -64,7 +64,7 @@ def judged_of(tokens: int, us: float = 10, **changes: Any) -> Judged:
 ONE, TWO = judged_of(1, 10), judged_of(2, 20)
 
 
-def timing_in(one: Judged) -> Timing:
+def timing_in(one: Judged) -> CaseTiming:
     """The times of a case that has some."""
     assert one.record
     assert one.record.timing

@@ -9,7 +9,7 @@ import pytest
 from kernelproof.errors import ResultsError
 from kernelproof.plan import matrix
 from kernelproof.records import time_baseline
-from kernelproof.records.bench_run import Bench
+from kernelproof.records.bench_run import BenchRun
 from kernelproof.report import page_data, page_speed
 from kernelproof.report.report_file import report_of
 from tests.unit.report.test_page import NOTHING, content_of
@@ -23,7 +23,7 @@ def _entry(us: float) -> dict[str, Any]:
     return {"state": "timed", "timing": timing}
 
 
-def _bench(sizes: list[int]) -> Bench:
+def _bench(sizes: list[int]) -> BenchRun:
     """A run over some T, in which the kernel takes T us, its floors half and a quarter of it."""
     measured = [
         {
@@ -40,7 +40,7 @@ def _bench(sizes: list[int]) -> Bench:
         for size in sizes
     ]
     head = {"row": "cpu", "date": "2026-11-24", "command": "x", "commit": "b" * 40, "dirty": False}
-    return Bench.model_validate({**head, "machine": {}, "measured": measured})
+    return BenchRun.model_validate({**head, "machine": {}, "measured": measured})
 
 
 def test_curves_of_bench() -> None:

@@ -11,12 +11,12 @@ from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
     REFERENCE,
-    Answer,
-    Asked,
-    Process,
-    Request,
-    Stored,
-    Timing,
+    CaseRequest,
+    CaseTiming,
+    ProcessTimes,
+    StoredTiming,
+    TimingAnswer,
+    TimingRequest,
 )
 
 CODE, OTHER_CODE, FLOOR_CODE = "c" * 64, "d" * 64, "f" * 64
@@ -37,12 +37,14 @@ def planned_of(case: Case, limit: float = 3.0) -> Planned:
     return Planned(case=case, check=Check.PERF, device="A GPU", golden=False, limit_percent=limit)
 
 
-def process_of(us: float, *, floor_us: float = 1.0, reference_us: float | None = None) -> Process:
+def process_of(
+    us: float, *, floor_us: float = 1.0, reference_us: float | None = None
+) -> ProcessTimes:
     """Three samples of each contestant, the second being its time."""
     times = {KERNEL: us, FLOOR: floor_us}
     if reference_us is not None:
         times[REFERENCE] = reference_us
-    return Process(
+    return ProcessTimes(
         samples_us={name: [0.99 * of, of, 1.01 * of] for name, of in times.items()},
         discarded=0,
         sentinel_us=100.0,
@@ -56,10 +58,10 @@ def near(us: float, number: int, percent: float = 0.05) -> float:
     return us * (1 + percent / 100 * ((number * 7) % 5 - 2))
 
 
-def stored_of(us: float = 10.0, *, commit: str = COMMIT, floor: str = FLOORS[0]) -> Stored:
+def stored_of(us: float = 10.0, *, commit: str = COMMIT, floor: str = FLOORS[0]) -> StoredTiming:
     """A baseline of 12 quiet processes, of the code `CODE` on the machine `MACHINE`."""
     processes = [process_of(near(us, n), floor_us=near(1.0, n)) for n in range(12)]
-    timing = Timing(
+    timing = CaseTiming(
         floor=floor,
         bytes=4096,
         code_hash=CODE,
@@ -67,7 +69,7 @@ def stored_of(us: float = 10.0, *, commit: str = COMMIT, floor: str = FLOORS[0])
         launches=64,
         processes=processes,
     )
-    return Stored(timing=timing, machine=MACHINE, commit=commit)
+    return StoredTiming(timing=timing, machine=MACHINE, commit=commit)
 
 
 @dataclass(kw_only=True)
@@ -86,7 +88,7 @@ class Made:
     deaths: dict[str, str] = field(default_factory=dict)
     raised: dict[int, BaseException] = field(default_factory=dict)
     code: str = CODE
-    requests: list[Request] = field(default_factory=list)
+    requests: list[TimingRequest] = field(default_factory=list)
     is_last: list[bool] = field(default_factory=list)
     open: int = 0
 
@@ -101,7 +103,7 @@ class Made:
     def __exit__(self, *_: object) -> None:
         self.open -= 1
 
-    def ask(self, request: Request, *, is_last: bool) -> list[Answer]:
+    def ask(self, request: TimingRequest, *, is_last: bool) -> list[TimingAnswer]:
         """What one more process says."""
         assert self.open == 1
         number = len(self.requests)
@@ -109,20 +111,20 @@ class Made:
         self.is_last.append(is_last)
         if number in self.raised:
             raise self.raised[number]
-        answers: list[Answer] = []
+        answers: list[TimingAnswer] = []
         for asked in request.cases:
             if words := self.deaths.get(asked.case):
-                return [*answers, Answer(case=asked.case, error=words, outcome="crash")]
+                return [*answers, TimingAnswer(case=asked.case, error=words, outcome="crash")]
             answers.append(self._answer(asked, request, number))
         return answers
 
-    def _answer(self, asked: Asked, request: Request, number: int) -> Answer:
+    def _answer(self, asked: CaseRequest, request: TimingRequest, number: int) -> TimingAnswer:
         errors = self.errors | (self.errors_beside if request.root else {})
         if error := errors.get(asked.case):
-            return Answer(case=asked.case, error=error)
+            return TimingAnswer(case=asked.case, error=error)
         beside = self.reference_us(asked.case, number) if request.root else None
         names = {KERNEL, FLOOR, *([REFERENCE] if request.root else [])}
-        return Answer(
+        return TimingAnswer(
             case=asked.case,
             floor=asked.floor or FLOORS[0],
             process=process_of(
@@ -141,6 +143,6 @@ class Made:
         return [[one.case for one in request.cases] for request in self.requests]
 
 
-def root_of(requests: Sequence[Request]) -> list[Path | None]:
+def root_of(requests: Sequence[TimingRequest]) -> list[Path | None]:
     """The tree that each process had to time beside."""
     return [Path(one.root) if one.root else None for one in requests]

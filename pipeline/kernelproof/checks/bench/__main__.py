@@ -21,7 +21,7 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import bench_run, record_files
-from kernelproof.records.bench_run import Bench, Measured
+from kernelproof.records.bench_run import BenchCase, BenchRun
 
 _ROUNDS = 9
 
@@ -74,7 +74,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     }
     peers = _peers(specs, options.peer)
     state = revision.current()
-    bench = Bench(
+    bench = BenchRun(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         command=f"python -m kernelproof.checks.bench {shlex.join(arguments)}".strip(),
@@ -94,7 +94,7 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     return Exit.BLOCKED if bench.errors else Exit.GOOD
 
 
-def _write(bench: Bench, folder: Path) -> None:
+def _write(bench: BenchRun, folder: Path) -> None:
     record_files.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
     record_files.write_whole(folder / f"{bench.row}.md", bench_tables.markdown(bench))
 
@@ -111,7 +111,7 @@ def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:
 
 def _measured(
     chosen: Sequence[Case], specs: dict[str, Any], device: Any, **settings: Any
-) -> Iterator[Measured]:
+) -> Iterator[BenchCase]:
     """The record of each case, told as it is made."""
     measuring, clock = (
         import_module("kernelproof.checks.bench.race"),
@@ -126,7 +126,7 @@ def _measured(
         yield one
 
 
-def _told(one: Measured) -> str:
+def _told(one: BenchCase) -> str:
     """``gemma4_routing-h200-bf16-E128-K8-T2048: 2.913 us, floor 1.370 us``."""
     if one.ours.timing is None:
         return f"{one.case}: {one.ours.state}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kernelproof.records.bench_run import Bench, Entry, Measured, Timing
+from kernelproof.records.bench_run import BenchCase, BenchRun, ContestantResult, ContestantTimes
 
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _DIGITS = 4
@@ -29,14 +29,14 @@ class Table:
     notes: list[str]
 
 
-def tables(bench: Bench) -> Iterator[Table]:
+def tables(bench: BenchRun) -> Iterator[Table]:
     """For each kernel and dtype the device times, then the host times."""
     for timed in (_device, _host):
         for (kernel, dtype), group in groupby(bench.measured, lambda one: (one.kernel, one.dtype)):
             yield timed(f"{kernel} {dtype}", list(group))
 
 
-def heading(bench: Bench) -> str:
+def heading(bench: BenchRun) -> str:
     """One line: on what, with what, when and how it was measured."""
     device, packages = bench.machine.get("device", {}), bench.machine.get("packages", {})
     driver = f", driver {device['driver']}" if "driver" in device else ""
@@ -48,7 +48,7 @@ def heading(bench: Bench) -> str:
     )
 
 
-def _device(of: str, measured: list[Measured]) -> Table:
+def _device(of: str, measured: list[BenchCase]) -> Table:
     names = _peers(measured)
     absent = [name for name in names if _is_absent(measured, name)]
     shown = [name for name in names if name not in absent]
@@ -76,7 +76,7 @@ def _device(of: str, measured: list[Measured]) -> Table:
     return Table(title=f"{of}, device time", columns=columns, lines=lines, notes=notes)
 
 
-def _host(of: str, measured: list[Measured]) -> Table:
+def _host(of: str, measured: list[BenchCase]) -> Table:
     names = [name for name in _peers(measured) if not _is_absent(measured, name)]
     lines = [
         (
@@ -91,15 +91,15 @@ def _host(of: str, measured: list[Measured]) -> Table:
     return Table(title=f"{of}, host time", columns=columns, lines=lines, notes=[_HOST])
 
 
-def _peers(measured: Iterable[Measured]) -> list[str]:
+def _peers(measured: Iterable[BenchCase]) -> list[str]:
     return list(dict.fromkeys(name for one in measured for name in one.peers))
 
 
-def _is_absent(measured: Iterable[Measured], name: str) -> bool:
+def _is_absent(measured: Iterable[BenchCase], name: str) -> bool:
     return all(one.peers[name].state == "not installed" for one in measured if name in one.peers)
 
 
-def _shape(one: Measured) -> str:
+def _shape(one: BenchCase) -> str:
     return " ".join(f"{axis}{size}" for axis, size in one.shape.items())
 
 
@@ -113,15 +113,15 @@ def _us(us: float | None) -> str:
     return "" if us is None else number(us)
 
 
-def _star(timing: Timing) -> str:
+def _star(timing: ContestantTimes) -> str:
     return "" if timing.is_graph else "*"
 
 
-def _time(entry: Entry) -> str:
+def _time(entry: ContestantResult) -> str:
     return number(entry.timing.us) + _star(entry.timing) if entry.timing else entry.state
 
 
-def _beside(entry: Entry | None, ours: Timing | None) -> str:
+def _beside(entry: ContestantResult | None, ours: ContestantTimes | None) -> str:
     """``343.1 x9.75``, or why there is no time."""
     if entry is None:
         return ""
@@ -131,13 +131,13 @@ def _beside(entry: Entry | None, ours: Timing | None) -> str:
     return f"{_time(entry)} x{ratio:.{2 if ratio < 10 else 1 if ratio < 100 else 0}f}"  # noqa: PLR2004
 
 
-def _host_of(entry: Entry | None) -> str:
+def _host_of(entry: ContestantResult | None) -> str:
     if entry is None or entry.state == "timed":
         return _us(entry.host_us) if entry else ""
     return entry.state
 
 
-def print_tables(bench: Bench, console: Console) -> None:
+def print_tables(bench: BenchRun, console: Console) -> None:
     """Prints the tables; bold heads only where `console` has them."""
     console.print(heading(bench), style="bold", **_PLAIN)
     for table in tables(bench):
@@ -150,7 +150,7 @@ def print_tables(bench: Bench, console: Console) -> None:
         console.print(note, style="dim", **_PLAIN)
 
 
-def _notes(bench: Bench) -> list[str]:
+def _notes(bench: BenchRun) -> list[str]:
     """The notes of all tables, each once."""
     return list(dict.fromkeys(note for table in tables(bench) for note in table.notes))
 
@@ -164,7 +164,7 @@ def _literal(text: str) -> str:
     return text.replace("*", "\\*")
 
 
-def markdown(bench: Bench) -> str:
+def markdown(bench: BenchRun) -> str:
     """The same tables as Markdown."""
     parts = [f"## {heading(bench)}"]
     for table in tables(bench):

@@ -7,11 +7,11 @@ from statistics import median
 
 import torch
 
-from kernelproof.measure.clock import Contestant, Device, contestant, host_us, race, set_count
-from kernelproof.measure.contestants import Launch, Set, first_set
+from kernelproof.measure.clock import Clock, Contestant, host_us, race, record_contestant, set_count
+from kernelproof.measure.contestants import Launch, TensorSet, first_set
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.records.bench_run import Entry, Measured, Timing
+from kernelproof.records.bench_run import BenchCase, ContestantResult, ContestantTimes
 from kernelproof.spec import Spec
 
 _KERNEL, _BARE = "kernel", "bare launch"
@@ -20,22 +20,22 @@ _FEWEST_CALLS, _MOST_CALLS = 10, 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class BenchDevice:
     """Where shapes are measured: a device as torch names it, and as the clock knows it."""
 
     device: torch.device
-    clock: Device
+    clock: Clock
 
 
 @dataclass(kw_only=True)
-class Measuring:
+class ShapeRace:
     """One shape on its way to its record."""
 
     spec: Spec
-    sets: list[Set]
-    clock: Device
+    sets: list[TensorSet]
+    clock: Clock
     ready: dict[str, tuple[Launch, Contestant]] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, ContestantResult] = field(default_factory=dict)
     bare_host_us: float | None = None
 
     def enter(self, name: str, given: Callable[[], Launch | None]) -> None:
@@ -43,18 +43,20 @@ class Measuring:
         try:
             launch = given()
             if launch is None:
-                self.entries[name] = Entry(state="not installed")
+                self.entries[name] = ContestantResult(state="not installed")
                 return
             calls = [partial(launch, **one.inputs, out=one.out) for one in self.sets]
-            self.ready[name] = launch, contestant(calls, self.clock)
+            self.ready[name] = launch, record_contestant(calls, self.clock)
         except NotImplementedError:
-            self.entries[name] = Entry(state="unsupported")
+            self.entries[name] = ContestantResult(state="unsupported")
         except Exception as error:  # noqa: BLE001  (a peer's own, of any kind; told, and exit 1)
             self._blame(name, error)
 
     def _blame(self, name: str, error: Exception) -> None:
         first = (str(error).strip() or "no message").splitlines()[0]
-        self.entries[name] = Entry(state="error", error=f"{type(error).__name__}: {first}")
+        self.entries[name] = ContestantResult(
+            state="error", error=f"{type(error).__name__}: {first}"
+        )
 
     def run(self, rounds: int, timed_on_host: Collection[str]) -> None:
         """Races what is ready; the host's time of calls that are not captured."""
@@ -62,12 +64,14 @@ class Measuring:
         us = {name: median(found) for name, found in samples.items() if name in timed_on_host}
         host = self._host_us(us)
         for name, (_, one) in self.ready.items():
-            timing = Timing(
+            timing = ContestantTimes(
                 samples_us=[round(us, 4) for us in samples[name]],
                 launches=one.launches,
                 is_graph=one.recording.is_graph,
             )
-            self.entries[name] = Entry(state="timed", timing=timing, host_us=host.get(name))
+            self.entries[name] = ContestantResult(
+                state="timed", timing=timing, host_us=host.get(name)
+            )
         self.bare_host_us = host.get(_BARE)
 
     def _host_us(self, device_us: Mapping[str, float]) -> dict[str, float]:
@@ -87,8 +91,8 @@ class Measuring:
 
 
 def measure(
-    case: Case, spec: Spec, place: Place, *, rounds: int, peers: Collection[str]
-) -> Measured:
+    case: Case, spec: Spec, place: BenchDevice, *, rounds: int, peers: Collection[str]
+) -> BenchCase:
     """Kernel, floors and peers at one shape, interleaved; of the peers those that are named."""
     clock, shape = place.clock, dict(case.shape)
     dtype = getattr(torch, DTYPES[case.dtype])
@@ -98,7 +102,7 @@ def measure(
         first = first_set(spec, dtype, shape, place.device)
         count = set_count(first.bytes, clock.l2_bytes)
         sets = [first, *(first.copy() for _ in range(count - 1))]
-        measuring = Measuring(spec=spec, sets=sets, clock=clock)
+        measuring = ShapeRace(spec=spec, sets=sets, clock=clock)
         measuring.enter(_KERNEL, lambda: spec.launch)
         for name, floor in floors.items():
             measuring.enter(name, partial(lambda one: one, floor))
@@ -108,7 +112,7 @@ def measure(
     entries, bare = measuring.entries, measuring.bare_host_us
     del measuring, first, sets
     clock.free()
-    return Measured(
+    return BenchCase(
         case=case.id,
         kernel=case.kernel,
         dtype=case.dtype,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.perf import commit_costs
-from kernelproof.checks.perf.bisection import Bisection, Judge, compiled
-from kernelproof.checks.perf.commit_comparison import Beside
+from kernelproof.checks.perf.bisection import Bisection, CommitJudge, compiled
+from kernelproof.checks.perf.commit_comparison import CommitComparison
 from kernelproof.checks.perf.judge import Speed
 from kernelproof.errors import Exit, UsageError, run_command
 from kernelproof.machine import gpus
@@ -92,7 +92,7 @@ def _timed(plan: Matrix, options: Any, commit: str) -> int:
 
 
 def _beside(row: str, limits: Mapping[Case, float], root: Path, tree: Path | None) -> list[Speed]:
-    pairs = Beside(row=row, limits=limits, root=root, tree=tree, told=_say).run()
+    pairs = CommitComparison(row=row, limits=limits, root=root, tree=tree, told=_say).run()
     for pair in pairs:
         print(pair)
     return [pair.speed for pair in pairs]
@@ -162,14 +162,14 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
     return Exit.BLOCKED
 
 
-def _is_dearer(limits: Mapping[str, float]) -> Judge:
+def _is_dearer(limits: Mapping[str, float]) -> CommitJudge:
     def judge(_good: str, _commit: str, old: commit_costs.Code, new: commit_costs.Code) -> bool:
         return any(one.is_dearer(limits[one.name[0]]) for one in commit_costs.compare(old, new))
 
     return judge
 
 
-def _is_slower(plan: Matrix, options: Any) -> Judge:
+def _is_slower(plan: Matrix, options: Any) -> CommitJudge:
     limits = _limits(plan, options)
 
     def judge(good: str, commit: str, _old: commit_costs.Code, _new: commit_costs.Code) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
-from kernelproof.records.timing import KERNEL, Timing
+from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.run.virtual_clock import VirtualClock
 
 
 def ask(
-    case: Case, evidence: Evidence, timing: Timing, virtual: VirtualClock, benchmark: Any
+    case: Case, evidence: Evidence, timing: CaseTiming, virtual: VirtualClock, benchmark: Any
 ) -> None:
     """Every sample of the kernel's, and what its baseline will need, beside them."""
     evidence.timing = timing

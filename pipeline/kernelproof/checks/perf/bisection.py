@@ -11,7 +11,7 @@ from kernelproof.checks.perf.commit_costs import Code, code_of, hashes, tree_of
 from kernelproof.machine.worktree import subject_of
 
 # Whether a commit is worse than GOOD: of two commits, and what each compiles to.
-Judge = Callable[[str, str, Code, Code], bool]
+CommitJudge = Callable[[str, str, Code, Code], bool]
 
 
 @dataclass(kw_only=True)
@@ -21,7 +21,7 @@ class Bisection:
     good: str
     commits: Sequence[str]
     compile: Callable[[str], Code]
-    is_worse: Judge
+    is_worse: CommitJudge
     told: Callable[[str], None]
     _codes: dict[str, Code] = field(default_factory=dict)
 

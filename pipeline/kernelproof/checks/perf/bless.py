@@ -16,7 +16,7 @@ from kernelproof.plan.timing_pace import Pace
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
 from kernelproof.records.time_baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
-from kernelproof.records.timing import KERNEL, Timing
+from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.records.verdict import Judged, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
@@ -54,7 +54,7 @@ def bless_perf(judged: Sequence[Judged], reason: str, results: Path, folder: Pat
     return "\n".join(said)
 
 
-def _timing(one: Judged) -> Timing:
+def _timing(one: Judged) -> CaseTiming:
     if one.record is None or one.record.timing is None:
         raise RefusedError(f"{one.planned.case.id}: found no times, expected some; {one.reason}")
     return one.record.timing

@@ -6,20 +6,27 @@ from pathlib import Path
 from statistics import median
 
 from kernelproof.checks.perf.effect import Effect, paired_effect
-from kernelproof.checks.perf.judge import Speed, zone
+from kernelproof.checks.perf.judge import Speed, classify
 from kernelproof.checks.perf.row_timing import ROUNDS
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.plan.cases import Case
 from kernelproof.plan.timing_pace import PACE, Pace
-from kernelproof.records.timing import KERNEL, REFERENCE, Answer, Asked, Process, Request
+from kernelproof.records.timing import (
+    KERNEL,
+    REFERENCE,
+    CaseRequest,
+    ProcessTimes,
+    TimingAnswer,
+    TimingRequest,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class ComparedCase:
     """One case at two commits: the times of both, and what is concluded."""
 
     case: Case
-    processes: tuple[Process, ...]
+    processes: tuple[ProcessTimes, ...]
     effect: Effect
     speed: Speed
 
@@ -30,7 +37,7 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class CommitComparison:
     """Cases of one row to time at a tree, None for this one, beside the tree `root`."""
 
     row: str
@@ -40,9 +47,9 @@ class Beside:
     told: Callable[[str], None]
     pace: Pace = PACE
 
-    def run(self) -> list[Pair]:
+    def run(self) -> list[ComparedCase]:
         """Every case decided, or after as many processes as there are to be; ProcessError."""
-        found: dict[Case, list[Process]] = {case: [] for case in self.limits}
+        found: dict[Case, list[ProcessTimes]] = {case: [] for case in self.limits}
         open_, asked = list(self.limits), 0
         while open_ and asked < self.pace.most:
             count = min(self.pace.more if asked else self.pace.first, self.pace.most - asked)
@@ -53,15 +60,17 @@ class Beside:
         return pairs
 
     def _take(
-        self, cases: Sequence[Case], count: int, seed: int, found: dict[Case, list[Process]]
+        self, cases: Sequence[Case], count: int, seed: int, found: dict[Case, list[ProcessTimes]]
     ) -> None:
         asked = {
-            one.id: Asked(case=one.id, kernel=one.kernel, dtype=one.dtype, shape=dict(one.shape))
+            one.id: CaseRequest(
+                case=one.id, kernel=one.kernel, dtype=one.dtype, shape=dict(one.shape)
+            )
             for one in cases
         }
         with Replicates() as processes:
             for number in range(count):
-                request = Request(
+                request = TimingRequest(
                     row=self.row,
                     cases=list(asked.values()),
                     rounds=ROUNDS,
@@ -76,14 +85,14 @@ class Beside:
                     asked[case.id] = asked[case.id].model_copy(update=floor)
                 self.told(f"process {seed + number + 1}: {len(cases)} cases")
 
-    def _pair(self, case: Case, processes: Sequence[Process]) -> Pair:
+    def _pair(self, case: Case, processes: Sequence[ProcessTimes]) -> ComparedCase:
         times = [[one.us(name) for one in processes] for name in (KERNEL, REFERENCE)]
         found = paired_effect(*times, comparisons=len(self.limits))
-        speed = zone(found, self.limits[case])
-        return Pair(case=case, processes=tuple(processes), effect=found, speed=speed)
+        speed = classify(found, self.limits[case])
+        return ComparedCase(case=case, processes=tuple(processes), effect=found, speed=speed)
 
 
-def _process_of(answer: Answer) -> Process:
+def _process_of(answer: TimingAnswer) -> ProcessTimes:
     if answer.error or answer.process is None:
         raise ProcessError(f"{answer.case}: {answer.error}")
     return answer.process

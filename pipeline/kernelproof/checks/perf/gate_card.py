@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from kernelproof.checks.perf.row_timing import ROUNDS
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
-from kernelproof.checks.perf.trials import Trial, alarms_of, cases_of
+from kernelproof.checks.perf.trials import TrialPlan, alarms_of, cases_of
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.machine import gpus, hardware, revision
@@ -28,7 +28,7 @@ from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files, sensitivity, time_baseline
 from kernelproof.records.sensitivity import Card, Measured
-from kernelproof.records.timing import Answer, Asked, Request
+from kernelproof.records.timing import CaseRequest, TimingAnswer, TimingRequest
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200
@@ -95,10 +95,10 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
     with monitor.turn_on(gpu), Replicates() as processes:
         asked = _calibrated(row, planned, processes)
-        answers: list[list[Answer]] = []
+        answers: list[list[TimingAnswer]] = []
         for number in range(1, options.processes + 1):
             start = time.monotonic()
-            request = Request(row=row, cases=asked, rounds=ROUNDS, seed=number)
+            request = TimingRequest(row=row, cases=asked, rounds=ROUNDS, seed=number)
             answers.append(_required(processes.ask(request, is_last=number == options.processes)))
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
@@ -116,7 +116,7 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     return measured
 
 
-def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> list[Asked]:
+def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> list[CaseRequest]:
     """Each case beside its floor, with the extra work that makes its slowdowns."""
     start = time.monotonic()
     asked = []
@@ -126,12 +126,14 @@ def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> 
         floor = stored.timing.floor if stored else None
         shape = dict(case.shape)
         asked.append(
-            Asked(case=case.id, kernel=case.kernel, dtype=case.dtype, shape=shape, floor=floor)
+            CaseRequest(
+                case=case.id, kernel=case.kernel, dtype=case.dtype, shape=shape, floor=floor
+            )
         )
-    plain = Request(row=row, cases=asked, rounds=1, seed=0)
+    plain = TimingRequest(row=row, cases=asked, rounds=1, seed=0)
     floors = {one.case: one.floor for one in _required(processes.ask(plain, is_last=False))}
     wanted = [one.model_copy(update={"slower_by": PLANTED}) for one in asked]
-    request = Request(task="calibrate", row=row, cases=wanted, rounds=1, seed=0)
+    request = TimingRequest(task="calibrate", row=row, cases=wanted, rounds=1, seed=0)
     rounds = {one.case: one.planted for one in _required(processes.ask(request, is_last=False))}
     print(f"calibrated {len(asked)} cases in {time.monotonic() - start:.1f} s", flush=True)
     return [
@@ -146,14 +148,16 @@ def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> 
     ]
 
 
-def _required(answers: list[Answer]) -> list[Answer]:
+def _required(answers: list[TimingAnswer]) -> list[TimingAnswer]:
     for one in answers:
         if one.error:
             raise ProcessError(f"{one.case}: {one.error}")
     return answers
 
 
-def _times(asked: Sequence[Asked], answers: Sequence[list[Answer]]) -> sensitivity.TimesUs:
+def _times(
+    asked: Sequence[CaseRequest], answers: Sequence[list[TimingAnswer]]
+) -> sensitivity.TimesUs:
     by_case: sensitivity.TimesUs = {one.case: {} for one in asked}
     for one in (answer for process in answers for answer in process):
         if one.process:
@@ -166,7 +170,7 @@ def _write(measured: Measured, planned: Sequence[Planned], options: Any) -> None
     """Counts the rates, writes the card, and shows it."""
     limits = {one.case.id: one.limit_percent or 0.0 for one in planned}
     times = {case: of_case for case, of_case in measured.times_us.items() if case in limits}
-    trial = Trial(times=times, limits=limits, baseline=BASELINE_PROCESSES)
+    trial = TrialPlan(times=times, limits=limits, baseline=BASELINE_PROCESSES)
     print(f"judging {options.rows} unchanged rows, and each slowdown {options.trials} times")
     made = Card(
         row=measured.row,

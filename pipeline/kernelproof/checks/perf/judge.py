@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from kernelproof.checks.perf.effect import Effect, effect, paired_effect
-from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, Stored, Timing
+from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, CaseTiming, StoredTiming
 
 
 class Speed(StrEnum):
@@ -30,7 +30,7 @@ class Speed(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class SpeedFinding:
     """A conclusion, why, its numbers, and whether the baseline's own code should be timed, too."""
 
     speed: Speed
@@ -53,38 +53,38 @@ _SAME_MACHINE = {
 _CONDITIONS = ("device.driver", "python", "processor")
 
 
-def judge_one(
-    timing: Timing,
+def judge_timing(
+    timing: CaseTiming,
     machine: Mapping[str, Any],
-    stored: Stored | None,
+    stored: StoredTiming | None,
     *,
     limit: float,
     comparisons: int,
-) -> Finding:
+) -> SpeedFinding:
     """The finding on one case, of so many that are judged together; `limit` in percent."""
     numbers = _numbers(timing, limit)
     if stored is None:
         bless = 'if this is the speed to hold: nox -s bless -- perf --reason "..."'
         reason = f"no baseline; measured {_us(timing)}; {bless}"
-        return Finding(speed=Speed.NO_BASELINE, reason=reason, numbers=numbers)
+        return SpeedFinding(speed=Speed.NO_BASELINE, reason=reason, numbers=numbers)
     effects = _effects(timing, stored.timing, comparisons)
     numbers |= _of_effect("time", effects.time) | _of_effect("ratio", effects.ratio)
     if differs := _differences(machine, stored.machine, _SAME_MACHINE):
         reason = f"the baseline is of another machine: {'; '.join(differs)}; {effects}"
-        return Finding(speed=Speed.WRONG_MACHINE, reason=reason, numbers=numbers)
+        return SpeedFinding(speed=Speed.WRONG_MACHINE, reason=reason, numbers=numbers)
     is_code_same = timing.code_hash is not None and timing.code_hash == stored.timing.code_hash
     if timing.reference_processes:
         numbers |= _of_effect("against", beside := _beside(timing, comparisons))
         return _by_reference(beside, effects, limit, numbers, str(timing.reference))
     speed = _agreed(effects, limit)
-    looks_slower = Speed.SLOWER in {zone(effects.time, limit), zone(effects.ratio, limit)}
+    looks_slower = Speed.SLOWER in {classify(effects.time, limit), classify(effects.ratio, limit)}
     reason = f"{effects}"
     if speed == Speed.SLOWER:
         reason = f"{_cause(timing, stored, machine, is_code_same=is_code_same)}; {effects}"
     elif speed == Speed.INCONCLUSIVE:
         reason = f"a slowdown of {limit:g} % is neither found nor excluded; {effects}; run it again"
     wants = (looks_slower or speed == Speed.INCONCLUSIVE) and not is_code_same
-    return Finding(speed=speed, reason=reason, numbers=numbers, wants_reference=wants)
+    return SpeedFinding(speed=speed, reason=reason, numbers=numbers, wants_reference=wants)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class _Effects:
         return f"time {self.time}, over {self.over} {self.ratio}"
 
 
-def _effects(new: Timing, old: Timing, comparisons: int) -> _Effects:
+def _effects(new: CaseTiming, old: CaseTiming, comparisons: int) -> _Effects:
     """Time, time over the floor, and the floor; the sentinel for it where the floor is another."""
     is_floor_same = (new.floor, new.floor_hash) == (old.floor, old.floor_hash)
     times = [one.times(KERNEL) for one in (new, old)]
@@ -113,11 +113,11 @@ def _effects(new: Timing, old: Timing, comparisons: int) -> _Effects:
     )
 
 
-def _sentinels(timing: Timing) -> list[float]:
+def _sentinels(timing: CaseTiming) -> list[float]:
     return [process.sentinel_us for process in timing.processes]
 
 
-def zone(found: Effect, limit: float) -> Speed:
+def classify(found: Effect, limit: float) -> Speed:
     """Where an interval lies: beyond half the limit, short of the limit, or neither."""
     if found.low > limit / 2:
         return Speed.SLOWER
@@ -128,26 +128,26 @@ def zone(found: Effect, limit: float) -> Speed:
 
 def _agreed(effects: _Effects, limit: float) -> Speed:
     """What time and time over the floor say together."""
-    by_time, by_ratio = zone(effects.time, limit), zone(effects.ratio, limit)
+    by_time, by_ratio = classify(effects.time, limit), classify(effects.ratio, limit)
     if by_time == by_ratio:
         return by_time
     not_slower = {Speed.SAME, Speed.FASTER}
-    is_machine_faster = zone(effects.floor, limit) == Speed.FASTER
+    is_machine_faster = classify(effects.floor, limit) == Speed.FASTER
     if by_ratio in not_slower or (by_time in not_slower and not is_machine_faster):
         return Speed.SAME
     return Speed.INCONCLUSIVE
 
 
-def _beside(timing: Timing, comparisons: int) -> Effect:
+def _beside(timing: CaseTiming, comparisons: int) -> Effect:
     times = [[one.us(name) for one in timing.reference_processes] for name in (KERNEL, REFERENCE)]
     return paired_effect(*times, comparisons=comparisons)
 
 
 def _by_reference(
     beside: Effect, effects: _Effects, limit: float, numbers: dict[str, float], commit: str
-) -> Finding:
+) -> SpeedFinding:
     """By the baseline's code, which was timed beside: the machine is the same for both."""
-    speed = zone(beside, limit)
+    speed = classify(beside, limit)
     told = f"against the code of {commit[:12]} in the same processes {beside}; {effects}"
     if speed == Speed.SLOWER:
         told = f"kernel: {told}"
@@ -155,11 +155,11 @@ def _by_reference(
         told = f"a slowdown of {limit:g} % is neither found nor excluded: {told}; run it again"
     elif effects.time.low > limit / 2:
         told = f"not the kernel but the machine is slower: {told}"
-    return Finding(speed=speed, reason=told, numbers=numbers)
+    return SpeedFinding(speed=speed, reason=told, numbers=numbers)
 
 
 def _cause(
-    timing: Timing, stored: Stored, machine: Mapping[str, Any], *, is_code_same: bool
+    timing: CaseTiming, stored: StoredTiming, machine: Mapping[str, Any], *, is_code_same: bool
 ) -> str:
     """``kernel: its code is not the baseline's``: what a slowdown is to be blamed on."""
     if not is_code_same:
@@ -196,7 +196,7 @@ def _at(values: Mapping[str, Any], path: str) -> Any:
     return found if isinstance(found, str | int | float) else None
 
 
-def _numbers(timing: Timing, limit: float) -> dict[str, float]:
+def _numbers(timing: CaseTiming, limit: float) -> dict[str, float]:
     return {
         "time_us": round(timing.us, 4),
         "floor_us": round(timing.floor_us, 4),
@@ -212,5 +212,5 @@ def _of_effect(name: str, found: Effect) -> dict[str, float]:
     return {f"{name}_{part}": round(value, 3) for part, value in parts.items()}
 
 
-def _us(timing: Timing) -> str:
+def _us(timing: CaseTiming) -> str:
     return f"{timing.us:.3f} us, {timing.ratio:.3f} of the floor"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.perf.judge import Finding, Speed, judge_one
+from kernelproof.checks.perf.judge import Speed, SpeedFinding, judge_timing
 from kernelproof.checks.perf.timing_processes import Replicates
 from kernelproof.machine import gpus
 from kernelproof.machine.gpu_monitor import SECONDS_FOR_A_TURN, turn_on
@@ -15,7 +15,15 @@ from kernelproof.measure import torch_device
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.timing_pace import PACE, SECONDS_A_PROCESS, Pace
 from kernelproof.records import record_files, time_baseline
-from kernelproof.records.timing import KERNEL, Answer, Asked, Ended, Request, Stored, Timing
+from kernelproof.records.timing import (
+    KERNEL,
+    CaseRequest,
+    CaseTiming,
+    FailedOutcome,
+    StoredTiming,
+    TimingAnswer,
+    TimingRequest,
+)
 from kernelproof.run.worker import CaseRun
 from kernelproof.run.worker_messages import Told
 
@@ -26,29 +34,29 @@ _TIMINGS = 2
 
 
 @dataclass(kw_only=True)
-class Timed:
+class CaseAnswers:
     """One case while its row is timed: what was answered of it, or its error."""
 
     planned: Planned
-    stored: Stored | None
-    answers: list[Answer] = field(default_factory=list)
-    beside: list[Answer] = field(default_factory=list)
+    stored: StoredTiming | None
+    answers: list[TimingAnswer] = field(default_factory=list)
+    beside: list[TimingAnswer] = field(default_factory=list)
     reference: str | None = None
     error: str = ""
-    outcome: Ended = "error"
+    outcome: FailedOutcome = "error"
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> CaseRequest:
         """The case as a process is asked for it, beside the baseline's floor or the first one's."""
         case = self.planned.case
         floor = self.stored.timing.floor if self.stored else None
         if self.answers:
             floor = self.answers[0].floor
-        return Asked(
+        return CaseRequest(
             case=case.id, kernel=case.kernel, dtype=case.dtype, shape=dict(case.shape), floor=floor
         )
 
-    def add(self, answer: Answer, *, is_beside: bool) -> None:
+    def add(self, answer: TimingAnswer, *, is_beside: bool) -> None:
         """Takes what a process says of the case."""
         if answer.error and not self.error:
             self.error, self.outcome = answer.error, answer.outcome
@@ -56,10 +64,10 @@ class Timed:
             (self.beside if is_beside else self.answers).append(answer)
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> CaseTiming:
         """All of its processes."""
         first = self.answers[0]
-        return Timing(
+        return CaseTiming(
             floor=first.floor,
             bytes=first.bytes,
             code_hash=first.code_hash,
@@ -72,7 +80,7 @@ class Timed:
 
 
 @dataclass(kw_only=True)
-class RowRun:
+class RowTiming:
     """The timing of one row's cases on this machine, alone on its GPU.
 
     `comparisons` counts the cases that are judged together: these, and those on other GPUs.
@@ -80,7 +88,7 @@ class RowRun:
 
     row: str
     machine: Mapping[str, Any]
-    cases: list[Timed]
+    cases: list[CaseAnswers]
     told: Say
     comparisons: int
     pace: Pace = PACE
@@ -91,22 +99,22 @@ class RowRun:
         self._take(self.cases, self.pace.first)
         while self._asked < self.pace.most and (open_ := self._open()):
             self._take(open_, min(self.pace.more, self.pace.most - self._asked))
-        by_commit: dict[str, list[Timed]] = {}
+        by_commit: dict[str, list[CaseAnswers]] = {}
         for one in self.cases:
             if one.stored and (finding := self._finding(one)) and finding.wants_reference:
                 by_commit.setdefault(one.stored.commit, []).append(one)
         for commit, cases in by_commit.items():
             self._take_beside(commit, cases)
 
-    def _finding(self, one: Timed) -> Finding | None:
+    def _finding(self, one: CaseAnswers) -> SpeedFinding | None:
         if one.error or not one.answers:
             return None
         limit = one.planned.limit_percent or 0
-        return judge_one(
+        return judge_timing(
             one.timing, self.machine, one.stored, limit=limit, comparisons=self.comparisons
         )
 
-    def _open(self) -> list[Timed]:
+    def _open(self) -> list[CaseAnswers]:
         """The cases that more processes may decide."""
         found = [(one, self._finding(one)) for one in self.cases]
         return [
@@ -117,7 +125,7 @@ class RowRun:
             and not (finding.wants_reference and one.stored and commit_of(one.stored.commit))
         ]
 
-    def _take_beside(self, commit: str, cases: list[Timed]) -> None:
+    def _take_beside(self, commit: str, cases: list[CaseAnswers]) -> None:
         if not commit_of(commit):
             self.told(f"the baseline's commit {commit[:12]} is not in this clone: not timed beside")
             return
@@ -132,7 +140,7 @@ class RowRun:
                 open_ = [one for one, it in found if it and it.speed == Speed.INCONCLUSIVE]
                 count = self.pace.more
 
-    def _take(self, cases: Sequence[Timed], count: int, *, root: Path | None = None) -> None:
+    def _take(self, cases: Sequence[CaseAnswers], count: int, *, root: Path | None = None) -> None:
         """So many processes, each asked for all of these cases that have no error yet."""
         with Replicates() as processes:
             for number in range(1, count + 1):
@@ -150,8 +158,8 @@ class RowRun:
                 seconds = time.monotonic() - start
                 self.told(f"process {self._asked}: {len(alive)} cases in {seconds:.1f} s")
 
-    def _request(self, cases: Sequence[Timed], root: Path | None) -> Request:
-        return Request(
+    def _request(self, cases: Sequence[CaseAnswers], root: Path | None) -> TimingRequest:
+        return TimingRequest(
             row=self.row,
             cases=[one.asked for one in cases],
             rounds=ROUNDS,
@@ -167,7 +175,7 @@ def time_row(
     told: Say,
     pace: Pace,
     comparisons: int | None = None,
-) -> dict[str, Timed]:
+) -> dict[str, CaseAnswers]:
     """By case what became of it; the plan is of one row, whose GPU is this process's alone.
 
     Intervals hold for `comparisons` cases together, where the plan is a part of what is judged.
@@ -177,8 +185,8 @@ def time_row(
         case = planned.case
         found = time_baseline.load(case.row, case.kernel)
         stored = found.stored.get(case.id) if found else None
-        cases.append(Timed(planned=planned, stored=stored))
-    RowRun(
+        cases.append(CaseAnswers(planned=planned, stored=stored))
+    RowTiming(
         row=plan[0].case.row,
         machine=machine,
         cases=cases,

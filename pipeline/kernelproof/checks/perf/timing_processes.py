@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.timing_pace import SECONDS_A_PROCESS
-from kernelproof.records.timing import READY, Answer, Ended, Request
+from kernelproof.records.timing import READY, FailedOutcome, TimingAnswer, TimingRequest
 
 _COMMAND = ("-m", "kernelproof.checks.perf.timing_worker")
 _LAST_LINES = 15
@@ -39,7 +39,7 @@ class Started:
             text=True,
         )
 
-    def ask(self, request: Request, seconds: float = SECONDS_A_PROCESS) -> list[Answer]:
+    def ask(self, request: TimingRequest, seconds: float = SECONDS_A_PROCESS) -> list[TimingAnswer]:
         """Its answers; where it dies, or takes longer, the last one is of the case that it was at.
 
         ProcessError where that is none: it did not get as far as to measure.
@@ -47,7 +47,7 @@ class Started:
         try:
             said, complaint = self._process.communicate(request.model_dump_json() + "\n", seconds)
             end = f"ended with {self._process.returncode}" if self._process.returncode else ""
-            outcome: Ended = "crash"
+            outcome: FailedOutcome = "crash"
         except subprocess.TimeoutExpired:
             said, complaint = self.stop()
             end, outcome = f"took more than {seconds:.0f} s and was ended", "timeout"
@@ -56,7 +56,9 @@ class Started:
         if end and READY not in lines:
             raise ProcessError(f"perf: a timing process {end}{':' + last if last.strip() else ''}")
         try:
-            answers = [Answer.model_validate_json(line) for line in lines if line.startswith("{")]
+            answers = [
+                TimingAnswer.model_validate_json(line) for line in lines if line.startswith("{")
+            ]
         except ValidationError as error:
             raise ProcessError(f"perf: a timing process said what it should not: {error}") from None
         asked = [one.case for one in request.cases]
@@ -67,7 +69,7 @@ class Started:
                 message = f"answered for {len(answers)} of {len(asked)} cases"
                 raise ProcessError(f"perf: a timing process {message}")
             words = f"its timing process {end}{last}"
-            answers.append(Answer(case=asked[len(answers)], error=words, outcome=outcome))
+            answers.append(TimingAnswer(case=asked[len(answers)], error=words, outcome=outcome))
         return answers
 
     def stop(self) -> tuple[str, str]:
@@ -86,7 +88,7 @@ class Replicates:
     def __enter__(self) -> Self:
         return self
 
-    def ask(self, request: Request, *, is_last: bool) -> list[Answer]:
+    def ask(self, request: TimingRequest, *, is_last: bool) -> list[TimingAnswer]:
         """What a fresh process answers; another one is started meanwhile, unless this is the last.
 
         Where it dies or takes too long, what it answered, and an error of the case it was at.

@@ -24,29 +24,29 @@ from kernelproof.checks.perf import calibration
 from kernelproof.machine.gpu_monitor import Monitor
 from kernelproof.measure import torch_device
 from kernelproof.measure.clock import (
-    Accelerator,
     Contestant,
-    contestant,
+    GpuClock,
     race,
-    rounds_of,
+    record_contestant,
     set_count,
+    timed_rounds,
 )
-from kernelproof.measure.contestants import Set, first_set
+from kernelproof.measure.contestants import TensorSet, first_set
 from kernelproof.measure.launch_capture import compiled_by
 from kernelproof.measure.proof_import import spec_of
-from kernelproof.measure.throttle_watch import Watched
+from kernelproof.measure.throttle_watch import ThrottleWatch
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records.timing import (
-    AGAIN,
     FLOOR,
     KERNEL,
     READY,
     REFERENCE,
-    Answer,
-    Asked,
-    Process,
-    Request,
+    REPEAT,
+    CaseRequest,
+    ProcessTimes,
+    TimingAnswer,
+    TimingRequest,
 )
 from kernelproof.spec import Spec
 
@@ -59,11 +59,11 @@ _STEADY, _STEADY_SAMPLES, _WARM_UP_SAMPLES = 0.01, 5, 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class TimingBench:
     """The GPU, its clock and monitor, and what always takes the same there: the sentinel."""
 
     device: torch.device
-    clock: Accelerator
+    clock: GpuClock
     monitor: Monitor
     sentinel: Contestant
     specs: dict[str, Spec]
@@ -91,22 +91,22 @@ def _is_of(kernel: str, module: str) -> bool:
     return module.partition(".")[0] == kernel
 
 
-def bench_of(request: Request) -> Bench:
+def bench_of(request: TimingRequest) -> TimingBench:
     """The row's GPU, warm and steady; NotTheRowError where this machine is another."""
     device = torch_device.device_of(request.row, matrix.load().rows[request.row])
-    clock = Accelerator(device)
+    clock = GpuClock(device)
     source = torch.rand(_SENTINEL_BYTES // 4, device=device)
     negated = torch.empty_like(source)
-    sentinel = contestant([partial(torch.neg, source, out=negated)], clock)
+    sentinel = record_contestant([partial(torch.neg, source, out=negated)], clock)
     samples: list[float] = []
-    for found in islice(rounds_of({"sentinel": sentinel}), _WARM_UP_SAMPLES):
+    for found in islice(timed_rounds({"sentinel": sentinel}), _WARM_UP_SAMPLES):
         samples.append(found["sentinel"])
         last = samples[-_STEADY_SAMPLES:]
         if len(last) == _STEADY_SAMPLES and max(last) <= min(last) * (1 + _STEADY):
             break
     kernels = dict.fromkeys(asked.kernel for asked in request.cases)
     root, tree = (Path(one) if one else None for one in (request.root, request.tree))
-    return Bench(
+    return TimingBench(
         device=device,
         clock=clock,
         monitor=Monitor(torch_device.uuid_of(device)),
@@ -116,7 +116,7 @@ def bench_of(request: Request) -> Bench:
     )
 
 
-def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
+def answer(asked: CaseRequest, request: TimingRequest, bench: TimingBench) -> TimingAnswer:
     """One case timed, or calibrated; its contestants, then its samples."""
     spec, dtype = bench.specs[asked.kernel], getattr(torch, DTYPES[asked.dtype])
     first = first_set(spec, dtype, asked.shape, bench.device)
@@ -125,12 +125,12 @@ def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
     enter = partial(_entered, sets=sets, bench=bench)
     if request.task == "calibrate":
         planted = calibration.rounds_for(asked.slower_by, spec, enter)
-        return Answer(case=asked.case, planted=planted)
+        return TimingAnswer(case=asked.case, planted=planted)
     floors = {str(floor): floor for floor in spec.floors}
     floor = asked.floor if asked.floor in floors else _fastest(floors, enter)
     launches = {KERNEL: spec.launch, FLOOR: floors[floor]}
     if asked.is_repeated:
-        launches[AGAIN] = spec.launch
+        launches[REPEAT] = spec.launch
     if bench.references:
         launches[REFERENCE] = bench.references[asked.kernel].launch
     if spec.slowed:
@@ -139,7 +139,7 @@ def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
     codes: list[str | None] = [None, None]
     if request.is_hashed:
         codes = [_hash(partial(call, **first.inputs)) for call in (spec.launch, floors[floor])]
-    return Answer(
+    return TimingAnswer(
         case=asked.case,
         floor=floor,
         process=process_of(ready, request, bench),
@@ -150,9 +150,11 @@ def answer(asked: Asked, request: Request, bench: Bench) -> Answer:
     )
 
 
-def _entered(launch: Callable[..., Any], *, sets: list[Set], bench: Bench) -> Contestant:
+def _entered(
+    launch: Callable[..., Any], *, sets: list[TensorSet], bench: TimingBench
+) -> Contestant:
     calls = [partial(launch, **one.inputs, out=one.out) for one in sets]
-    return contestant(calls, bench.clock)
+    return record_contestant(calls, bench.clock)
 
 
 def _fastest(floors: dict[str, Any], enter: Callable[..., Contestant]) -> str:
@@ -171,16 +173,18 @@ def _hash(call: Callable[[], object]) -> str | None:
     return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
 
 
-def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> Process:
+def process_of(
+    ready: dict[str, Contestant], request: TimingRequest, bench: TimingBench
+) -> ProcessTimes:
     """The samples of as many rounds as are asked for.
 
     A round with a sample during which the GPU was held back is discarded whole, and counted: what
     is compared was measured under the same conditions.
     """
     samples: dict[str, list[float]] = {name: [] for name in ready}
-    discarded, watched = 0, Watched(bench.monitor)
+    discarded, watched = 0, ThrottleWatch(bench.monitor)
     every = {name: watched.around(one) for name, one in ready.items()}
-    for found in islice(rounds_of(every, seed=request.seed), _MOST_TRIES * request.rounds):
+    for found in islice(timed_rounds(every, seed=request.seed), _MOST_TRIES * request.rounds):
         if watched.was_held_back:
             discarded += 1
             time.sleep(_SECONDS_TO_COOL)
@@ -193,7 +197,7 @@ def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> 
     if not samples[KERNEL]:
         message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
         raise RuntimeError(message)
-    return Process(
+    return ProcessTimes(
         samples_us=samples,
         discarded=discarded,
         sentinel_us=round(median(race({"sentinel": bench.sentinel}, rounds=3)["sentinel"]), 4),
@@ -202,7 +206,7 @@ def process_of(ready: dict[str, Contestant], request: Request, bench: Bench) -> 
     )
 
 
-def answers(request: Request, bench: Bench) -> Iterator[Answer]:
+def answers(request: TimingRequest, bench: TimingBench) -> Iterator[TimingAnswer]:
     """An answer for each case, in the order of the request, until the device is lost."""
     for asked in request.cases:
         try:
@@ -211,12 +215,12 @@ def answers(request: Request, bench: Bench) -> Iterator[Answer]:
             told = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
             if words := _lost(bench):
                 told = f"{told}\nthe device does not answer any more: {words}"
-                yield Answer(case=asked.case, error=told, outcome="crash")
+                yield TimingAnswer(case=asked.case, error=told, outcome="crash")
                 return
-            yield Answer(case=asked.case, error=told)
+            yield TimingAnswer(case=asked.case, error=told)
 
 
-def _lost(bench: Bench) -> str:
+def _lost(bench: TimingBench) -> str:
     """What the device says instead of running the sentinel, or nothing."""
     try:
         bench.sentinel.recording.replay()
@@ -227,7 +231,7 @@ def _lost(bench: Bench) -> str:
 
 def main() -> None:
     """Says that it is ready, once it is, then every answer."""
-    request = Request.model_validate_json(sys.stdin.readline())
+    request = TimingRequest.model_validate_json(sys.stdin.readline())
     with torch.inference_mode():
         bench = bench_of(request)
         print(READY, flush=True)

@@ -15,10 +15,18 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
-from kernelproof.checks.perf.judge import Speed, judge_one
+from kernelproof.checks.perf.judge import Speed, judge_timing
 from kernelproof.plan.timing_pace import PACE, Pace
 from kernelproof.records.sensitivity import Alarms, OfCase, Planted, SpreadOf
-from kernelproof.records.timing import AGAIN, FLOOR, KERNEL, REFERENCE, Process, Stored, Timing
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    REFERENCE,
+    REPEAT,
+    CaseTiming,
+    ProcessTimes,
+    StoredTiming,
+)
 
 # By case and contestant a time a process, in microseconds, the same processes throughout.
 Times = Mapping[str, Mapping[str, Sequence[float]]]
@@ -28,7 +36,7 @@ _CODE = "0" * 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class TrialPlan:
     """What is judged again and again: times and limits by case, processes of a baseline, pace."""
 
     times: Times
@@ -48,13 +56,15 @@ class Trial:
         old, new = order[: len(order) // 2], order[len(order) // 2 :]
         return dice.choices(old, k=self.baseline), dice.choices(new, k=self.pace.most)
 
-    def speed(self, new: "NewRun", halves: tuple[list[int], list[int]]) -> Speed:
+    def speed(self, new: "SimulatedRun", halves: tuple[list[int], list[int]]) -> Speed:
         """The verdict on a new run, judged against the kernel's times of the first half."""
         times = self.times[new.case]
         code = _CODE if new.is_code_same else None
-        stored = Stored(timing=_timing(times, KERNEL, halves[0], _CODE), machine={}, commit="")
+        stored = StoredTiming(
+            timing=_timing(times, KERNEL, halves[0], _CODE), machine={}, commit=""
+        )
         judge = partial(
-            judge_one,
+            judge_timing,
             machine={},
             stored=stored,
             limit=self.limits[new.case],
@@ -73,7 +83,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewRun:
+class SimulatedRun:
     """A case whose kernel takes the times of the contestant `name`, times `factor`.
 
     Where its code is not the baseline's, that is timed beside it whenever the judge asks for it.
@@ -92,9 +102,9 @@ def _timing(
     code: str | None,
     *,
     factor: float = 1.0,
-) -> Timing:
+) -> CaseTiming:
     processes = [
-        Process(
+        ProcessTimes(
             samples_us={
                 KERNEL: [factor * times[name][i]],
                 FLOOR: [times[FLOOR][i]],
@@ -107,19 +117,19 @@ def _timing(
         )
         for i in chosen
     ]
-    return Timing(
+    return CaseTiming(
         floor="floor", bytes=None, code_hash=code, floor_hash=None, launches=1, processes=processes
     )
 
 
-def row_trial(seed: int, trial: Trial) -> tuple[bool, bool]:
+def row_trial(seed: int, trial: TrialPlan) -> tuple[bool, bool]:
     """Whether an unchanged row has a case that is blamed, and one that stays undecided.
 
     By either way of the judge: with the baseline's code, and with code that does the same.
     """
     halves = trial.halves(seed)
     runs = [
-        NewRun(case=case, name=AGAIN, is_code_same=is_same)
+        SimulatedRun(case=case, name=REPEAT, is_code_same=is_same)
         for case in trial.times
         for is_same in (True, False)
     ]
@@ -127,7 +137,7 @@ def row_trial(seed: int, trial: Trial) -> tuple[bool, bool]:
     return Speed.SLOWER in found, Speed.INCONCLUSIVE in found
 
 
-def found_at(case: str, percent: float, trial: Trial, trials: int) -> int:
+def found_at(case: str, percent: float, trial: TrialPlan, trials: int) -> int:
     """How many trials find a slowdown of just this size.
 
     The planted one whose measured size is nearest is scaled to it, so that its processes differ as
@@ -137,15 +147,15 @@ def found_at(case: str, percent: float, trial: Trial, trials: int) -> int:
     sizes = {name: _slower_by(times[name], times[KERNEL]) for name in _planted(times)}
     name = min(sizes, key=lambda one: abs(sizes[one] - percent))
     factor = (1 + percent / 100) / (1 + sizes[name] / 100)
-    run = NewRun(case=case, name=name, factor=factor)
+    run = SimulatedRun(case=case, name=name, factor=factor)
     return sum(trial.speed(run, trial.halves(seed)) == Speed.SLOWER for seed in range(trials))
 
 
 def _planted(times: Mapping[str, Sequence[float]]) -> list[str]:
-    return [name for name in times if name not in {KERNEL, FLOOR, AGAIN}]
+    return [name for name in times if name not in {KERNEL, FLOOR, REPEAT}]
 
 
-def alarms_of(trial: Trial, rows: int) -> Alarms:
+def alarms_of(trial: TrialPlan, rows: int) -> Alarms:
     """The false alarms of so many unchanged rows, with the exact bound of their rate."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         one = partial(row_trial, trial=trial)
@@ -159,14 +169,14 @@ def alarms_of(trial: Trial, rows: int) -> Alarms:
     )
 
 
-def cases_of(trial: Trial, trials: int) -> dict[str, OfCase]:
+def cases_of(trial: TrialPlan, trials: int) -> dict[str, OfCase]:
     """For each case its spread between processes, and what is found of its planted slowdowns."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         one = partial(_of_case, trial=trial, trials=trials)
         return dict(zip(trial.times, pool.map(one, trial.times), strict=True))
 
 
-def _of_case(case: str, trial: Trial, trials: int) -> OfCase:
+def _of_case(case: str, trial: TrialPlan, trials: int) -> OfCase:
     times = trial.times[case]
     kernel, floor = times[KERNEL], times[FLOOR]
     planted = [

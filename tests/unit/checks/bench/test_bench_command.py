@@ -57,7 +57,7 @@ class StandIn:
 @pytest.fixture
 def h200(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine pass for an H200 that interprets."""
-    monkeypatch.setattr(clock, "Accelerator", StandIn)
+    monkeypatch.setattr(clock, "GpuClock", StandIn)
     monkeypatch.setattr(torch_device, "device_of", lambda *_: torch.device("cpu"))
     monkeypatch.setattr(torch_device, "fingerprint", lambda _: MACHINE)
     monkeypatch.setattr(Row, "environment", {"TRITON_INTERPRET": "1"})
@@ -92,7 +92,9 @@ def test_a_run(
         {"E": 60, "K": 4, "T": 1},
     )
     assert one.least_bytes == 60 * 4 + 60 * 4 + 4 * 8
-    assert one.ours.timing == bench_run.Timing(samples_us=[2.0] * 2, launches=500, is_graph=True)
+    assert one.ours.timing == bench_run.ContestantTimes(
+        samples_us=[2.0] * 2, launches=500, is_graph=True
+    )
     states = {name: entry.state for name, entry in one.entries.items()}
     assert states == {
         "kernel": "timed",

@@ -10,25 +10,29 @@ from rich.console import Console
 from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import ResultsError
 from kernelproof.records import bench_run
-from kernelproof.records.bench_run import Bench, Entry, Measured, Timing
+from kernelproof.records.bench_run import BenchCase, BenchRun, ContestantResult, ContestantTimes
 
-ABSENT = Entry(state="not installed")
+ABSENT = ContestantResult(state="not installed")
 
 
-def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> Entry:
+def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> ContestantResult:
     """Samples whose median is `us`, and whose quartiles are 2 % of it apart."""
     samples = [us * part for part in (0.5, 0.99, 1.0, 1.01, 1.5)]
-    timing = Timing(samples_us=samples, launches=100, is_graph=is_graph)
-    return Entry(state="timed", timing=timing, host_us=host_us)
+    timing = ContestantTimes(samples_us=samples, launches=100, is_graph=is_graph)
+    return ContestantResult(state="timed", timing=timing, host_us=host_us)
 
 
 def measured(
-    dtype: str, shape: dict[str, int], ours: Entry, peers: dict[str, Entry], bare: float | None
-) -> Measured:
+    dtype: str,
+    shape: dict[str, int],
+    ours: ContestantResult,
+    peers: dict[str, ContestantResult],
+    bare: float | None,
+) -> BenchCase:
     """One shape at which the second floor is the fastest and the third is not for it."""
     sizes = "-".join(f"{axis}{size}" for axis, size in shape.items())
     floors = {"1 row, 1 warp": timed(30.0), "4 rows, 1 warp": timed(20.0)}
-    return Measured(
+    return BenchCase(
         case=f"gemma4_routing-h200-{dtype}-{sizes}",
         kernel="gemma4_routing",
         dtype=dtype,
@@ -36,13 +40,13 @@ def measured(
         sets=2,
         least_bytes=80_000_000,
         ours=ours,
-        floors={**floors, "8 rows, 1 warp": Entry(state="unsupported")},
+        floors={**floors, "8 rows, 1 warp": ContestantResult(state="unsupported")},
         peers=peers,
         bare_host_us=bare,
     )
 
 
-RUN = Bench(
+RUN = BenchRun(
     row="h200",
     date="2026-11-24",
     command="python -m kernelproof.checks.bench --row h200",
@@ -65,7 +69,7 @@ RUN = Bench(
             {"E": 128, "K": 8, "T": 4194304},
             timed(400.0, 21.5),
             {
-                "packed sort": Entry(state="unsupported"),
+                "packed sort": ContestantResult(state="unsupported"),
                 "eager": timed(52_731.0, 98.0, is_graph=False),
                 "vllm": ABSENT,
             },
@@ -74,8 +78,11 @@ RUN = Bench(
         measured(
             "bf16",
             {"E": 128, "K": 8, "T": 1},
-            Entry(state="error", error="ValueError: no"),
-            {"packed sort": timed(1.875), "eager": Entry(state="error", error="OSError: x")},
+            ContestantResult(state="error", error="ValueError: no"),
+            {
+                "packed sort": timed(1.875),
+                "eager": ContestantResult(state="error", error="OSError: x"),
+            },
             None,
         ),
     ],
@@ -125,7 +132,7 @@ MARKDOWN = f"""\
 """
 
 
-def printed(bench: Bench) -> str:
+def printed(bench: BenchRun) -> str:
     """What a terminal without colours shows."""
     stream = io.StringIO()
     bench_tables.print_tables(bench, Console(file=stream, width=120))
@@ -155,7 +162,7 @@ def test_every_peer_fits_into_120_columns() -> None:
     shape = {"E": 1000, "K": 32, "T": 262144}
     peers = {name: timed(12_345.6, 1234.5) for name in names}
     wide = {**peers, "eager": timed(52_731.0, 98.0, is_graph=False)}
-    some = {**peers, "vllm": Entry(state="unsupported")}
+    some = {**peers, "vllm": ContestantResult(state="unsupported")}
     lines = [measured("fp32", shape, timed(1234.5, 1234.5), one, 12.5) for one in (wide, some)]
     told = printed(RUN.model_copy(update={"measured": lines}))
     assert max(map(len, told.splitlines()[2:])) <= 120
@@ -174,12 +181,15 @@ def test_the_floor_is_the_fastest() -> None:
     """Of those that ran; none where none did."""
     first = RUN.measured[0]
     assert first.floor == first.floors["4 rows, 1 warp"].timing
-    assert first.model_copy(update={"floors": {"x": Entry(state="unsupported")}}).floor is None
+    assert (
+        first.model_copy(update={"floors": {"x": ContestantResult(state="unsupported")}}).floor
+        is None
+    )
 
 
 def test_the_spread_of_a_single_sample_is_none() -> None:
     """As with ``--rounds 1``."""
-    assert Timing(samples_us=[3.0], launches=2, is_graph=True).spread == 0
+    assert ContestantTimes(samples_us=[3.0], launches=2, is_graph=True).spread == 0
 
 
 def test_errors_are_told_one_a_line() -> None:

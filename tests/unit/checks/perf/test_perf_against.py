@@ -8,7 +8,7 @@ import pytest
 
 from kernelproof.checks.perf import __main__ as command
 from kernelproof.checks.perf import commit_comparison, commit_costs
-from kernelproof.checks.perf.commit_comparison import Beside, Pair
+from kernelproof.checks.perf.commit_comparison import CommitComparison, ComparedCase
 from kernelproof.checks.perf.commit_costs import Code
 from kernelproof.checks.perf.judge import Speed
 from kernelproof.checks.perf.timing_processes import ProcessError
@@ -30,14 +30,16 @@ def _beside(
     made: Made,
     tree: Path | None = None,
     told: list[str] | None = None,
-) -> list[Pair]:
+) -> list[ComparedCase]:
     monkeypatch.setattr(commit_comparison, "Replicates", made)
     limits = dict.fromkeys(CASES, 3.0)
     said = (told if told is not None else []).append
-    return Beside(row="gpu", limits=limits, root=OLD, tree=tree, told=said, pace=Pace()).run()
+    return CommitComparison(
+        row="gpu", limits=limits, root=OLD, tree=tree, told=said, pace=Pace()
+    ).run()
 
 
-def _speeds(pairs: Sequence[Pair]) -> list[Speed]:
+def _speeds(pairs: Sequence[ComparedCase]) -> list[Speed]:
     return [pair.speed for pair in pairs]
 
 

@@ -6,11 +6,13 @@ import pytest
 
 from kernelproof.checks.perf import timing_processes
 from kernelproof.checks.perf.timing_processes import Started
-from kernelproof.records.timing import Answer, Asked, Request
+from kernelproof.records.timing import CaseRequest, TimingAnswer, TimingRequest
 
-REQUEST = Request(
+REQUEST = TimingRequest(
     row="gpu",
-    cases=[Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2, 3)],
+    cases=[
+        CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2, 3)
+    ],
     rounds=3,
     seed=5,
 )
@@ -42,8 +44,8 @@ def test_the_case_at_which_one_dies_is_to_blame(
     """What it answered before counts; of those after it nothing is said."""
     monkeypatch.setattr(timing_processes, "_COMMAND", ("-c", BEGINS + ends))
     assert Started().ask(REQUEST, seconds=3) == [
-        Answer(case="toy-1", floor="f"),
-        Answer(case="toy-2", error=said, outcome=outcome),
+        TimingAnswer(case="toy-1", floor="f"),
+        TimingAnswer(case="toy-2", error=said, outcome=outcome),
     ]
 
 
@@ -53,4 +55,6 @@ def test_one_that_says_that_its_device_is_lost_may_end_there(
     """It has said of which case that is."""
     lost = '{"case": "toy-1", "error": "CUDA error", "outcome": "crash"}'
     monkeypatch.setattr(timing_processes, "_COMMAND", ("-c", f"print('ready'); print({lost!r})"))
-    assert Started().ask(REQUEST) == [Answer(case="toy-1", error="CUDA error", outcome="crash")]
+    assert Started().ask(REQUEST) == [
+        TimingAnswer(case="toy-1", error="CUDA error", outcome="crash")
+    ]

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from kernelproof.checks.perf.judge import Finding, Speed, judge_one
-from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, Process, Stored, Timing
+from kernelproof.checks.perf.judge import Speed, SpeedFinding, judge_timing
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    REFERENCE,
+    CaseTiming,
+    ProcessTimes,
+    StoredTiming,
+)
 
 LIMIT = 3.0
 MACHINE: dict[str, Any] = {
@@ -33,25 +40,25 @@ OTHER_CODE = {"code_hash": "b" * 64}
 
 def process_of(
     kernel: float, *, floor: float = 5, sentinel: float = 100, **changes: Any
-) -> Process:
+) -> ProcessTimes:
     """One process that took so many microseconds; `reference` for the baseline's code beside it."""
     samples = {KERNEL: [kernel] * 3, FLOOR: [floor] * 3}
     if reference := changes.pop("reference", None):
         samples[REFERENCE] = [reference] * 3
     fields = {"discarded": 0, "sm_clock_mhz": 1980, "temperature_c": 40, **changes}
-    return Process(samples_us=samples, sentinel_us=sentinel, **fields)
+    return ProcessTimes(samples_us=samples, sentinel_us=sentinel, **fields)
 
 
-def timing_of(processes: Sequence[Process], **changes: Any) -> Timing:
+def timing_of(processes: Sequence[ProcessTimes], **changes: Any) -> CaseTiming:
     """A case's times, of code ``a…`` beside the floor ``copy`` of code ``f…``."""
     fields: dict[str, Any] = {"floor": "copy", "bytes": None, "launches": 1, **changes}
     hashes = {"code_hash": "a" * 64, "floor_hash": "f" * 64}
-    return Timing(processes=list(processes), **{**hashes, **fields})
+    return CaseTiming(processes=list(processes), **{**hashes, **fields})
 
 
 def taking(
     kernel: float, *, noise: float = 1, floor_noise: float = 0, **beside: Any
-) -> list[Process]:
+) -> list[ProcessTimes]:
     """Eight processes that differ by the jitter, `noise` times as much, about so many us."""
     floor = beside.pop("floor", 5)
     return [
@@ -60,12 +67,14 @@ def taking(
     ]
 
 
-STORED = Stored(timing=timing_of(taking(10)), machine=MACHINE, commit="0123456789abcdef")
+STORED = StoredTiming(timing=timing_of(taking(10)), machine=MACHINE, commit="0123456789abcdef")
 
 
-def judged(new: Timing, machine: dict[str, Any] = MACHINE, stored: Stored = STORED) -> Finding:
+def judged(
+    new: CaseTiming, machine: dict[str, Any] = MACHINE, stored: StoredTiming = STORED
+) -> SpeedFinding:
     """The finding on `new`, of one comparison."""
-    return judge_one(new, machine, stored, limit=LIMIT, comparisons=1)
+    return judge_timing(new, machine, stored, limit=LIMIT, comparisons=1)
 
 
 def with_(path: str, value: Any) -> dict[str, Any]:
@@ -78,8 +87,8 @@ def with_(path: str, value: Any) -> dict[str, Any]:
 
 def test_no_baseline_tells_the_time() -> None:
     """And how to make it the one to hold; it blocks."""
-    found = judge_one(timing_of(taking(10)), MACHINE, None, limit=LIMIT, comparisons=1)
-    assert found == Finding(
+    found = judge_timing(timing_of(taking(10)), MACHINE, None, limit=LIMIT, comparisons=1)
+    assert found == SpeedFinding(
         speed=Speed.NO_BASELINE,
         reason="no baseline; measured 10.000 us, 2.000 of the floor; if this is the speed to hold: "
         'nox -s bless -- perf --reason "..."',
@@ -149,7 +158,7 @@ def test_a_shorter_time_is_faster() -> None:
 def test_other_code_is_blamed_and_the_baselines_wanted(hashes: tuple[str | None, ...]) -> None:
     """Code that nobody knows is not the baseline's: beside its own, that is decided."""
     old, new = (name and name * 64 for name in hashes)
-    stored = Stored(timing=timing_of(taking(10), code_hash=old), machine=MACHINE, commit="0")
+    stored = StoredTiming(timing=timing_of(taking(10), code_hash=old), machine=MACHINE, commit="0")
     found = judged(timing_of(taking(10.3), code_hash=new), stored=stored)
     shown = [(name or "unknown")[:12] for name in (old, new)]
     told = f"kernel: its code is not the baseline's, {shown[0]} -> {shown[1]}; {SLOWER}"

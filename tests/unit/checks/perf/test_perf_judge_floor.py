@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.perf.effect import Effect
-from kernelproof.checks.perf.judge import Speed, judge_one, zone
-from kernelproof.records.timing import Stored
+from kernelproof.checks.perf.judge import Speed, classify, judge_timing
+from kernelproof.records.timing import StoredTiming
 from tests.unit.checks.perf.test_perf_judge import (
     BESIDE,
     LIMIT,
@@ -40,7 +40,7 @@ OPEN = "a slowdown of 3 % is neither found nor excluded"
 )
 def test_zones(low: float, high: float, speed: str) -> None:
     """Beyond half of the limit of 3 %, or short of the limit; else nothing is concluded."""
-    assert zone(Effect(percent=0, low=low, high=high), LIMIT) == speed
+    assert classify(Effect(percent=0, low=low, high=high), LIMIT) == speed
 
 
 def test_noise_is_inconclusive() -> None:
@@ -179,6 +179,8 @@ def test_what_was_beside_decides_a_same_time_too() -> None:
 def test_more_cases_together_are_judged_more_cautiously() -> None:
     """What is found of one alone is open among many."""
     new = timing_of(taking(10.3, noise=10))
-    stored = Stored(timing=STORED.timing, machine=MACHINE, commit="0")
-    speeds = [judge_one(new, MACHINE, stored, limit=LIMIT, comparisons=n).speed for n in (1, 1000)]
+    stored = StoredTiming(timing=STORED.timing, machine=MACHINE, commit="0")
+    speeds = [
+        judge_timing(new, MACHINE, stored, limit=LIMIT, comparisons=n).speed for n in (1, 1000)
+    ]
     assert speeds == [Speed.SLOWER, Speed.INCONCLUSIVE]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.perf.effect import effect
-from kernelproof.checks.perf.judge import Speed, judge_one
+from kernelproof.checks.perf.judge import Speed, judge_timing
 from tests.unit.checks.perf.test_perf_judge import (
     MACHINE,
     OTHER_CODE,
@@ -47,7 +47,7 @@ def test_a_slower_machine_is_named_from_half_the_limit_on() -> None:
 
     def reason(limit: float) -> str:
         timed = new.model_copy(update=BESIDE)
-        return judge_one(timed, MACHINE, STORED, limit=limit, comparisons=1).reason
+        return judge_timing(timed, MACHINE, STORED, limit=limit, comparisons=1).reason
 
     began = "not the kernel but the machine is slower: "
     assert reason(1.99 * low).startswith(began)

@@ -10,11 +10,19 @@ from kernelproof.checks.perf import timing_processes
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates, Started
 from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
-from kernelproof.records.timing import KERNEL, Answer, Asked, Process, Request
+from kernelproof.records.timing import (
+    KERNEL,
+    CaseRequest,
+    ProcessTimes,
+    TimingAnswer,
+    TimingRequest,
+)
 
-REQUEST = Request(
+REQUEST = TimingRequest(
     row="gpu",
-    cases=[Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)],
+    cases=[
+        CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)
+    ],
     rounds=3,
     seed=5,
 )
@@ -52,7 +60,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[s
     assert [one.args for one in every if one.poll() is None] == []
 
 
-def _ask(request: Request = REQUEST, seconds: float = 20) -> list[Answer]:
+def _ask(request: TimingRequest = REQUEST, seconds: float = 20) -> list[TimingAnswer]:
     return Started().ask(request, seconds)
 
 
@@ -60,7 +68,7 @@ def _ask(request: Request = REQUEST, seconds: float = 20) -> list[Answer]:
 def test_answers_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """One a case, in the order of the request; what is no answer's line is left out."""
     _running(monkeypatch, ANSWERS)
-    process = Process(
+    process = ProcessTimes(
         samples_us={KERNEL: [5.0] * 3},
         discarded=0,
         sentinel_us=9.0,
@@ -68,8 +76,8 @@ def test_answers_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
         temperature_c=None,
     )
     assert _ask() == [
-        Answer(case="toy-1", floor="f", process=process),
-        Answer(case="toy-2", floor="f", process=process),
+        TimingAnswer(case="toy-1", floor="f", process=process),
+        TimingAnswer(case="toy-2", floor="f", process=process),
     ]
 
 
@@ -86,7 +94,10 @@ for case in ("toy-1", "toy-2"):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     _running(monkeypatch, script)
     said = f"{ROOT} 0 1"
-    assert _ask() == [Answer(case="toy-1", error=said), Answer(case="toy-2", error=said)]
+    assert _ask() == [
+        TimingAnswer(case="toy-1", error=said),
+        TimingAnswer(case="toy-2", error=said),
+    ]
 
 
 @pytest.mark.usefixtures("started")
@@ -170,7 +181,7 @@ def test_the_next_one_is_started_while_the_first_answers(
     _running(monkeypatch, ANSWERS)
     plain, alive = Started.ask, []
 
-    def ask(one: Started, request: Request, seconds: float = 20) -> list[Answer]:
+    def ask(one: Started, request: TimingRequest, seconds: float = 20) -> list[TimingAnswer]:
         alive.append(len(started))
         return plain(one, request, seconds)
 

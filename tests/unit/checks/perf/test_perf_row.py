@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from kernelproof.checks.perf import row_timing
-from kernelproof.checks.perf.row_timing import Timed, time_row
+from kernelproof.checks.perf.row_timing import CaseAnswers, time_row
 from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records import time_baseline
-from kernelproof.records.timing import KERNEL, REFERENCE, Stored
+from kernelproof.records.timing import KERNEL, REFERENCE, StoredTiming
 from tests.unit.run.processes import (
     CODE,
     COMMIT,
@@ -34,7 +34,7 @@ PLAN = [planned_of(case) for case in CASES]
 MISSING = "b" * 40
 BESIDE = Path("/beside")
 
-Run = Callable[..., dict[str, Timed]]
+Run = Callable[..., dict[str, CaseAnswers]]
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def run(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Run:
         yield BESIDE
 
     def timed(
-        made: Made, stored: Mapping[str, Stored] | None = None, pace: Pace | None = None
-    ) -> dict[str, Timed]:
+        made: Made, stored: Mapping[str, StoredTiming] | None = None, pace: Pace | None = None
+    ) -> dict[str, CaseAnswers]:
         found = SimpleNamespace(stored=stored) if stored is not None else None
         monkeypatch.setattr(row_timing, "Replicates", made)
         monkeypatch.setattr(time_baseline, "load", lambda *_: found)

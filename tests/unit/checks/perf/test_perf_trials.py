@@ -9,8 +9,8 @@ import pytest
 
 from kernelproof.checks.perf.judge import Speed
 from kernelproof.checks.perf.trials import (
-    NewRun,
-    Trial,
+    SimulatedRun,
+    TrialPlan,
     alarms_of,
     cases_of,
     found_at,
@@ -19,13 +19,13 @@ from kernelproof.checks.perf.trials import (
 )
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records.sensitivity import Planted
-from kernelproof.records.timing import AGAIN, FLOOR, KERNEL
+from kernelproof.records.timing import FLOOR, KERNEL, REPEAT
 
 PROCESSES = 30
 SEEDS = range(20)
 
 
-def trial_of(noise: float, *, cases: int = 2, planted: tuple[float, ...] = (0.1, 3)) -> Trial:
+def trial_of(noise: float, *, cases: int = 2, planted: tuple[float, ...] = (0.1, 3)) -> TrialPlan:
     """A row of cases whose processes differ by `noise` percent, slowed by so many percent."""
     dice = random.Random(noise)  # noqa: S311
 
@@ -35,13 +35,13 @@ def trial_of(noise: float, *, cases: int = 2, planted: tuple[float, ...] = (0.1,
     times = {
         f"case {i}": {
             KERNEL: stream(10),
-            AGAIN: stream(10),
+            REPEAT: stream(10),
             FLOOR: stream(5),
             **{f"slower by {size:g}": stream(10 + size / 10) for size in planted},
         }
         for i in range(cases)
     }
-    return Trial(times=times, limits=dict.fromkeys(times, 3.0), baseline=12)
+    return TrialPlan(times=times, limits=dict.fromkeys(times, 3.0), baseline=12)
 
 
 def planted_of(*sizes_found: tuple[float, int]) -> list[Planted]:
@@ -82,8 +82,8 @@ def test_one_slower_case_blames_its_row() -> None:
     """A kernel that, recorded again, takes 4 % longer."""
     trial = trial_of(0.1)
     last = trial.times["case 1"]
-    slowed = {**last, AGAIN: [1.04 * us for us in last[AGAIN]]}
-    worse = Trial(times={**trial.times, "case 1": slowed}, limits=trial.limits, baseline=12)
+    slowed = {**last, REPEAT: [1.04 * us for us in last[REPEAT]]}
+    worse = TrialPlan(times={**trial.times, "case 1": slowed}, limits=trial.limits, baseline=12)
     assert {row_trial(seed, worse) for seed in SEEDS} == {(True, False)}
 
 
@@ -111,7 +111,7 @@ def test_what_calibration_missed_is_made_up_for() -> None:
         name: {word.replace("by 6", "by 3"): us for word, us in of.items()}
         for name, of in trial.times.items()
     }
-    missed = Trial(times=times, limits=trial.limits, baseline=12)
+    missed = TrialPlan(times=times, limits=trial.limits, baseline=12)
     assert found_at("case 0", 1, missed, trials=20) == 0
     assert found_at("case 0", 3, missed, trials=20) == 20
     (planted,) = cases_of(missed, trials=2)["case 0"].planted
@@ -119,7 +119,7 @@ def test_what_calibration_missed_is_made_up_for() -> None:
     assert planted.measured_percent == pytest.approx(6, abs=0.2)
 
 
-def _drifting(times: Mapping[str, Sequence[float]]) -> Trial:
+def _drifting(times: Mapping[str, Sequence[float]]) -> TrialPlan:
     """One case whose processes differ by a fifth, over the floor, too."""
     dice = random.Random(1)  # noqa: S311
     drift = [exp(dice.uniform(-0.2, 0.2)) for _ in range(PROCESSES)]
@@ -127,16 +127,16 @@ def _drifting(times: Mapping[str, Sequence[float]]) -> Trial:
         name: list(us) if name == FLOOR else [a * by for a, by in zip(us, drift, strict=True)]
         for name, us in times.items()
     }
-    return Trial(times={"case 0": drifted}, limits={"case 0": 3}, baseline=12)
+    return TrialPlan(times={"case 0": drifted}, limits={"case 0": 3}, baseline=12)
 
 
 def test_other_code_is_judged_beside_the_baselines() -> None:
     """Drift from process to process, of a fifth and over the floor, hides no 3 % then."""
     trial = _drifting(trial_of(0.1).times["case 0"])
-    is_same, by_itself = NewRun(case="case 0", name=AGAIN), []
+    is_same, by_itself = SimulatedRun(case="case 0", name=REPEAT), []
     for seed in SEEDS:
         halves = trial.halves(seed)
-        slower = NewRun(case="case 0", name="slower by 3")
+        slower = SimulatedRun(case="case 0", name="slower by 3")
         assert trial.speed(slower, halves) == Speed.SLOWER
         assert trial.speed(is_same, halves) == Speed.SAME
         by_itself.append(trial.speed(replace(slower, is_code_same=True), halves))
@@ -146,7 +146,7 @@ def test_other_code_is_judged_beside_the_baselines() -> None:
 def test_a_row_is_judged_either_way() -> None:
     """With code that is known, drift leaves it undecided; with other code, 4 % are seen."""
     times = trial_of(0.1).times["case 0"]
-    trial = _drifting({**times, AGAIN: [1.04 * us for us in times[AGAIN]]})
+    trial = _drifting({**times, REPEAT: [1.04 * us for us in times[REPEAT]]})
     found = [row_trial(seed, trial) for seed in range(8)]
     assert all(is_blamed for is_blamed, _ in found)
     assert sum(is_undecided for _, is_undecided in found) > 4
@@ -155,8 +155,8 @@ def test_a_row_is_judged_either_way() -> None:
 def test_more_processes_decide_what_few_leave_open() -> None:
     """As in a run: in the steps of its pace, up to its most."""
     trial = trial_of(1)
-    short = Trial(times=trial.times, limits=trial.limits, baseline=12, pace=Pace(most=8))
-    run = NewRun(case="case 0", name=AGAIN, is_code_same=True)
+    short = TrialPlan(times=trial.times, limits=trial.limits, baseline=12, pace=Pace(most=8))
+    run = SimulatedRun(case="case 0", name=REPEAT, is_code_same=True)
     few, many = (
         [one.speed(run, trial.halves(seed)) for seed in SEEDS].count(Speed.INCONCLUSIVE)
         for one in (short, trial)

@@ -9,7 +9,14 @@ import torch
 from kernelproof.checks.perf import timing_worker
 from kernelproof.machine.gpu_monitor import State
 from kernelproof.measure.clock import Contestant, Recording
-from kernelproof.records.timing import FLOOR, KERNEL, Answer, Asked, Process, Request
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    CaseRequest,
+    ProcessTimes,
+    TimingAnswer,
+    TimingRequest,
+)
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 READINGS_A_ROUND = 3  # before it, and after each of two samples
@@ -45,8 +52,8 @@ class Replay:
         return self.us
 
 
-def _bench(driver: Driver, sentinel: Recording) -> timing_worker.Bench:
-    return timing_worker.Bench(
+def _bench(driver: Driver, sentinel: Recording) -> timing_worker.TimingBench:
+    return timing_worker.TimingBench(
         device=torch.device("cpu"),
         clock=None,  # type: ignore[arg-type]
         monitor=driver,  # type: ignore[arg-type]
@@ -56,12 +63,12 @@ def _bench(driver: Driver, sentinel: Recording) -> timing_worker.Bench:
     )
 
 
-def _process(driver: Driver, rounds: int = 2) -> Process:
+def _process(driver: Driver, rounds: int = 2) -> ProcessTimes:
     ready = {
         name: Contestant(recording=Replay(us=us, noted=driver.read_at), launches=2)
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
     }
-    request = Request(row="gpu", cases=[], rounds=rounds, seed=1)
+    request = TimingRequest(row="gpu", cases=[], rounds=rounds, seed=1)
     return timing_worker.process_of(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
 
 
@@ -126,19 +133,21 @@ def test_an_error_is_of_one_case_while_the_device_answers(
 ) -> None:
     """Where it does not, nothing more can be asked in this process."""
 
-    def answer(asked: Asked, *_: object) -> Answer:
+    def answer(asked: CaseRequest, *_: object) -> TimingAnswer:
         if asked.case == "toy-1":
             raise RuntimeError("a bug")
-        return Answer(case=asked.case)
+        return TimingAnswer(case=asked.case)
 
     monkeypatch.setattr(timing_worker, "answer", answer)
-    asked = [Asked(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)]
-    request = Request(row="gpu", cases=asked, rounds=1, seed=1)
+    asked = [
+        CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)
+    ]
+    request = TimingRequest(row="gpu", cases=asked, rounds=1, seed=1)
     found = [*timing_worker.answers(request, _bench(Driver(), sentinel))]
     said = "RuntimeError: a bug"
     if is_lost:
         words = "the device does not answer any more: CUDA error: an illegal memory access"
         said = f"{said}\n{words} was encountered"
-        assert found == [Answer(case="toy-1", error=said, outcome="crash")]
+        assert found == [TimingAnswer(case="toy-1", error=said, outcome="crash")]
     else:
-        assert found == [Answer(case="toy-1", error=said), Answer(case="toy-2")]
+        assert found == [TimingAnswer(case="toy-1", error=said), TimingAnswer(case="toy-2")]
