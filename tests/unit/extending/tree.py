@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[3]
+from kernelproof.plan.repository import ROOT, python_path
+
 ADDED = Path(__file__).parent
 # The tracked files that the sessions need.
 _PARTS = (
@@ -22,24 +23,24 @@ _PARTS = (
     "tests/cells",
 )
 _TOY = """\
-  toy:
+  {name}:
     dtypes:
-      fp32: {max_ulp: 0.5}
-      bf16: {max_ulp: 0.5}
+      fp32: {{max_ulp: 0.5}}
+      bf16: {{max_ulp: 0.5}}
     seconds_per_case: 20
     golden: false
     shapes:
-      - axes: {T: [0, 1, 40], N: [1, 33]}
+      - axes: {{T: [0, 1, 40], N: [1, 33]}}
 """
 
 
 def copy(original: Path, place: Path) -> None:
-    """Copies a file, or a folder without what Python compiled there."""
+    """Copies a file or a folder with its times, so that what Python compiled there stays valid."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if original.is_dir():
-        shutil.copytree(original, place, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(original, place)
     else:
-        shutil.copy(original, place)
+        shutil.copy2(original, place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,30 +51,31 @@ class Tree:
 
     @classmethod
     def at(cls, root: Path) -> "Tree":
-        """A fresh copy at `root`."""
+        """Returns a fresh copy at `root`."""
         for part in _PARTS:
             copy(ROOT / part, root / part)
         return cls(root=root)
 
     def insert(self, file: str, *, after: str, text: str) -> None:
-        """Writes `text` behind the one place where `after` stands."""
+        """Writes `text` behind the only occurrence of `after`."""
         self.replace(file, after, after + text)
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Writes `new` in place of the one `old`."""
+        """Replaces the only occurrence of `old` by `new`."""
         content = (self.root / file).read_text()
         assert content.count(old) == 1, f"{file}: {old!r} stands there {content.count(old)} times"
         (self.root / file).write_text(content.replace(old, new))
 
-    def add_toy(self) -> None:
-        """Adds the toy kernel: a folder and a block."""
-        copy(ADDED / "toy", self.root / "kernels" / "toy")
-        self.insert("matrix.yaml", after="\nkernels:\n", text=_TOY)
+    def add_toy(self, name: str = "toy") -> None:
+        """Adds the toy kernel under a name: a folder and a block."""
+        copy(ADDED / "toy", self.root / "kernels" / name)
+        self.insert("matrix.yaml", after="\nkernels:\n", text=_TOY.format(name=name))
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``python -m`` with these arguments, there, on a machine that shows no GPU."""
+        """Runs ``python -m`` with these arguments in the copy, on a machine that shows no GPU."""
         variables = {"TRITON_INTERPRET": "1", "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
-        environment = {**os.environ, **variables, "CUDA_VISIBLE_DEVICES": ""}
+        variables |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": python_path(self.root)}
+        environment = {**os.environ, **variables}
         environment.pop("FORCE_COLOR", None)
         command = [sys.executable, "-m", *arguments]
         return subprocess.run(
@@ -87,26 +89,26 @@ class Tree:
         )
 
     def cells(self, *arguments: str) -> None:
-        """Runs cells of the cpu row; what they found is the report's to say."""
+        """Runs cells of the cpu row, whose results `report` judges."""
         done = self.python("kernelproof.checks", *arguments, "--on", "cpu")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def report(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Judges what is recorded there."""
+        """Judges the results in the copy."""
         return self.python("kernelproof.report", *arguments)
 
     def cases(self) -> list[dict[str, Any]]:
-        """The cases of the last report."""
+        """Returns the cases of the last report."""
         cases: list[dict[str, Any]]
         cases = json.loads((self.root / "results" / "report.json").read_text())["cases"]
         return cases
 
     def verdicts(self) -> dict[str, str]:
-        """The verdicts of the last report, by case."""
+        """Returns the verdicts of the last report, by case."""
         return {case["id"]: case["verdict"] for case in self.cases()}
 
     def sessions(self) -> dict[str, str]:
-        """The sessions that nox lists, with what it says of each."""
+        """Returns the descriptions of the sessions that nox lists, by name."""
         done = self.python("nox", "-l")
         assert done.returncode == 0, done.stderr
         lines = [line[2:] for line in done.stdout.splitlines() if " -> " in line]

@@ -35,7 +35,7 @@ def _toy_kernel(
 
 
 def toy(values: Tensor, scale: Tensor, *, out: tuple[Tensor] | None = None) -> tuple[Tensor]:
-    """The largest ``|values * scale|`` of each row: ``[T]`` fp32; `out` takes it, contiguous."""
+    """Returns the largest ``|values * scale|`` of each row, ``[T]`` fp32, in `out` if given."""
     num_tokens, num_values = values.shape
     if out is None:
         out = (torch.empty(num_tokens, dtype=torch.float32, device=values.device),)
