@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from kernelproof.errors import MatrixError, did_you_mean
 from kernelproof.escape import plain_line
 from kernelproof.files import fault_messages, yaml_document
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.cases import benched, cases_of, most_cases, repeated, sanitized
 from kernelproof.plan.repository import ROOT, TOOLCHAINS
-from kernelproof.plan.schema import MODELS, Block, Check, Kernel, Matrix, Shape
+from kernelproof.plan.schema import MODELS, Check, Kernel, Matrix, Shape
 from kernelproof.plan.value_types import DTYPES
 
 FILE = ROOT / "matrix.yaml"
@@ -122,15 +123,14 @@ class _Reading:
             self.doc.blame(("kernels",), found=found, expected="a block a folder", mend=mend)
 
     def _blame_toolchains(self) -> None:
-        files = TOOLCHAINS.glob("*.txt")
-        known = sorted(file.stem for file in files)
+        known = sorted(file.stem for file in TOOLCHAINS.glob("*.txt"))
         for name, row in _mapping(_mapping(self.doc.data).get("rows")).items():
             toolchain = _mapping(row).get("toolchain")
             if isinstance(toolchain, str) and toolchain not in known:
                 self.doc.blame(
                     ("rows", name, "toolchain"),
                     found=yaml_document.quoted(toolchain),
-                    expected=f"one of pipeline/kernelproof/machine/toolchains/: {', '.join(known) or 'none yet'}",
+                    expected=f"a toolchain of kernelproof: {', '.join(known)}",
                     mend=did_you_mean(toolchain, known),
                 )
 
@@ -225,7 +225,7 @@ class _Reading:
                     self.doc.blame(path, found=repr(pattern), expected=expected, mend=mend)
 
 
-def _model_at(path: yaml_document.Path) -> type[Block]:
+def _model_at(path: yaml_document.Path) -> type[StrictModel]:
     names = [str(part) for part in path]
     return next(model for key, model in MODELS.items() if _is_at(key, names))
 

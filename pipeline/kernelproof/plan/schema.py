@@ -11,8 +11,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.value_types import Architecture, AxisName, Dtype, Label, Name, Sizes, Text
 
 FILE = Path(__file__).with_name("matrix.schema.json")
@@ -25,13 +26,7 @@ class Check(StrEnum):
     PERF = "perf"
 
 
-class Block(BaseModel):
-    """A mapping of the file: every key known, every value of its own type, frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Row(Block):
+class Row(StrictModel):
     """One hardware entry."""
 
     backend: Literal["interpreter", "cuda", "hip", "xpu"]
@@ -56,7 +51,7 @@ class Row(Block):
         return {"TRITON_INTERPRET": "0" if self.is_compiled else "1"}
 
 
-class Promise(Block):
+class Promise(StrictModel):
     """What a kernel holds at one dtype."""
 
     max_ulp: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
@@ -64,7 +59,7 @@ class Promise(Block):
     )
 
 
-class Shape(Block):
+class Shape(StrictModel):
     """Sizes by axis; a list stands for several shapes. T counts the tokens."""
 
     axes: Annotated[dict[AxisName, Sizes], Field(min_length=1)]
@@ -76,7 +71,7 @@ class Shape(Block):
     )
 
 
-class Budget(Block):
+class Budget(StrictModel):
     """What generated code may cost at most, on every architecture."""
 
     builds: Text = Field(description="Names of builds; * stands for anything")
@@ -92,7 +87,7 @@ class Budget(Block):
         return fnmatchcase(build, self.builds)
 
 
-class Perf(Block):
+class Perf(StrictModel):
     """What is timed against stored baselines, and the slowdown that has to be found."""
 
     limit_percent: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = Field(
@@ -101,7 +96,7 @@ class Perf(Block):
     shapes: Annotated[list[Shape], Field(min_length=1)]
 
 
-class Mutants(Block):
+class Mutants(StrictModel):
     """What faults planted into a kernel, kernels/<name>/proof/mutants.yaml, are run against."""
 
     cases: Annotated[list[Text], Field(min_length=1, max_length=25)] = Field(
@@ -130,7 +125,7 @@ class Mutants(Block):
         return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
-class Sanitize(Block):
+class Sanitize(StrictModel):
     """What runs under compute-sanitizer's tools on NVIDIA rows."""
 
     seconds_per_tool: Annotated[int, Field(gt=0, le=3600)] = Field(
@@ -139,7 +134,7 @@ class Sanitize(Block):
     shapes: Annotated[list[Shape], Field(min_length=1)]
 
 
-class Kernel(Block):
+class Kernel(StrictModel):
     """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
 
     dtypes: Annotated[dict[Dtype, Promise], Field(min_length=1)]
@@ -168,7 +163,7 @@ class Kernel(Block):
         return next(promise for name, promise in self.dtypes.items() if name == dtype)
 
 
-class Skip(Block):
+class Skip(StrictModel):
     """Cases left out on purpose; past `until`, the matrix is refused until somebody decides."""
 
     cases: Text = Field(description="Case ids; * stands for anything")
@@ -181,7 +176,7 @@ class Skip(Block):
         return self.check == check and fnmatchcase(case_id, self.cases)
 
 
-class Matrix(Block):
+class Matrix(StrictModel):
     """The plan's source: dtypes, hardware rows, kernels, and what is skipped for now."""
 
     dtypes: Annotated[list[Dtype], Field(min_length=1)]
@@ -194,7 +189,7 @@ class Matrix(Block):
 
 
 # The model of each mapping in the file, by its path; names of rows, kernels, dtypes are "*".
-MODELS: dict[tuple[str, ...], type[Block]] = {
+MODELS: dict[tuple[str, ...], type[StrictModel]] = {
     (): Matrix,
     ("rows", "*"): Row,
     ("kernels", "*"): Kernel,

@@ -9,12 +9,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kernelproof.errors import BaselineError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.value_types import Architecture
 from kernelproof.records.record_files import write_whole
@@ -30,15 +31,13 @@ Count = Annotated[int, Field(ge=0, le=2**40)]
 Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]
 
 
-class Costs(BaseModel):
+class Costs(StrictModel):
     """One line of a lock; counts are of the whole code, once, whatever is predicated or loops.
 
     `resident_warps` is the bound on the warps of a multiprocessor or compute unit that registers,
     shared memory and the number of programs leave; `instructions_per_row` is a warp's
     instructions, times the warps, over the rows of a program. Widths are bytes of a thread.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     rows: Count
     num_warps: Count
@@ -57,11 +56,7 @@ class Costs(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Settings(_Part):
+class Settings(StrictModel):
     """What the compiler was told of a build: all that makes its code, beside the source."""
 
     pointers: dict[str, str]
@@ -70,7 +65,7 @@ class Settings(_Part):
     options: dict[str, int | bool | str]
 
 
-class Lock(_Part):
+class Lock(StrictModel):
     """The blessed code of a kernel's builds, and what it was compiled with.
 
     `moved` is what the blessing changed, the verdicts on its code against the lock before it;

@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from kernelproof.errors import BaselineError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.files.yaml_document import quoted
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT
@@ -27,11 +28,7 @@ FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Digests(_Strict):
+class Digests(StrictModel):
     """The blessed digests of one case; `was` is the digest of the outputs blessed before."""
 
     inputs: Digest
@@ -39,7 +36,7 @@ class Digests(_Strict):
     was: Digest | None
 
 
-class Blessing(_Strict):
+class Blessing(StrictModel):
     """When, why and with what digests were blessed, and how many of them changed."""
 
     date: datetime.date
@@ -48,7 +45,7 @@ class Blessing(_Strict):
     changed: int
 
 
-class Golden(_Strict):
+class Golden(StrictModel):
     """The golden digests of one kernel, by dtype and shape, and its blessings, the newest first."""
 
     version: Literal[1] = 1

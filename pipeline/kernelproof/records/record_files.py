@@ -6,12 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from kernelproof.errors import ResultsError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
@@ -33,7 +34,7 @@ Number = Annotated[float, BeforeValidator(_number)]
 Outcome = Literal["pass", "fail", "error", "crash", "timeout"]
 
 
-class Record(BaseModel):
+class Record(StrictModel):
     """What a run leaves for one case and check.
 
     `outcome` is what became of it, with its `reason`, and `numbers` what was measured, by the names
@@ -43,8 +44,6 @@ class Record(BaseModel):
     count, say of which source it is; `machine` is the fingerprint of `kernelproof.measure.torch_device`, and
     `reproduce` the command that runs it again.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, ser_json_inf_nan="strings")
 
     version: Literal[1] = 1
     case: str

@@ -15,9 +15,10 @@ from pydantic import Field, ValidationError
 
 from kernelproof.errors import BaselineError, UserError
 from kernelproof.escape import plain_line
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.records.record_files import write_whole
 from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, shown, unreadable
-from kernelproof.records.timing import Count, Microseconds, Part
+from kernelproof.records.timing import Count, Microseconds
 
 SpreadOf = Literal["time", "floor", "ratio"]
 Percent = Annotated[float, Field(ge=-100, le=1e6)]
@@ -29,7 +30,7 @@ class LimitError(UserError):
     """A limit of matrix.yaml that is smaller than what the gate can see."""
 
 
-class Planted(Part):
+class Planted(StrictModel):
     """One planted slowdown of a case: how many trials found it, and the size it was measured at.
 
     Trials scale it to the size that was meant.
@@ -41,7 +42,7 @@ class Planted(Part):
     trials: Annotated[int, Field(ge=1, le=2**40)]
 
 
-class OfCase(Part):
+class OfCase(StrictModel):
     """What the gate sees of one case; `visible_percent` is None where nothing planted sufficed."""
 
     limit_percent: Percent
@@ -50,7 +51,7 @@ class OfCase(Part):
     visible_percent: Percent | None
 
 
-class Alarms(Part):
+class Alarms(StrictModel):
     """Whole rows, unchanged, that were judged: how many had a case blamed, or undecided."""
 
     rows: Count
@@ -59,7 +60,7 @@ class Alarms(Part):
     at_most_percent: Percent
 
 
-class Measured(Part):
+class Measured(StrictModel):
     """What the processes of a gate card took, by case and contestant, and on which machine."""
 
     version: Literal[1] = 1
@@ -70,7 +71,7 @@ class Measured(Part):
     times_us: TimesUs
 
 
-class Card(Part):
+class Card(StrictModel):
     """The gate card of one row."""
 
     version: Literal[1] = 1

@@ -11,29 +11,30 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kernelproof.errors import BaselineError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.repository import ROOT
 from kernelproof.records.record_files import write_whole
-from kernelproof.records.timing import CaseTiming, Part, StoredTiming
+from kernelproof.records.timing import CaseTiming, StoredTiming
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
 _MAX_BYTES = 16 * 1024 * 1024
 BLESSINGS_KEPT = 20
 
 
-class Was(Part):
+class Was(StrictModel):
     """The times of a case under one blessing, in microseconds, and over the floor."""
 
     time_us: float
     ratio_to_floor: float
 
 
-class Blessing(Part):
+class Blessing(StrictModel):
     """When and why times were stored, of which commit and machine, and what they were."""
 
     date: str
@@ -43,7 +44,7 @@ class Blessing(Part):
     cases: dict[str, Was]
 
 
-class Own(Part):
+class Own(StrictModel):
     """What a baseline holds that pytest-benchmark has no place for."""
 
     version: Literal[1]
@@ -54,13 +55,15 @@ class Own(Part):
     blessings: Annotated[list[Blessing], Field(min_length=1, max_length=BLESSINGS_KEPT)]
 
 
-class Extra(BaseModel):
+class _Foreign(StrictModel, extra="ignore"):
+    """A mapping of pytest-benchmark's, with its own keys left to it."""
+
+
+class Extra(_Foreign):
     """The ``extra_info`` of a benchmark, as far as the judge needs it.
 
     One that was kept when others were blessed names the commit and machine that it is of.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     case: str
     timing: CaseTiming
@@ -68,16 +71,12 @@ class Extra(BaseModel):
     machine: dict[str, Any] | None = None
 
 
-class _Benchmark(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _Benchmark(_Foreign):
     extra_info: Extra
 
 
-class Baseline(BaseModel):
+class Baseline(_Foreign):
     """A file of pytest-benchmark's, with its own keys left to it."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
 
     benchmarks: list[_Benchmark]
     kernelproof: Own

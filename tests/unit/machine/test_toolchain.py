@@ -21,7 +21,9 @@ class Machine:
         self.environment = root / ".nox" / "toolchain-toy"
         self.commands: list[list[str]] = []
         self.codes = [0, 0]
-        self.requirements = root / "pipeline" / "requirements" / "toy.txt"
+        self.requirements = root.joinpath(
+            *["pipeline", "kernelproof", "machine", "toolchains", "toy.txt"]
+        )
         self.requirements.parent.mkdir(parents=True)
         self.requirements.write_text("numpy==2.4.6\n")
 

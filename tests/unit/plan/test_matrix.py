@@ -8,8 +8,11 @@ from pydantic import ValidationError
 
 from kernelproof.errors import Exit, MatrixError
 from kernelproof.plan import matrix
+from kernelproof.plan.repository import TOOLCHAINS
 from kernelproof.plan.schema import Matrix
 
+# The toolchains, by name.
+KNOWN = ", ".join(sorted(file.stem for file in TOOLCHAINS.glob("*.txt")))
 TODAY = datetime.date(2026, 11, 23)
 SMALL = """\
 dtypes: [fp32, bf16]
@@ -47,12 +50,9 @@ skips: []
 
 
 def read(folder: Path, text: str, *, today: datetime.date = TODAY) -> Matrix:
-    """The matrix of this text, beside a kernel's folder and two toolchains."""
+    """The matrix of this text, beside a kernel's folder."""
     (folder / "kernels" / "toy").mkdir(parents=True)
     (folder / "kernels" / "toy" / "__init__.py").touch()
-    (folder / "pipeline" / "requirements").mkdir(parents=True)
-    for toolchain in ("cpu", "cuda"):
-        (folder / "pipeline" / "requirements" / f"{toolchain}.txt").touch()
     (folder / "matrix.yaml").write_text(text, encoding="utf-8")
     return matrix.load(folder / "matrix.yaml", today=today)
 
@@ -99,7 +99,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "matrix.yaml:16:5: rows.h200.memory_gb: found the key again, expected each key once; "
         "keep one, the first is on line 15",
         "matrix.yaml:17:16: rows.h200.toolchain: found 'cuba', "
-        "expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda; did you mean 'cuda'?",
+        f"expected a toolchain of kernelproof: {KNOWN}; did you mean 'cuda'?",
         "matrix.yaml:19:1: kernels: found no block for the folder kernels/toy/, "
         "expected a block a folder; add a block 'toy', or remove the folder",
         "matrix.yaml:20:3: kernels.toi: found no folder, "

@@ -7,7 +7,7 @@ import pytest
 
 from kernelproof.errors import MatrixError
 from kernelproof.plan import matrix
-from tests.unit.plan.test_matrix import SMALL, faults, read
+from tests.unit.plan.test_matrix import KNOWN, SMALL, faults, read
 
 SKIP = {"cases": "toy-cpu-*", "check": "parity", "reason": "slow", "until": "2026-12-31"}
 RENEW = "run the cases again, or renew the date with a reason"
@@ -24,14 +24,14 @@ DISAGREEMENTS = {
     ),
     "toolchain unknown": (
         "toolchain: cpu",
-        "toolchain: gpu",
-        "9:16: rows.cpu.toolchain: found 'gpu', expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda; "
+        "toolchain: cup",
+        f"9:16: rows.cpu.toolchain: found 'cup', expected a toolchain of kernelproof: {KNOWN}; "
         "did you mean 'cpu'?",
     ),
     "toolchain like no other": (
         "toolchain: cpu",
-        "toolchain: rocm",
-        "9:16: rows.cpu.toolchain: found 'rocm', expected one of pipeline/kernelproof/machine/toolchains/: cpu, cuda",
+        "toolchain: h200",
+        f"9:16: rows.cpu.toolchain: found 'h200', expected a toolchain of kernelproof: {KNOWN}",
     ),
     "dtype that no kernel promises": (
         "[fp32, bf16]",

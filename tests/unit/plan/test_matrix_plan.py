@@ -115,7 +115,7 @@ def test_every_case_is_planned_for_every_check(real: Matrix) -> None:
 def test_planning_imports_neither_torch_nor_triton() -> None:
     """What plans runs where neither is installed, and at once."""
     code = (
-        "import sys; from pipeline import cases, matrix; cases.plan(matrix.load()); "
+        "import sys; from kernelproof.plan import cases, matrix; cases.plan(matrix.load()); "
         "print(sorted({'torch', 'triton', 'numpy', 'pytest'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]

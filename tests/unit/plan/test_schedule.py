@@ -192,7 +192,7 @@ def test_every_gpu_row_of_the_matrix_is_planned_with_its_own_labels() -> None:
 def test_planning_imports_neither_torch_nor_triton() -> None:
     """Of a process that printed the plan: a blink on a machine that has neither."""
     code = (
-        "import sys; from pipeline import schedule; schedule.main([]); "
+        "import sys; from kernelproof.plan import schedule; schedule.main([]); "
         "print(sorted({'torch', 'triton'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run(
