@@ -1,6 +1,6 @@
-"""``nox -s doctor``: checks this machine, a line a check, and says what to fix.
+"""``nox -s doctor``: checks this machine, prints a line for each check, and says what to fix.
 
-``ok`` is well, ``warn`` may spoil a run, ``fix`` has to be mended, ``unknown`` is told by nobody.
+``ok`` is well, ``warn`` may spoil a run, ``fix`` has to be fixed, ``unknown`` is not reported.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from kernelproof.doctor import amd_gpus, host_facts, intel_gpus, nvidia_gpus, toolchain_facts
-from kernelproof.doctor.facts import Facts, Finding, GpuFacts, Level, fix
+from kernelproof.doctor.facts import GpuFacts, HealthFinding, Level, RowFacts, fix
 from kernelproof.doctor.findings import exit_of, findings
 from kernelproof.errors import (
     BaselineError,
@@ -37,21 +37,21 @@ READERS = {"cuda": nvidia_gpus.read, "hip": amd_gpus.read, "xpu": intel_gpus.rea
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Checks every row that this machine is, or the named ones."""
+    """Checks the rows that this machine is, or the named ones, and returns the exit code."""
     options = _options(arguments)
-    plan, found = matrix.load(), hardware.accelerators()
+    plan, gpus_here = matrix.load(), hardware.accelerators()
     for name in options.row:
         if name not in plan.rows:
             message = f"--row: found {name!r}, expected one of {', '.join(plan.rows)}"
             raise UsageError(f"{message}; {did_you_mean(name, list(plan.rows))}".rstrip("; "))
     try:
-        rows = options.row or hardware.rows_here(plan, found)
+        rows = options.row or hardware.rows_here(plan, gpus_here)
     except NotTheRowError as error:
-        _show({"": [_no_row(plan, found, str(error))]}, Exit.NOT_THE_ROW, is_json=options.json)
+        _show({"": [_no_row(plan, gpus_here, str(error))]}, Exit.NOT_THE_ROW, is_json=options.json)
         return int(Exit.NOT_THE_ROW)
-    told = {name: findings(gather(plan, name, found, options)) for name in rows}
-    code = max((exit_of(one) for one in told.values()), default=Exit.GOOD)
-    _show(told, code, is_json=options.json)
+    results = {name: findings(gather(plan, name, gpus_here, options)) for name in rows}
+    code = max(map(exit_of, results.values()), default=Exit.GOOD)
+    _show(results, code, is_json=options.json)
     return int(code)
 
 
@@ -69,46 +69,46 @@ def _options(arguments: Sequence[str] | None) -> Any:
     return parser.parse_args(arguments)
 
 
-def _no_row(plan: Matrix, found: Sequence[Accelerator], message: str) -> Finding:
-    """What is here instead of a row, and the block to add, with which `message` ends."""
+def _no_row(plan: Matrix, gpus_here: Sequence[Accelerator], message: str) -> HealthFinding:
+    """Returns the finding that no row is here, with the block to add, which ends `message`."""
     expected = ", ".join(row.device for row in plan.rows.values())
     _, _, block = message.partition("\n")
-    here = ", ".join(map(str, found)) or "no GPU"
+    here = ", ".join(map(str, gpus_here)) or "no GPU"
     return fix("row", here, f"one of {expected}", f"add a row to matrix.yaml:\n{block}")
 
 
-def gather(plan: Matrix, name: str, found: Sequence[Accelerator], options: Any) -> Facts:
-    """What is known of this machine as a row."""
+def gather(plan: Matrix, name: str, gpus_here: Sequence[Accelerator], options: Any) -> RowFacts:
+    """Returns the facts of this machine as the row `name`."""
     row = plan.rows[name]
     stored, missing, complaint = _baselines(plan, name)
-    return Facts(
+    return RowFacts(
         row=name,
         backend=row.backend,
         device=row.device,
         memory_gb=row.memory_gb,
         needs_gb=needs_gb(plan, name),
         needs_nox=host_facts.needed_nox(),
-        gpus=tuple(_gpus(row, found)),  # before torch is asked, which sits on them for a moment
+        gpus=tuple(_gpus(row, gpus_here)),  # before torch is asked, which is on them for a moment
         toolchain=toolchain_facts.read(row, is_own=not options.this_python),
-        host=host_facts.read(options.results, has_gpu=bool(found)),
+        host=host_facts.read(options.results, has_gpu=bool(gpus_here)),
         stored=stored,
         missing_commits=missing,
         baseline_complaint=complaint,
     )
 
 
-def _gpus(row: Row, found: Sequence[Accelerator]) -> list[GpuFacts]:
-    """The facts of the GPUs that are the row, whether one is taken among them."""
+def _gpus(row: Row, gpus_here: Sequence[Accelerator]) -> list[GpuFacts]:
+    """Returns the facts of the GPUs that are the row."""
     if row.backend not in READERS:
         return []
-    own = [gpu for gpu in found if gpu.backend == row.backend]
+    own = [gpu for gpu in gpus_here if gpu.backend == row.backend]
     numbers = [number for number, gpu in enumerate(own) if gpu.is_row(row)]
     facts = READERS[row.backend](numbers) if numbers else []
     return [replace(gpu, is_taken=_is_taken(row, gpu.number)) for gpu in facts]
 
 
 def _is_taken(row: Row, number: int) -> bool:
-    """Whether another run has its turn on a GPU."""
+    """Returns True if another run holds the lock of a GPU."""
     uuid = nvidia_gpus.uuid_of(number) if row.backend == "cuda" else None
     file = lock_file(gpus.lock_name(uuid, row, number))
     if not file.exists():
@@ -123,7 +123,7 @@ def _is_taken(row: Row, number: int) -> bool:
 
 
 def needs_gb(plan: Matrix, name: str) -> float | None:
-    """The most memory that matrix.yaml says a case of the row needs."""
+    """Returns the most memory in GB that matrix.yaml says a case of the row needs."""
     planned = {case.kernel for case in cases_of(plan, Check.PARITY) if case.row == name}
     shapes = [shape for kernel in planned for shape in plan.kernels[kernel].shapes]
     needs = [shape.min_memory_gb for shape in shapes if shape.min_memory_gb]
@@ -131,29 +131,31 @@ def needs_gb(plan: Matrix, name: str) -> float | None:
 
 
 def _baselines(plan: Matrix, name: str) -> tuple[dict[str, object], tuple[str, ...], str]:
-    """The device that the row's times are of, their commits that are not here, a complaint."""
+    """Returns the device of the row's baselines, their commits that are missing, and an error."""
     device: dict[str, object] = {}
     commits: dict[str, None] = {}
     try:
         for kernel in plan.kernels:
-            if found := time_baseline.load(name, kernel):
-                device = found.kernelproof.machine.get("device", {})
-                commits |= dict.fromkeys(stored.commit for stored in found.stored.values())
+            if baseline := time_baseline.load(name, kernel):
+                device = baseline.kernelproof.machine.get("device", {})
+                commits |= dict.fromkeys(stored.commit for stored in baseline.stored.values())
     except BaselineError as error:
         return {}, (), str(error)
     return device, tuple(commit for commit in commits if not commit_of(commit)), ""
 
 
-def _show(told: dict[str, list[Finding]], code: int, *, is_json: bool) -> None:
+def _show(results: dict[str, list[HealthFinding]], code: int, *, is_json: bool) -> None:
     if is_json:
-        rows = [{"row": name, "findings": list(map(asdict, one))} for name, one in told.items()]
+        rows = [
+            {"row": name, "findings": list(map(asdict, of_row))} for name, of_row in results.items()
+        ]
         print(json.dumps({"version": 1, "rows": rows, "exit": int(code)}, indent=1))
         return
-    for found in told.values():
-        print("\n".join(map(str, found)))
-    every = [one.level for found in told.values() for one in found]
-    counts = {level: every.count(level) for level in Level if level in every}
-    name = ", ".join(told) or "no row"
+    for of_row in results.values():
+        print("\n".join(map(str, of_row)))
+    levels = [finding.level for of_row in results.values() for finding in of_row]
+    counts = {level: levels.count(level) for level in Level if level in levels}
+    name = ", ".join(results) or "no row"
     summary = ", ".join(f"{count} {level}" for level, count in counts.items())
     print(f"{'UNFIT' if code else 'HEALTHY'}: {name}: {summary}")
 

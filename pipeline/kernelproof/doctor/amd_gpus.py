@@ -1,6 +1,6 @@
-"""Facts of AMD's GPUs, by what their kernel driver shows under /sys.
+"""Facts of AMD's GPUs, from the files of their kernel driver under /sys.
 
-Not run on one yet; the tests read what others recorded of theirs.
+It was not run on such a GPU yet; the tests read files that other people recorded of theirs.
 """
 
 import re
@@ -16,7 +16,7 @@ _GIGA, _MICRO, _MILLI = 1e9, 1e-6, 1e-3
 
 
 def read(numbers: Sequence[int], root: Path = SYS) -> list[GpuFacts]:
-    """The facts of these GPUs, numbered as the driver's topology is; a file not there is None."""
+    """Returns the facts of these GPUs, numbered as in the driver's topology; no file is None."""
     nodes = amd_nodes(root / "class/kfd/kfd/topology/nodes")
     return [_read(number, nodes[number], root) for number in numbers]
 
@@ -24,7 +24,7 @@ def read(numbers: Sequence[int], root: Path = SYS) -> list[GpuFacts]:
 def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
     device = root / f"class/drm/renderD{node.get('drm_render_minor', '')}/device"
     sensors = next(iter(sorted(device.glob("hwmon/hwmon*"))), device / "hwmon")
-    total, used = (_number(device / f"mem_info_vram_{word}") for word in ("total", "used"))
+    total, used = (_number(device / f"mem_info_vram_{name}") for name in ("total", "used"))
     clock, most = _clocks(device / "pp_dpm_sclk")
     limit, usual = (_number(sensors / name) for name in ("power1_cap", "power1_cap_default"))
     heat, critical = _heat(sensors)
@@ -35,7 +35,7 @@ def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
         driver=_text(root / "module/amdgpu/version"),
         clock_mhz=clock,
         max_clock_mhz=most,
-        # The second die of an MI250 says 0 W: the first tells of both.
+        # The second die of an MI250 shows 0 W: the first die shows the limit of both.
         power_limit_w=limit * _MICRO if limit else None,
         usual_power_limit_w=usual * _MICRO if usual else None,
         temperature_c=None if heat is None else round(heat * _MILLI),
@@ -49,20 +49,23 @@ def _read(number: int, node: dict[str, str], root: Path) -> GpuFacts:
 
 
 def _heat(sensors: Path) -> tuple[int | None, int | None]:
-    """The heat and the limit of the sensor that is nearest to its own, in thousandths.
+    """Returns the heat and the limit of the sensor that is nearest to its limit, in millidegrees.
 
-    They are the edge, which an MI300X has none of, the junction and the memory. A limit of 0 is
-    what a virtual GPU shows, whose host keeps it.
+    The sensors are the edge, which an MI300X has none of, the junction and the memory. A virtual
+    GPU shows limits of 0, since its host keeps them: then the limit is None.
     """
-    read = [[_number(sensors / f"temp{n}_{word}") for word in ("input", "crit")] for n in (1, 2, 3)]
-    both = [(heat, limit) for heat, limit in read if heat is not None and limit]
-    if both:
-        return min(both, key=lambda pair: pair[1] - pair[0])
-    return next((heat for heat, _ in read if heat is not None), None), None
+    readings = [
+        [_number(sensors / f"temp{sensor}_{name}") for name in ("input", "crit")]
+        for sensor in (1, 2, 3)
+    ]
+    limited = [(heat, limit) for heat, limit in readings if heat is not None and limit]
+    if limited:
+        return min(limited, key=lambda pair: pair[1] - pair[0])
+    return next((heat for heat, _ in readings if heat is not None), None), None
 
 
 def _clocks(file: Path) -> tuple[int | None, int | None]:
-    """The clock of now, which is starred, and the greatest: ``1: 2100Mhz *``; S is asleep."""
+    """Returns the present clock, which has a star (``1: 2100Mhz *``; S: asleep), and the greatest."""
     step = re.compile(r"^(?:\d+|S): *(\d+)Mhz *(\*?)", re.MULTILINE | re.IGNORECASE)
     steps = step.findall(_text(file) or "")
     now = next((int(mhz) for mhz, star in steps if star), None)

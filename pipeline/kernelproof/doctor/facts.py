@@ -1,4 +1,7 @@
-"""What is known of a machine, and what is found in it; what a driver does not tell is None."""
+"""Facts of a machine, as its drivers and files report them, and findings on them.
+
+A fact that nothing reports is None.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, kw_only=True)
 class GpuFacts:
-    """One GPU of the row, as its driver reports it."""
+    """One GPU of the row, as its driver reports it; `slows_at_c` is its thermal limit."""
 
     number: int
     name: str = ""
@@ -34,9 +37,9 @@ class GpuFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolchainFacts:
-    """A toolchain's environment, or the Python that stands for it: `is_own` says which.
+    """A toolchain's own environment if `is_own`, else the Python that stands in for it.
 
-    `sees` holds the names of the devices that its torch sees, None where it was not asked.
+    `sees` holds the names of the devices that its torch sees, None if torch was not asked.
     """
 
     name: str
@@ -51,28 +54,32 @@ class ToolchainFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HostFacts:
-    """The machine around the GPUs, and the clone of the repository."""
+    """The machine around the GPUs, and the clone of the repository.
+
+    `cache` is Triton's cache folder, None if the user has no home folder to put it in;
+    `device_files` are those of a kernel driver, whatever the driver's library reports.
+    """
 
     memory_gb: float | None = None
     toolchains_free_gb: float | None = None
     results_free_gb: float | None = None
     is_results_writable: bool = True
-    cache: str = ""
+    cache: str | None = ""
     is_cache_writable: bool = True
     git: str | None = None
     is_clone: bool = True
     is_shallow: bool = False
     nox: str | None = None
-    device_files: tuple[str, ...] = ()  # that a kernel driver made, whatever its library says
+    device_files: tuple[str, ...] = ()
     driver_complaint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """One row on this machine: what it asks for, and what is here.
+class RowFacts:
+    """A row of matrix.yaml on this machine: what it asks for, and what is here.
 
-    `stored` is the machine that its perf baselines are of, `missing_commits` the ones of their
-    commits that the clone lacks.
+    `stored` is the device that its perf baselines were measured on, `missing_commits` those of
+    their commits that the clone lacks.
     """
 
     row: str
@@ -90,12 +97,12 @@ class Facts:
 
     @property
     def is_gpu(self) -> bool:
-        """Whether the row runs on one."""
+        """True if the row runs on a GPU."""
         return self.backend != "interpreter"
 
 
 class Level(StrEnum):
-    """What a finding means: only ``fix`` makes a machine unfit."""
+    """The severity of a finding: only ``fix`` makes a machine unfit."""
 
     OK = "ok"
     WARN = "warn"
@@ -104,8 +111,8 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One check: what was found, and, where that is not well, what was expected and what to do."""
+class HealthFinding:
+    """The result of one check: what was found and, if that is not well, what is expected."""
 
     check: str
     level: Level
@@ -114,31 +121,31 @@ class Finding:
     do: str = ""
 
     def __str__(self) -> str:
-        """``fix      disk          found 1.2 GB free, expected 4; free some``."""
+        """Returns a line: ``fix      disk          found 1.2 GB free, expected 4; free some``."""
         if self.level == Level.OK:
-            told = self.found
+            text = self.found
         elif self.level == Level.UNKNOWN:
-            told = f"{self.found}; {self.do}" if self.do else self.found
+            text = f"{self.found}; {self.do}" if self.do else self.found
         else:
-            told = f"found {self.found}, expected {self.expected}; {self.do}"
-        return f"{self.level:8} {self.check:16} {told}"
+            text = f"found {self.found}, expected {self.expected}; {self.do}"
+        return f"{self.level:8} {self.check:16} {text}"
 
 
-def ok(check: str, found: str) -> Finding:
-    """What is well."""
-    return Finding(check=check, level=Level.OK, found=found)
+def ok(check: str, found: str) -> HealthFinding:
+    """Returns the finding that all is well."""
+    return HealthFinding(check=check, level=Level.OK, found=found)
 
 
-def unknown(check: str, what: str, do: str = "") -> Finding:
-    """What nobody tells."""
-    return Finding(check=check, level=Level.UNKNOWN, found=what, do=do)
+def unknown(check: str, found: str, do: str = "") -> HealthFinding:
+    """Returns the finding that nothing reports the fact."""
+    return HealthFinding(check=check, level=Level.UNKNOWN, found=found, do=do)
 
 
-def warn(check: str, found: str, expected: str, do: str) -> Finding:
-    """What may spoil a run, or be meant so."""
-    return Finding(check=check, level=Level.WARN, found=found, expected=expected, do=do)
+def warn(check: str, found: str, expected: str, do: str) -> HealthFinding:
+    """Returns the finding of a state that may spoil a run, but may be meant."""
+    return HealthFinding(check=check, level=Level.WARN, found=found, expected=expected, do=do)
 
 
-def fix(check: str, found: str, expected: str, do: str) -> Finding:
-    """What keeps the row from running, or its results from counting."""
-    return Finding(check=check, level=Level.FIX, found=found, expected=expected, do=do)
+def fix(check: str, found: str, expected: str, do: str) -> HealthFinding:
+    """Returns the finding of a state in which the row cannot run, or its results do not count."""
+    return HealthFinding(check=check, level=Level.FIX, found=found, expected=expected, do=do)

@@ -18,23 +18,23 @@ _DEVICE_FILES = ("nvidiactl", "kfd")
 
 
 def read(results: Path, *, has_gpu: bool, dev: Path = Path("/dev")) -> HostFacts:
-    """The facts of this host; `has_gpu` where a driver has reported one."""
+    """Returns the facts of this host; `has_gpu` says that a driver has reported a GPU."""
     cache = cache_folder()
     files = tuple(str(dev / name) for name in _DEVICE_FILES if (dev / name).exists())
     complaint = ""
     if files and not has_gpu:
         is_nvidia = any(file.endswith("nvidiactl") for file in files)
         complaint = (nvidia_gpus.complaint() if is_nvidia else "") or "no driver reports a GPU"
-    said = _git("--version")
+    git = _git("--version")
     shallow = _git("rev-parse", "--is-shallow-repository")
     return HostFacts(
         memory_gb=_memory_gb(),
         toolchains_free_gb=_free_gb(ROOT / ".nox"),
         results_free_gb=_free_gb(results),
         is_results_writable=_is_writable(results),
-        cache=str(cache),
-        is_cache_writable=_is_writable(cache),
-        git=said.removeprefix("git version ") if said else None,
+        cache=str(cache) if cache else None,
+        is_cache_writable=cache is not None and _is_writable(cache),
+        git=git.removeprefix("git version ") if git else None,
         is_clone=shallow is not None,
         is_shallow=shallow == "true",
         nox=_version("nox"),
@@ -43,17 +43,23 @@ def read(results: Path, *, has_gpu: bool, dev: Path = Path("/dev")) -> HostFacts
     )
 
 
-def cache_folder() -> Path:
-    """Where Triton keeps what it compiled."""
-    if named := os.environ.get("TRITON_CACHE_DIR"):
-        return Path(named)
-    return Path(os.environ.get("TRITON_HOME") or Path.home()) / ".triton" / "cache"
+def cache_folder() -> Path | None:
+    """Returns the folder of Triton's cache, None if that is in a home folder that the user lacks.
+
+    A container's user may have a number, but neither a name nor a home.
+    """
+    if folder := os.environ.get("TRITON_CACHE_DIR"):
+        return Path(folder)
+    with suppress(RuntimeError):
+        return Path(os.environ.get("TRITON_HOME") or Path.home()) / ".triton" / "cache"
+    return None
 
 
 def needed_nox() -> str:
-    """The version that the noxfile asks for."""
-    found = re.search(r'nox\.needs_version = ">=([0-9.]+)"', (ROOT / "noxfile.py").read_text())
-    return found[1] if found else "0"
+    """Returns the version of nox that the noxfile needs."""
+    text = (ROOT / "noxfile.py").read_text()
+    version = re.search(r'nox\.needs_version = ">=([0-9.]+)"', text)
+    return version[1] if version else "0"
 
 
 def _version(package: str) -> str | None:
@@ -63,14 +69,14 @@ def _version(package: str) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Returns the folder, or the nearest existing one above it."""
     folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _is_writable(folder: Path) -> bool:
-    place = _existing(folder)
-    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    path = _existing(folder)
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
 def _free_gb(folder: Path) -> float | None:
@@ -86,7 +92,7 @@ def _memory_gb() -> float | None:
 
 
 def _git(*words: str) -> str | None:
-    """What git prints, or None where it fails or is not there."""
+    """Returns the output of git, None if it fails or is not installed."""
     command = ["git", "-C", str(ROOT), *words]
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(

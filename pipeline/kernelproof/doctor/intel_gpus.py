@@ -1,6 +1,6 @@
-"""Facts of Intel's GPUs, by xpu-smi.
+"""Facts of Intel's GPUs, from the command xpu-smi.
 
-Not run on one yet; the tests read what others recorded of theirs.
+It was not run on such a GPU yet; the tests read output that other people recorded of theirs.
 """
 
 import json
@@ -17,37 +17,38 @@ _SECONDS = 30
 
 
 def read(numbers: Sequence[int]) -> list[GpuFacts]:
-    """The facts of these GPUs; what the command does not say is None."""
+    """Returns the facts of these GPUs; a fact that the command does not print is None."""
     return [_read(number) for number in numbers]
 
 
 def _read(number: int) -> GpuFacts:
-    told = _asked("discovery", "-d", str(number), "-j")
-    driver = told.get("driver_version")
+    answer = _discovery(number)
+    driver = answer.get("driver_version")
     return GpuFacts(
         number=number,
-        name=str(told.get("device_name", "")),
+        name=str(answer.get("device_name", "")),
         driver=None if driver is None else str(driver),
-        max_clock_mhz=_number(told.get("core_clock_rate_mhz", told.get("core_clock_rate"))),
-        total_gb=_giga(told.get("memory_physical_size_byte")),
-        free_gb=_giga(told.get("memory_free_size_byte")),
+        max_clock_mhz=_number(answer.get("core_clock_rate_mhz", answer.get("core_clock_rate"))),
+        total_gb=_giga(answer.get("memory_physical_size_byte")),
+        free_gb=_giga(answer.get("memory_free_size_byte")),
     )
 
 
-def _asked(*words: str) -> dict[str, Any]:
-    """What xpu-smi prints, or nothing."""
-    command = shutil.which("xpu-smi")
-    if not command:
+def _discovery(number: int) -> dict[str, Any]:
+    """Returns what ``xpu-smi discovery`` prints of a GPU, empty if it prints no JSON object."""
+    program = shutil.which("xpu-smi")
+    if not program:
         return {}
+    command = [program, "discovery", "-d", str(number), "-j"]
     with suppress(subprocess.TimeoutExpired, ValueError):
-        done = subprocess.run([command, *words], capture_output=True, timeout=_SECONDS, check=False)
-        told = json.loads(done.stdout)
-        return told if isinstance(told, dict) else {}
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        answer = json.loads(done.stdout)
+        return answer if isinstance(answer, dict) else {}
     return {}
 
 
 def _number(value: object) -> int | None:
-    """Of a number, or of text that is one: 2400, "2400", "2400 MHz"; 0 stands for unknown."""
+    """Returns the number in 2400, "2400" or "2400 MHz"; None for 0, which stands for unknown."""
     with suppress(ValueError):
         return int(str(value).removesuffix(" MHz")) or None
     return None

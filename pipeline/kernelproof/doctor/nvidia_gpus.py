@@ -1,4 +1,4 @@
-"""Facts of NVIDIA's GPUs, by the library of their driver."""
+"""Facts of NVIDIA's GPUs, from NVML, the library of their driver."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ import pynvml
 from kernelproof.doctor.facts import GpuFacts
 
 _GIGA, _MILLI = 1e9, 1e-3
-# What holds a clock back, in words; idleness, or a clock that was asked for, is none of it.
+# Reasons for a low clock, except for an idle GPU and for a clock that a user set.
 _REASONS = {
     pynvml.nvmlClocksThrottleReasonSwPowerCap: "power limit",
     pynvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
@@ -20,7 +20,7 @@ _REASONS = {
 
 
 def complaint() -> str:
-    """Why the library does not answer, or nothing."""
+    """Returns an empty string if NVML answers, else its error message."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
@@ -30,7 +30,7 @@ def complaint() -> str:
 
 
 def uuid_of(number: int) -> str | None:
-    """The UUID of a GPU as torch names it, under which runs take their turns."""
+    """Returns the UUID of a GPU in torch's form, which names the lock that runs take on it."""
     pynvml.nvmlInit()
     try:
         uuid = str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number)))
@@ -40,7 +40,7 @@ def uuid_of(number: int) -> str | None:
 
 
 def read(numbers: Sequence[int]) -> list[GpuFacts]:
-    """The facts of these GPUs; each answer that the driver refuses is None."""
+    """Returns the facts of these GPUs; an answer that the driver refuses is None."""
     pynvml.nvmlInit()
     try:
         return [_read(number) for number in numbers]
@@ -69,20 +69,20 @@ def _read(number: int) -> GpuFacts:
         max_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM),
         max_memory_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM),
         application_clock_mhz=ask(pynvml.nvmlDeviceGetApplicationsClock, pynvml.NVML_CLOCK_SM),
-        is_persistent=_truth(ask(pynvml.nvmlDeviceGetPersistenceMode)),
-        power_limit_w=_times(ask(pynvml.nvmlDeviceGetEnforcedPowerLimit), _MILLI),
-        usual_power_limit_w=_times(ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit), _MILLI),
+        is_persistent=_bool(ask(pynvml.nvmlDeviceGetPersistenceMode)),
+        power_limit_w=_scaled(ask(pynvml.nvmlDeviceGetEnforcedPowerLimit), _MILLI),
+        usual_power_limit_w=_scaled(ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit), _MILLI),
         held_back_by=_reasons(ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons)),
         temperature_c=ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
         slows_at_c=ask(
             pynvml.nvmlDeviceGetTemperatureThreshold, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
         ),
-        is_ecc=_truth(ecc[0] if ecc else None),
+        is_ecc=_bool(ecc[0] if ecc else None),
         uncorrected_errors=ask(pynvml.nvmlDeviceGetTotalEccErrors, *errors),
         is_repair_pending=bool(repairs[2] or repairs[3]) if repairs else None,
         total_gb=memory.total / _GIGA if memory else None,
         free_gb=memory.free / _GIGA if memory else None,
-        processes=None if users is None else tuple(sorted(one.pid for one in users)),
+        processes=None if users is None else tuple(sorted(user.pid for user in users)),
     )
 
 
@@ -92,15 +92,15 @@ def _driver() -> str | None:
     return None
 
 
-def _truth(value: Any) -> bool | None:
+def _bool(value: Any) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _times(value: Any, by: float) -> float | None:
-    return None if value is None else value * by
+def _scaled(value: Any, factor: float) -> float | None:
+    return None if value is None else value * factor
 
 
 def _reasons(bits: int | None) -> tuple[str, ...] | None:
     if bits is None:
         return None
-    return tuple(word for bit, word in _REASONS.items() if bits & bit)
+    return tuple(reason for bit, reason in _REASONS.items() if bits & bit)

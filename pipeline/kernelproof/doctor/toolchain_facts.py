@@ -1,4 +1,4 @@
-"""Facts of a toolchain: what its environment holds, and the GPU that its torch sees."""
+"""Facts of a toolchain: the packages of its environment, and the GPUs that its torch sees."""
 
 import json
 import os
@@ -27,9 +27,9 @@ print(json.dumps([names, f"torch {torch.__version__} has no {sys.argv[1]} device
 
 
 def read(row: Row, *, is_own: bool, root: Path = ROOT / ".nox") -> ToolchainFacts:
-    """The facts of a row's toolchain, in its own environment or in this Python.
+    """Returns the facts of a row's toolchain, in its own environment or in this Python.
 
-    torch is asked, in a process of its own, on GPU rows alone: to import it takes seconds.
+    Asks torch on GPU rows only, in a process of its own: to import it takes seconds.
     """
     text = (REQUIREMENTS / f"{row.toolchain}.txt").read_text(encoding="utf-8")
     pinned = dict(_PINNED.findall(text))
@@ -37,27 +37,29 @@ def read(row: Row, *, is_own: bool, root: Path = ROOT / ".nox") -> ToolchainFact
     python = folder / "bin" / "python" if is_own else Path(sys.executable)
     if is_own and not (python.exists() and (folder / "installed.sha256").is_file()):
         return ToolchainFacts(name=row.toolchain, is_made=False, pinned=pinned)
-    found = _installed(folder) if is_own else _installed(None)
+    installed = _installed(folder if is_own else None)
     sees, complaint = None, ""
-    if row.backend != "interpreter" and "torch" in found:
-        sees, complaint = _seen(python, row.backend)
+    if row.backend != "interpreter" and "torch" in installed:
+        sees, complaint = _visible_devices(python, row.backend)
     return ToolchainFacts(
         name=row.toolchain,
         is_own=is_own,
         python=_python(folder) if is_own else platform.python_version(),
         pinned=pinned,
-        installed={name: found[name] for name in pinned if name in found},
+        installed={name: installed[name] for name in pinned if name in installed},
         sees=sees,
         complaint=complaint,
     )
 
 
 def _installed(folder: Path | None) -> Mapping[str, str]:
-    """Versions by name: of an environment's packages, or of this Python's."""
+    """Returns the versions of packages by name, of an environment or (None) of this Python."""
     if folder is None:
-        return {_name(one.name): one.version for one in distributions()}
-    paths = [str(path) for path in folder.glob("lib/python*/site-packages")]
-    return {_name(one.name): one.version for one in distributions(path=paths)}
+        packages = distributions()
+    else:
+        folders = folder.glob("lib/python*/site-packages")
+        packages = distributions(path=[str(path) for path in folders])
+    return {_name(package.name): package.version for package in packages}
 
 
 def _name(package: str) -> str:
@@ -65,12 +67,13 @@ def _name(package: str) -> str:
 
 
 def _python(folder: Path) -> str | None:
-    found = re.search(r"^version *= *(\S+)$", (folder / "pyvenv.cfg").read_text(), re.MULTILINE)
-    return found[1] if found else None
+    text = (folder / "pyvenv.cfg").read_text()
+    version = re.search(r"^version *= *(\S+)$", text, re.MULTILINE)
+    return version[1] if version else None
 
 
-def _seen(python: Path, backend: str) -> tuple[tuple[str, ...] | None, str]:
-    """The devices that torch sees there, or None and the last words of a failure."""
+def _visible_devices(python: Path, backend: str) -> tuple[tuple[str, ...] | None, str]:
+    """Returns the names of the devices that torch sees, or None and the last line of its error."""
     try:
         done = subprocess.run(
             [str(python), "-c", _ASK, backend],
@@ -84,5 +87,5 @@ def _seen(python: Path, backend: str) -> tuple[tuple[str, ...] | None, str]:
     except subprocess.TimeoutExpired:
         return None, f"no answer in {_SECONDS} s"
     except ValueError:
-        return None, (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return None, (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
     return tuple(names), reason

@@ -1,9 +1,10 @@
-"""Facts of made-up machines, all well, to be spoilt in one place each."""
+"""Facts of healthy made-up machines, which a test changes in one place each."""
 
 from dataclasses import replace
 from typing import Any
 
-from kernelproof.doctor.facts import Facts, GpuFacts, HostFacts, ToolchainFacts
+from kernelproof.doctor.facts import GpuFacts, HostFacts, Level, RowFacts, ToolchainFacts
+from kernelproof.doctor.findings import findings
 
 GPU = GpuFacts(
     number=1,
@@ -42,7 +43,7 @@ HOST = HostFacts(
     git="2.39.5",
     nox="2026.10.20",
 )
-H200 = Facts(
+H200 = RowFacts(
     row="h200",
     backend="cuda",
     device="NVIDIA H200",
@@ -72,16 +73,31 @@ CPU = replace(
 )
 
 
-def with_gpu(facts: Facts = H200, **changed: Any) -> Facts:
-    """The machine with its GPU changed."""
-    return replace(facts, gpus=(replace(facts.gpus[0], **changed),))
+def with_gpu(facts: RowFacts = H200, **changes: Any) -> RowFacts:
+    """Returns the machine with its GPU changed."""
+    return replace(facts, gpus=(replace(facts.gpus[0], **changes),))
 
 
-def with_tools(facts: Facts = H200, **changed: Any) -> Facts:
-    """The machine with its toolchain changed."""
-    return replace(facts, toolchain=replace(facts.toolchain, **changed))
+def with_tools(facts: RowFacts = H200, **changes: Any) -> RowFacts:
+    """Returns the machine with its toolchain changed."""
+    return replace(facts, toolchain=replace(facts.toolchain, **changes))
 
 
-def with_host(facts: Facts = H200, **changed: Any) -> Facts:
-    """The machine with its host changed."""
-    return replace(facts, host=replace(facts.host, **changed))
+def with_host(facts: RowFacts = H200, **changes: Any) -> RowFacts:
+    """Returns the machine with its host changed."""
+    return replace(facts, host=replace(facts.host, **changes))
+
+
+def complaints(facts: RowFacts) -> list[str]:
+    """Returns the findings that are not ok, a line each, with single spaces."""
+    lines = [str(finding) for finding in findings(facts) if finding.level != Level.OK]
+    return [" ".join(line.split()) for line in lines]
+
+
+def unlike(facts: RowFacts, start: str, *parts: str) -> list[str]:
+    """Returns the complaints unless they are one line that begins so and holds these parts."""
+    lines = complaints(facts)
+    is_alike = (
+        len(lines) == 1 and lines[0].startswith(start) and all(part in lines[0] for part in parts)
+    )
+    return [] if is_alike else [f"expected {start} {parts}", *lines]

@@ -1,0 +1,81 @@
+"""Facts of a host: disk, memory, clone, caches and device files."""
+
+from pathlib import Path
+
+import pynvml
+import pytest
+
+from kernelproof.doctor import host_facts
+from kernelproof.plan.repository import ROOT
+
+
+def test_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free space, memory, git, and the folders that have to be writable."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+    facts = host_facts.read(tmp_path / "results" / "deep", has_gpu=False, dev=tmp_path)
+    assert (facts.results_free_gb or 0) > 0
+    assert (facts.memory_gb or 0) > 0
+    assert (facts.cache, facts.is_cache_writable) == (str(tmp_path / "cache"), True)
+    assert facts.is_results_writable
+    assert facts.device_files == ()
+    assert (facts.git or "").split(".")[0].isdecimal()
+
+
+def test_a_file_in_place_of_a_folder_is_not_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be made within it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    facts = host_facts.read(tmp_path / "file", has_gpu=False, dev=tmp_path)
+    assert (facts.is_results_writable, facts.is_cache_writable) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("nvidiactl", "NVML says not supported"), ("kfd", "no driver reports a GPU")],
+)
+def test_a_device_file_whose_driver_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, complaint: str
+) -> None:
+    """Such a host would otherwise pass for one without a GPU."""
+
+    def refuse() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", refuse)
+    (tmp_path / name).touch()
+    facts = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
+    assert facts.device_files == (str(tmp_path / name),)
+    assert facts.driver_complaint == complaint
+    assert host_facts.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
+
+
+def test_the_folder_of_triton_s_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton's own variables name it, in their order."""
+    monkeypatch.setenv("HOME", "/h")
+    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
+    monkeypatch.delenv("TRITON_HOME", raising=False)
+    assert host_facts.cache_folder() == Path("/h/.triton/cache")
+    monkeypatch.setenv("TRITON_HOME", "/t")
+    assert host_facts.cache_folder() == Path("/t/.triton/cache")
+    monkeypatch.setenv("TRITON_CACHE_DIR", "/c")
+    assert host_facts.cache_folder() == Path("/c")
+
+
+def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number has no name in a container: there is no cache folder, and no traceback."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
+    monkeypatch.delenv("TRITON_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    facts = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
+    assert (facts.cache, facts.is_cache_writable) == (None, False)
+
+
+def test_the_version_of_nox_is_the_noxfile_s() -> None:
+    """The noxfile is the one place that says it."""
+    assert f'nox.needs_version = ">={host_facts.needed_nox()}"' in (ROOT / "noxfile.py").read_text()
