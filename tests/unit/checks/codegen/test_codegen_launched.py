@@ -73,7 +73,7 @@ from unittest.mock import patch
 
 import triton
 
-from kernelproof.checks.codegen import launched
+from kernelproof.checks.codegen import launched_code
 
 triton.knobs.compilation.disable_line_info = False
 
@@ -82,9 +82,9 @@ def compare(*_):
     yield triton.knobs.compilation.disable_line_info, "asked"
 
 
-with patch.object(launched, "architecture_here", lambda: "sm_90"), \\
-        patch.object(launched, "compare", compare):
-    print(launched.main())
+with patch.object(launched_code, "architecture_here", lambda: "sm_90"), \\
+        patch.object(launched_code, "compare", compare):
+    print(launched_code.main())
 """
 
 

@@ -26,7 +26,7 @@ BLOCK = """\
     codegen: [{builds: "*", max_spills: 0}]
 """
 BLESSING = """\
-from pipeline import matrix
+from kernelproof.plan import matrix
 from kernelproof.checks.codegen.bless import bless_codegen
 from kernelproof.errors import run_command
 import sys
@@ -48,7 +48,7 @@ def blessed(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     text = re.sub(r"^architectures:.*$", "architectures: [sm_90, gfx942]", text, flags=re.MULTILINE)
     file.write_text(text.replace("\nkernels:\n", f"\nkernels:\n{BLOCK}"))
     (tree.root / "blessing.py").write_text(BLESSING)
-    pin = tree.root / "pipeline" / "requirements" / "codegen.txt"
+    pin = tree.root / "pipeline/kernelproof/machine/toolchains/codegen.txt"
     pin.write_text(f"triton=={version('triton')}\n")
     done = tree.python("blessing")
     assert (done.returncode, done.stdout) == (0, "planted: 2 new; wrote planted.json\n"), (
@@ -210,14 +210,14 @@ def test_a_truncated_lock_ends_the_command(tree: Tree) -> None:
 
 def test_another_triton_is_not_blessed(tree: Tree) -> None:
     """A lock is of the Triton that the requirements pin."""
-    pin = tree.root / "pipeline" / "requirements" / "codegen.txt"
+    pin = tree.root / "pipeline/kernelproof/machine/toolchains/codegen.txt"
     pinned = pin.read_text()
     pin.write_text("triton==1.2.3\n")
     done = tree.python("blessing")
     pin.write_text(pinned)
     assert (done.returncode, done.stdout) == (1, "")
     triton = pinned.strip().removeprefix("triton==")
-    said = f"bless codegen: found triton {triton}, expected triton==1.2.3 of pipeline/requirements"
+    said = f"bless codegen: found triton {triton}, expected triton==1.2.3 of pipeline/kern"
     assert done.stderr.startswith(said)
 
 

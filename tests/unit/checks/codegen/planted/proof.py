@@ -1,4 +1,4 @@
-"""The SPEC of the planted kernel: its builds alone, one a backend."""
+"""The SPEC of the planted kernel: its builds alone, one for each backend."""
 
 from types import SimpleNamespace
 from typing import Any, Literal
