@@ -1,18 +1,18 @@
 """The layers of the package: each folder imports folders below it only, and few import torch."""
 
 import ast
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 from kernelproof.plan.repository import ROOT
 
 PACKAGE = ROOT / "pipeline" / "kernelproof"
+KERNELS = ROOT / "kernels"
 # From the bottom to the top; a loose file is a layer of its own.
 LAYERS = [
+    "__init__",
     "escape",
     "errors",
     "files",
@@ -28,120 +28,147 @@ LAYERS = [
     "selftest",
     "sessions",
 ]
+# Layers without torch, Triton and numpy; in the others, the files of these names are without them.
+LIGHT_LAYERS = {"escape", "errors", "files", "plan", "machine", "records", "report", "doctor"}
+LIGHT_LAYERS |= {"sessions"}
+LIGHT_NAMES = {"__main__", "judge", "bless", "gate_card"}
 HEAVY = {"torch", "triton", "numpy"}
-# Code that may import torch and Triton: a folder, or a file of one.
-MEASURES = re.compile(
-    r"measure/|run/(plugin|worker|device_pulse)|checks/parity/|checks/bench/race"
-    r"|checks/worker|checks/perf/(ask|calibration|timing_worker)"
-    r"|checks/codegen/(compile|launched_code)|selftest/.*(worker|kernel|launches|planted_errors)"
-)
+# Commands that plan, judge or help: they run where none of the three is installed.
+COMMANDS = [
+    "report --help",
+    "machine.hardware --row cpu",
+    "machine.toolchain --help",
+    "plan.schedule --row h200",
+    "checks --help",
+    "checks.bench --help",
+    "checks.codegen --help",
+    "checks.perf --help",
+    "checks.perf.gate_card --help",
+    "doctor --row cpu",
+    "selftest.faults --help",
+    "selftest.mutation --list",
+    "selftest.sanitize --on cpu",
+]
 
 
-def imports_of(file: Path) -> Iterator[str]:
-    """Yields the dotted names that a file imports outside of type checking."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+@cache
+def imports() -> dict[str, list[str]]:
+    """Returns the dotted names that each module of the package and of the kernels imports."""
+    names = {}
+    for source in (PACKAGE.parent, KERNELS):
+        for file in sorted(source.rglob("*.py")):
+            module = ".".join(file.relative_to(source).with_suffix("").parts)
+            names[module] = list(_imports(ast.parse(file.read_text(encoding="utf-8"))))
+    return names
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
+def graph() -> dict[str, set[str]]:
+    """Returns the modules of the package, and the heavy ones, that each of its modules imports."""
+    names = {module: set(imported) for module, imported in imports().items()}
+    modules = {module.removesuffix(".__init__"): module for module in names}
+    edges: dict[str, set[str]] = {}
+    for module, imported in names.items():
+        targets = {name.rpartition(".")[0] if name not in modules else name for name in imported}
+        edges[module] = {modules[name] for name in targets & modules.keys()} - {module}
+        edges[module] |= {name.split(".")[0] for name in imported} & HEAVY
+    return edges
+
+
+def reached(module: str) -> set[str]:
+    """Returns everything that importing a module imports."""
+    modules, new = {module}, {module}
+    while new := {name for module in new for name in graph().get(module, ())} - modules:
+        modules |= new
+    return modules
+
+
+def layer_of(module: str) -> str:
+    """Returns the folder of the package, or its loose file, that a dotted name is in."""
+    return f"{module}.__init__".split(".")[1]
+
+
 def test_imports_go_down_the_layers() -> None:
-    """A folder imports folders below it; neither tests nor a kernel, whose proof it finds by name."""
+    """A folder imports folders below it, and neither tests nor kernels by their names."""
+    strangers = {"tests", *(folder.name for folder in KERNELS.iterdir())}
     wrong = []
-    for file in sorted(PACKAGE.rglob("*.py")):
-        layer = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for name in imports_of(file):
-            top, *inner = name.split(".")
-            upward = top == "kernelproof" and LAYERS.index(inner[0]) > LAYERS.index(layer)
-            if layer != "__init__" and (upward or top in {"tests", "gemma4_routing"}):
-                wrong.append(f"{file.relative_to(PACKAGE)} imports {name}")
+    for module, names in imports().items():
+        for name in names if module.startswith("kernelproof.") else ():
+            top = name.split(".")[0]
+            is_upward = top == "kernelproof" and (
+                LAYERS.index(layer_of(name)) > LAYERS.index(layer_of(module))
+            )
+            if is_upward or top in strangers:
+                wrong.append(f"{module} imports {name}")
     assert wrong == []
 
 
 def test_imports_have_no_circle() -> None:
-    """The files of the package stand in an order in which each imports files before it."""
-    files = {file: f"{file.relative_to(PACKAGE.parent).with_suffix('')}" for file in PACKAGE.rglob("*.py")}
-    names = {file: name.replace("/", ".").removesuffix(".__init__") for file, name in files.items()}
-    below = {
-        name: {found for found in names.values() if found != name and _imports(file, found)}
-        for file, name in names.items()
-    }
-    settled: set[str] = set()
-    while ready := {name for name in below.keys() - settled if below[name] <= settled}:
+    """The modules stand in an order in which each imports modules before it."""
+    settled = set(HEAVY)
+    while ready := {module for module, below in graph().items() if below <= settled} - settled:
         settled |= ready
-    assert below.keys() - settled == set()
+    assert graph().keys() - settled == set()
 
 
-def _imports(file: Path, module: str) -> bool:
-    return any(name == module or name.rpartition(".")[0] == module for name in imports_of(file))
+def test_planning_and_judging_reach_nothing_heavy() -> None:
+    """No chain of imports leads from a file that plans, judges or reports to torch."""
+    assert [
+        f"{module} reaches {', '.join(sorted(heavy))}"
+        for module in imports()
+        if module.startswith("kernelproof.")
+        and (layer_of(module) in LIGHT_LAYERS or module.rpartition(".")[2] in LIGHT_NAMES)
+        and (heavy := reached(module) & HEAVY)
+    ] == []
 
 
-def test_only_what_measures_imports_torch() -> None:
-    """Planning, judging and reporting run on a machine without torch, Triton and numpy."""
-    wrong = [
-        f"{file.relative_to(PACKAGE)} imports {name}"
-        for file in sorted(PACKAGE.rglob("*.py"))
-        for name in imports_of(file)
-        if name.split(".")[0] in HEAVY and not MEASURES.match(str(file.relative_to(PACKAGE)))
-    ]
-    assert wrong == []
+def test_commands_run_without_torch() -> None:
+    """Commands that plan, judge or ask for help run where torch, Triton and numpy are absent.
+
+    They run in a process, since this one has imported all three; in one for all, to be quick.
+    """
+    script = f"""if True:
+        import contextlib, io, runpy, sys
+        sys.modules |= dict.fromkeys({sorted(HEAVY)})
+        import noxfile
+        for command in {COMMANDS}:
+            module, *arguments = command.split()
+            sys.argv[1:] = arguments
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    runpy.run_module(f"kernelproof.{{module}}", run_name="__main__")
+            except SystemExit as exit:
+                assert not exit.code, f"{{command}}: exit code {{exit.code}}"
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_kernel_stands_by_itself() -> None:
     """A kernel imports torch, Triton and its own files; its proof imports `spec` beside them."""
     wrong = []
-    for file in sorted((ROOT / "kernels").rglob("*.py")):
-        kernel, *inner = file.relative_to(ROOT / "kernels").parts
-        is_proof = inner[0].removesuffix(".py") == "proof"
-        for name in imports_of(file):
-            is_stranger = name.split(".")[0] in {"kernelproof", "tests"}
-            is_own_proof = name.startswith(f"{kernel}.proof")
-            is_spec = name.startswith("kernelproof.spec.")
-            if (is_stranger or is_own_proof) and not (is_proof and (is_spec or is_own_proof)):
-                wrong.append(f"{file.relative_to(ROOT)} imports {name}")
-    assert wrong == []
-
-
-def test_commands_import_nothing_heavy() -> None:
-    """Commands that plan, judge or ask for help import neither torch, nor Triton, nor numpy.
-
-    In processes of their own, since this one has imported all three; all at once.
-    """
-    commands = [
-        "-m noxfile",
-        "-m kernelproof.report --help",
-        "-m kernelproof.machine.hardware --row cpu",
-        "-m kernelproof.plan.schedule --row h200",
-        "-m kernelproof.machine.toolchain --help",
-        "-m kernelproof.checks.codegen --help",
-        "-m kernelproof.doctor --row cpu",
-        "-m kernelproof.checks.bench --help",
-        "-m kernelproof.selftest.mutation --list",
-        "-m kernelproof.checks.perf --help",
-        "-m kernelproof.selftest.sanitize --on cpu",
-        "-m kernelproof.selftest.faults --help",
-        "-m kernelproof.checks --help",
-        "-m kernelproof.checks.perf.gate_card --help",
-        "-m nox -l",
-    ]
-    path = os.pathsep.join(map(str, (PACKAGE.parent, ROOT / "kernels", ROOT)))
-    processes = {
-        command: subprocess.Popen(
-            [sys.executable, "-X", "importtime", *command.split(" ")],
-            cwd=ROOT,
-            env={**os.environ, "NOX_SCRIPT_MODE": "none", "PYTHONPATH": path},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for command in commands
-    }
-    wrong = []
-    for command, process in processes.items():
-        _, told = process.communicate(timeout=60)
-        imported = set(re.findall(r"^import time:[^|]*\|[^|]*\| *(\S+)", told, re.MULTILINE))
-        heavy = {name.partition(".")[0] for name in imported} & HEAVY
-        if process.returncode or heavy or "kernelproof.plan.matrix" not in imported:
-            wrong.append((command, process.returncode, heavy))
+    for module, names in imports().items():
+        kernel, *inner = module.split(".")
+        for name in names if kernel != "kernelproof" else ():
+            top, *parts = name.split(".")
+            is_own_proof = top == kernel and parts[:1] == ["proof"]
+            is_spec = top == "kernelproof" and parts[:1] == ["spec"]
+            is_proof_only = top in {"kernelproof", "tests"} or is_own_proof
+            if is_proof_only and not (inner[:1] == ["proof"] and (is_spec or is_own_proof)):
+                wrong.append(f"{module} imports {name}")
     assert wrong == []
