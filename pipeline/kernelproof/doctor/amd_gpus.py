@@ -65,7 +65,7 @@ def _heat(sensors: Path) -> tuple[int | None, int | None]:
 
 
 def _clocks(file: Path) -> tuple[int | None, int | None]:
-    """Returns the present clock, which has a star (``1: 2100Mhz *``; S: asleep), and the greatest."""
+    """Returns the present clock, which has a star (``1: 2100Mhz *``), and the greatest."""
     step = re.compile(r"^(?:\d+|S): *(\d+)Mhz *(\*?)", re.MULTILINE | re.IGNORECASE)
     steps = step.findall(_text(file) or "")
     now = next((int(mhz) for mhz, star in steps if star), None)

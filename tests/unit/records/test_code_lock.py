@@ -9,8 +9,8 @@ import pytest
 
 from gemma4_routing.proof import SPEC
 from kernelproof.checks.codegen.compile import backend_of, settings
-from kernelproof.checks.codegen.compile_request import Found
-from kernelproof.checks.codegen.judge import Verdict, judge
+from kernelproof.checks.codegen.compile_request import CompiledBuild
+from kernelproof.checks.codegen.judge import CodeVerdict, judge
 from kernelproof.errors import BaselineError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
@@ -127,7 +127,7 @@ def test_the_committed_lock_is_within_the_budgets() -> None:
     assert lock is not None
     assert budgets is not None
     found = [
-        Found(
+        CompiledBuild(
             kernel=lock.kernel,
             build=build,
             architecture=architecture,
@@ -138,7 +138,7 @@ def test_the_committed_lock_is_within_the_budgets() -> None:
         for build, every in lock.costs.items()
         for architecture, costs in every.items()
     ]
-    assert {one.verdict for one in judge(found, lock, budgets)} == {Verdict.SAME}
+    assert {one.verdict for one in judge(found, lock, budgets)} == {CodeVerdict.SAME}
     for build in (name for name in lock.builds if "-E128-" in name):
         covering = [one for one in budgets if one.covers(build)]
         assert any(one.max_spills is not None for one in covering)

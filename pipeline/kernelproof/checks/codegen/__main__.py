@@ -9,8 +9,8 @@ from typing import Any
 
 from kernelproof.checks.codegen.code_diff import diff
 from kernelproof.checks.codegen.code_tables import STATIC, drift_lines, lines_of, summary
-from kernelproof.checks.codegen.compile_request import Found, Request, ask
-from kernelproof.checks.codegen.judge import Judged, Verdict, drift, judge
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
+from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, drift, judge
 from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
 from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.toolchain:
         python = toolchain.python_of(options.toolchain, over=python)
     builds = options.build or ["*"]
-    request = Request(kernels=kernels, architectures=architectures, builds=builds)
+    request = CompileRequest(kernels=kernels, architectures=architectures, builds=builds)
     found = ask(request, python=python, workers=options.workers, told=_progress)
     is_whole = builds == ["*"] and not options.arch
     if not found and not is_whole:
@@ -97,17 +97,19 @@ def _progress(count: int) -> None:
         print(f"{count} compiled", file=sys.stderr, flush=True)
 
 
-def _drift(lock: Lock | None, found: Sequence[Found]) -> str:
+def _drift(lock: Lock | None, found: Sequence[CompiledBuild]) -> str:
     return drift(lock.toolchain, found[0].toolchain) if lock and found else ""
 
 
-def _tools(found: Sequence[Found]) -> str:
+def _tools(found: Sequence[CompiledBuild]) -> str:
     tools = found[0].toolchain if found else {}
     return ", ".join(f"{name} {version}" for name, version in tools.items())
 
 
 def _tell(
-    found: Sequence[Found], stored: dict[str, Lock | None], judged: dict[str, tuple[Judged, ...]]
+    found: Sequence[CompiledBuild],
+    stored: dict[str, Lock | None],
+    judged: dict[str, tuple[JudgedBuild, ...]],
 ) -> None:
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)
@@ -122,9 +124,9 @@ def _tell(
 
 
 def _tell_diffs(
-    found: Sequence[Found],
+    found: Sequence[CompiledBuild],
     stored: dict[str, Lock | None],
-    judged: dict[str, tuple[Judged, ...]],
+    judged: dict[str, tuple[JudgedBuild, ...]],
     python: Path,
 ) -> None:
     for one in found:
@@ -136,7 +138,9 @@ def _tell_diffs(
 
 
 def _tell_drift(
-    found: Sequence[Found], stored: dict[str, Lock | None], judged: dict[str, tuple[Judged, ...]]
+    found: Sequence[CompiledBuild],
+    stored: dict[str, Lock | None],
+    judged: dict[str, tuple[JudgedBuild, ...]],
 ) -> int:
     """The drift table: it was asked for, so that it blocks nothing but a kernel that fails."""
     print(f"compiled with {_tools(found)}")
@@ -146,13 +150,13 @@ def _tell_drift(
         for line in drift_lines(of_kernel):
             print(f"  {line}")
     print(STATIC)
-    failed = any(one.verdict == Verdict.ERROR for every in judged.values() for one in every)
+    failed = any(one.verdict == CodeVerdict.ERROR for every in judged.values() for one in every)
     return Exit.BLOCKED if failed else Exit.GOOD
 
 
-def _conclude(judged: dict[str, tuple[Judged, ...]], *, is_drift: bool) -> int:
+def _conclude(judged: dict[str, tuple[JudgedBuild, ...]], *, is_drift: bool) -> int:
     every = [one for of_kernel in judged.values() for one in of_kernel]
-    if every and all(one.verdict == Verdict.SAME for one in every):
+    if every and all(one.verdict == CodeVerdict.SAME for one in every):
         print(f"GOOD: {summary(every)}")
         return Exit.GOOD
     print(f"\nBLOCKED: {summary(every) or 'nothing was compiled'}")
@@ -161,7 +165,7 @@ def _conclude(judged: dict[str, tuple[Judged, ...]], *, is_drift: bool) -> int:
         print(f"look:   nox -s codegen -- {narrow} --diff")
     if is_drift:
         print("mend:   nox -s codegen, without --no-venv: it compiles with the lock's toolchain")
-    elif {one.verdict for one in every} & {Verdict.ERROR, Verdict.OVER_BUDGET}:
+    elif {one.verdict for one in every} & {CodeVerdict.ERROR, CodeVerdict.OVER_BUDGET}:
         print("mend:   the kernel, or its budgets in matrix.yaml; neither can be blessed")
     elif every:
         print('accept: nox -s bless -- codegen --reason "why the code may change"')

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from kernelproof.checks.codegen.code_tables import drift_lines, summary
-from kernelproof.checks.codegen.compile_request import Found, Request, ask
-from kernelproof.checks.codegen.judge import Verdict, judge
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
+from kernelproof.checks.codegen.judge import CodeVerdict, judge
 from kernelproof.errors import BaselineError, RefusedError, UsageError
 from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
@@ -31,7 +31,7 @@ def bless_codegen(
         raise UsageError("bless codegen: found an empty reason, expected why the code may change")
     kernels = [name for name, kernel in matrix.kernels.items() if kernel.codegen is not None]
     found = ask(
-        Request(kernels=kernels, architectures=list(matrix.architectures)),
+        CompileRequest(kernels=kernels, architectures=list(matrix.architectures)),
         python=python,
         workers=os.cpu_count() or 1,
     )
@@ -41,13 +41,13 @@ def bless_codegen(
         old = _old(kernel, folder)
         judged = judge(answers, old, matrix.kernels[kernel].codegen or [])
         for one in judged:
-            if one.verdict in {Verdict.ERROR, Verdict.OVER_BUDGET}:
+            if one.verdict in {CodeVerdict.ERROR, CodeVerdict.OVER_BUDGET}:
                 message = f"bless codegen: {kernel} {one.build} {one.architecture}: {one.reason}"
                 raise RefusedError(message)
         if not answers:
             raise RefusedError(f"bless codegen: {kernel}: found no builds, expected some in SPEC")
         _refuse_other_triton(answers[0].toolchain["triton"])
-        moved = summary(judged).replace(Verdict.MISSING, "new")
+        moved = summary(judged).replace(CodeVerdict.MISSING, "new")
         if old and old.toolchain == answers[0].toolchain and moved == f"{len(judged)} same":
             said.append(f"{kernel}: {moved}; nothing to write")
             continue
@@ -79,7 +79,9 @@ def _old(kernel: str, folder: Path) -> Lock | None:
         return None
 
 
-def _new(kernel: str, reason: str, moved: str, moves: list[str], found: list[Found]) -> Lock:
+def _new(
+    kernel: str, reason: str, moved: str, moves: list[str], found: list[CompiledBuild]
+) -> Lock:
     costs: dict[str, dict[str, object]] = {}
     for one in sorted(found, key=lambda one: one.build):
         costs.setdefault(one.build, {})[one.architecture] = one.costs

@@ -13,14 +13,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from kernelproof.checks.codegen.compile_request import STORE, Found, Request, ask
+from kernelproof.checks.codegen.compile_request import STORE, CompiledBuild, CompileRequest, ask
 from kernelproof.errors import BaselineError
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import Lock
 
 
-def diff(found: Found, lock: Lock, python: Path) -> Iterator[str]:
+def diff(found: CompiledBuild, lock: Lock, python: Path) -> Iterator[str]:
     """The lines of the diff for one build on one architecture; BaselineError without old text."""
     lines = lock.costs.get(found.build, {}).items()
     blessed = next((line.sha256 for name, line in lines if name == found.architecture), None)
@@ -41,7 +41,7 @@ def _stored(sha256: str) -> str | None:
         return None
 
 
-def _compiled_again(found: Found, blessed: str, python: Path) -> str:
+def _compiled_again(found: CompiledBuild, blessed: str, python: Path) -> str:
     """The blessed text, from the sources at the last commit of the lock."""
     file = locks.path_of(found.kernel).relative_to(ROOT)
     commit = _git("log", "-1", "--format=%H", "--", str(file)).decode().strip()
@@ -49,7 +49,7 @@ def _compiled_again(found: Found, blessed: str, python: Path) -> str:
         if commit:
             with tarfile.open(fileobj=io.BytesIO(_git("archive", commit))) as archive:
                 archive.extractall(folder, filter="data")
-            request = Request(
+            request = CompileRequest(
                 kernels=[found.kernel],
                 architectures=[found.architecture],
                 builds=[found.build],

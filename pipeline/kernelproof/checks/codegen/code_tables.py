@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from kernelproof.checks.codegen.judge import Judged, Move, Value, Verdict
+from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, Value
 
 STATIC = (
     "Counts are of the code as it stands: they see neither predicated traffic, nor how often a "
@@ -15,23 +15,23 @@ _FEW_TABLES = 2
 _TELLING = ("registers", "spills", "num_warps", "rows", "instructions_per_row", "bytes")
 
 
-def summary(judged: Iterable[Judged]) -> str:
+def summary(judged: Iterable[JudgedBuild]) -> str:
     """``160 same, 2 changed``, in the order of the verdicts."""
     counts = Counter(one.verdict for one in judged)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in CodeVerdict if counts[verdict])
 
 
-def lines_of(kernel: str, judged: Sequence[Judged]) -> Iterator[str]:
+def lines_of(kernel: str, judged: Sequence[JudgedBuild]) -> Iterator[str]:
     """One line an architecture, then what blocks: its reason, and a table of what moved."""
     architectures = list(dict.fromkeys(one.architecture for one in judged))
     for architecture in architectures:
         here = [one for one in judged if one.architecture == architecture]
         yield f"{kernel}  {architecture:8}{summary(here)}"
-    blocking = [one for one in judged if one.verdict != Verdict.SAME]
-    missing = [one for one in blocking if one.verdict == Verdict.MISSING]
+    blocking = [one for one in judged if one.verdict != CodeVerdict.SAME]
+    missing = [one for one in blocking if one.verdict == CodeVerdict.MISSING]
     if missing:
         yield f"missing: {len(missing)} lines of the lock, the first {_name(missing[0])}"
-    told = [one for one in blocking if one.verdict != Verdict.MISSING]
+    told = [one for one in blocking if one.verdict != CodeVerdict.MISSING]
     for one in told[:_MOST_TABLES]:
         yield f"\n{one.verdict} {_name(one)}: {one.reason}"
         yield from table(one.moves, with_kinds=len(told) <= _FEW_TABLES)
@@ -49,10 +49,10 @@ def table(moves: Iterable[Move], *, with_kinds: bool) -> Iterator[str]:
         yield f"    {move.name:{wide}}  {_short(move.old):>{old_wide}} -> {_short(move.new)}"
 
 
-def drift_lines(judged: Iterable[Judged]) -> Iterator[str]:
+def drift_lines(judged: Iterable[JudgedBuild]) -> Iterator[str]:
     """One line for each that is not the same, with the most telling of what moved."""
     for one in judged:
-        if one.verdict == Verdict.SAME:
+        if one.verdict == CodeVerdict.SAME:
             continue
         moved = {move.name: move for move in one.moves}
         told = ", ".join(
@@ -63,7 +63,7 @@ def drift_lines(judged: Iterable[Judged]) -> Iterator[str]:
         yield f"{one.verdict} {_name(one)}: {told or one.reason}"
 
 
-def _name(judged: Judged) -> str:
+def _name(judged: JudgedBuild) -> str:
     return f"{judged.build} {judged.architecture}"
 
 

@@ -23,7 +23,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
 
 from kernelproof.checks.codegen import disassembly
-from kernelproof.checks.codegen.compile_request import Found, Request
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest
 from kernelproof.checks.codegen.disassembly import Disassembly
 from kernelproof.checks.codegen.instruction_costs import UNITS, counted
 from kernelproof.measure.proof_import import spec_of
@@ -39,7 +39,7 @@ _SM_90 = 90
 _POINTER, _INTEGER = "DS", "D"
 
 
-def work(request: Request) -> Iterator[Found]:
+def work(request: CompileRequest) -> Iterator[CompiledBuild]:
     """Everything asked for, in its order, compiled or read from the store."""
     tools = toolchain()
     for kernel in request.kernels:
@@ -52,7 +52,7 @@ def work(request: Request) -> Iterator[Found]:
             if build.backend == backend_of(one)
         ]
         for build, architecture in pairs[request.share :: request.shares]:
-            found = Found(
+            found = CompiledBuild(
                 kernel=kernel,
                 build=build.name,
                 architecture=architecture,
@@ -67,7 +67,7 @@ def work(request: Request) -> Iterator[Found]:
                 yield found.model_copy(update={"error": told})
 
 
-def _is_wanted(build: Build, request: Request) -> bool:
+def _is_wanted(build: Build, request: CompileRequest) -> bool:
     return any(fnmatchcase(build.name, pattern) for pattern in request.builds)
 
 
@@ -190,7 +190,7 @@ def _source(build: Build, backend: Any) -> ASTSource:
 
 def main() -> int:
     """Answers the request in the command line."""
-    request = Request.model_validate_json(sys.argv[1])
+    request = CompileRequest.model_validate_json(sys.argv[1])
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TRITON_CACHE_DIR"] = cache  # nothing is taken from older runs but the store
         for found in work(request):

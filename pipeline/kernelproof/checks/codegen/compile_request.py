@@ -26,7 +26,7 @@ class CompilerError(UserError):
     exit = Exit.BLOCKED
 
 
-class Request(BaseModel):
+class CompileRequest(BaseModel):
     """Kernels, architectures and patterns of builds; a worker takes each `shares`-th of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -39,7 +39,7 @@ class Request(BaseModel):
     store: str = str(STORE)
 
 
-class Found(BaseModel):
+class CompiledBuild(BaseModel):
     """One build on one architecture: its costs, or the compiler's error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,13 +54,13 @@ class Found(BaseModel):
 
 
 def ask(
-    request: Request,
+    request: CompileRequest,
     *,
     python: Path = Path(sys.executable),
     root: Path = ROOT,
     workers: int = 1,
     told: Callable[[int], None] = lambda _: None,
-) -> list[Found]:
+) -> list[CompiledBuild]:
     """What `workers` processes of this Python answer together, on the kernels under `root`.
 
     `told` hears how many answers have come; CompilerError where a process dies.
@@ -84,8 +84,8 @@ def ask(
 
 
 def _answers(
-    request: Request, python: Path, root: Path, one_more: Callable[[], None]
-) -> list[Found]:
+    request: CompileRequest, python: Path, root: Path, one_more: Callable[[], None]
+) -> list[CompiledBuild]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
     settings = {"TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "1"}
     environment = {**kept, **settings, "PYTHONPATH": python_path(root)}
@@ -105,7 +105,7 @@ def _answers(
             complaint = reader.submit(process.stderr.read)
             for line in process.stdout:
                 if line.startswith("{"):  # or it is a compiler's remark
-                    found.append(Found.model_validate_json(line))
+                    found.append(CompiledBuild.model_validate_json(line))
                 one_more()
     if process.returncode:
         last = "\n".join(complaint.result().strip().splitlines()[-_LAST_LINES:])

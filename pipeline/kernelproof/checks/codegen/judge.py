@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from kernelproof.checks.codegen.compile_request import Found
+from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Lock
 
 Value = int | float | str | bool | None
 
 
-class Verdict(StrEnum):
+class CodeVerdict(StrEnum):
     """A conclusion; `same` lets a build through, all others block it."""
 
     SAME = "same"
@@ -32,19 +32,23 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class JudgedBuild:
     """A build on an architecture with its verdict, the reason, and what moved."""
 
     build: str
     architecture: str
-    verdict: Verdict
+    verdict: CodeVerdict
     reason: str = ""
     moves: tuple[Move, ...] = ()
 
 
 def judge(
-    found: Sequence[Found], lock: Lock | None, budgets: Sequence[Budget], *, is_whole: bool = True
-) -> tuple[Judged, ...]:
+    found: Sequence[CompiledBuild],
+    lock: Lock | None,
+    budgets: Sequence[Budget],
+    *,
+    is_whole: bool = True,
+) -> tuple[JudgedBuild, ...]:
     """One verdict for each answer of one kernel.
 
     Where the answers are all that there are, also one for each line of the lock without an answer.
@@ -54,7 +58,7 @@ def judge(
     if lock and is_whole:
         reason = "it is in the lock, but not among the builds and architectures of now"
         judged += [
-            Judged(build=build, architecture=one, verdict=Verdict.CHANGED, reason=reason)
+            JudgedBuild(build=build, architecture=one, verdict=CodeVerdict.CHANGED, reason=reason)
             for build, costs in lock.costs.items()
             for one in costs
             if (build, one) not in answered
@@ -62,9 +66,9 @@ def judge(
     return tuple(judged)
 
 
-def _judge_one(found: Found, lock: Lock | None, budgets: Sequence[Budget]) -> Judged:
+def _judge_one(found: CompiledBuild, lock: Lock | None, budgets: Sequence[Budget]) -> JudgedBuild:
     verdict, reason, moves = _concluded(found, lock, budgets)
-    return Judged(
+    return JudgedBuild(
         build=found.build,
         architecture=found.architecture,
         verdict=verdict,
@@ -74,10 +78,10 @@ def _judge_one(found: Found, lock: Lock | None, budgets: Sequence[Budget]) -> Ju
 
 
 def _concluded(
-    found: Found, lock: Lock | None, budgets: Sequence[Budget]
-) -> tuple[Verdict, str, tuple[Move, ...]]:
+    found: CompiledBuild, lock: Lock | None, budgets: Sequence[Budget]
+) -> tuple[CodeVerdict, str, tuple[Move, ...]]:
     if found.costs is None:
-        return Verdict.ERROR, found.error or "no costs and no error", ()
+        return CodeVerdict.ERROR, found.error or "no costs and no error", ()
     lines = lock.costs.get(found.build, {}) if lock else {}
     locked = next((line for name, line in lines.items() if name == found.architecture), None)
     moves: tuple[Move, ...] = ()
@@ -86,15 +90,15 @@ def _concluded(
         new = {"settings": found.settings.model_dump(), **found.costs.model_dump()}
         moves = tuple(_moves(_flat(old), _flat(new)))
     if passed := _passed(found, budgets):
-        return Verdict.OVER_BUDGET, passed, moves
+        return CodeVerdict.OVER_BUDGET, passed, moves
     if lock is None or locked is None:
-        return Verdict.MISSING, "the lock has no line for it", ()
+        return CodeVerdict.MISSING, "the lock has no line for it", ()
     if not moves:
-        return Verdict.SAME, "", ()
-    return Verdict.CHANGED, _why(found, lock, moves), moves
+        return CodeVerdict.SAME, "", ()
+    return CodeVerdict.CHANGED, _why(found, lock, moves), moves
 
 
-def _passed(found: Found, budgets: Sequence[Budget]) -> str:
+def _passed(found: CompiledBuild, budgets: Sequence[Budget]) -> str:
     """The budgets that it passes, or nothing."""
     passed = []
     for budget in budgets:
@@ -108,7 +112,7 @@ def _passed(found: Found, budgets: Sequence[Budget]) -> str:
     return "; ".join(passed)
 
 
-def _why(found: Found, lock: Lock, moves: Sequence[Move]) -> str:
+def _why(found: CompiledBuild, lock: Lock, moves: Sequence[Move]) -> str:
     """What the change is to be put down to."""
     if tools := drift(lock.toolchain, found.toolchain):
         return f"the toolchain is another one ({tools}); that is no fault of the kernel"

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelproof.checks.codegen.compile_request import Found, Request, ask
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
 from kernelproof.machine.worktree import worktree
 from kernelproof.plan.repository import ROOT
 
-Code = dict[tuple[str, str, str], Found]
+Code = dict[tuple[str, str, str], CompiledBuild]
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def code_of(
     root: Path, kernels: Sequence[str], architectures: Sequence[str], *, workers: int
 ) -> Code:
     """What the kernels under `root` compile to, by kernel, build and architecture."""
-    request = Request(kernels=list(kernels), architectures=list(architectures))
+    request = CompileRequest(kernels=list(kernels), architectures=list(architectures))
     found = ask(request, python=Path(sys.executable), root=root, workers=workers)
     return {(one.kernel, one.build, one.architecture): one for one in found}
 
@@ -42,8 +42,8 @@ class Cost:
     """A build on an architecture at two commits: instructions a row, and spills."""
 
     name: tuple[str, str, str]
-    old: Found | None
-    new: Found | None
+    old: CompiledBuild | None
+    new: CompiledBuild | None
 
     @property
     def is_same(self) -> bool:

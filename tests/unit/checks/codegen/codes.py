@@ -1,6 +1,6 @@
 """Made-up code of a kernel's builds: what it costs is given, its hash is a letter's."""
 
-from kernelproof.checks.codegen.compile_request import Found
+from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.checks.perf.commit_costs import Code
 from kernelproof.records.code_lock import Costs, Settings
 
@@ -27,7 +27,7 @@ def code_of(letter: str, *, a_row: float = 100.0, spills: int = 0, kernel: str =
         kinds={},
         sha256=f"{ord(letter):02x}" * 32,
     )
-    found = Found(
+    found = CompiledBuild(
         kernel=kernel,
         build=BUILD,
         architecture=ARCHITECTURE,

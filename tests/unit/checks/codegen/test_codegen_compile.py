@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kernelproof.checks.codegen.compile_request import Found, Request, ask
-from kernelproof.checks.codegen.judge import Judged, Move, Verdict, judge
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
+from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, judge
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Lock
 from tests.unit.extending.tree import Tree, copy
@@ -64,14 +64,14 @@ def _plant(tree: Tree, name: str, edits: list[tuple[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Found]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], CompiledBuild]:
     """What a worker answers, by package and architecture."""
     tree = Tree.at(tmp_path_factory.mktemp("tree"))
     for name, edits in REFACTORED.items():
         _plant(tree, name, edits)
     for name, (edits, _) in PLANTS.items():
         _plant(tree, name, edits)
-    request = Request(
+    request = CompileRequest(
         kernels=[*REFACTORED, *PLANTS], architectures=ARCHITECTURES, store=str(tree.root / "store")
     )
     found = ask(request, root=tree.root, workers=2)
@@ -79,8 +79,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], F
 
 
 def _judged(
-    answers: dict[tuple[str, str], Found], name: str, architecture: str, *budgets: Budget
-) -> Judged:
+    answers: dict[tuple[str, str], CompiledBuild], name: str, architecture: str, *budgets: Budget
+) -> JudgedBuild:
     """The verdict on a copy, by the lock of the original."""
     original = answers["same", architecture]
     lock = Lock.model_validate(
@@ -102,23 +102,23 @@ def _judged(
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("name", REFACTORED)
 def test_a_refactoring_is_same(
-    answers: dict[tuple[str, str], Found], name: str, architecture: str
+    answers: dict[tuple[str, str], CompiledBuild], name: str, architecture: str
 ) -> None:
     """Other names, comments, lines, a helper of its own; and every copy is in another folder."""
     judged = _judged(answers, name, architecture)
     build = answers["same", architecture].build
     assert build == f"fp32-N256-{BACKENDS[architecture]}"
-    assert judged == Judged(build=build, architecture=architecture, verdict=Verdict.SAME)
+    assert judged == JudgedBuild(build=build, architecture=architecture, verdict=CodeVerdict.SAME)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("name", [name for name in PLANTS if name != "spill"])
 def test_a_change_is_caught(
-    answers: dict[tuple[str, str], Found], name: str, architecture: str
+    answers: dict[tuple[str, str], CompiledBuild], name: str, architecture: str
 ) -> None:
     """With the count that it moved, and upwards."""
     judged = _judged(answers, name, architecture)
-    assert judged.verdict == Verdict.CHANGED
+    assert judged.verdict == CodeVerdict.CHANGED
     moved = {move.name: move for move in judged.moves}
     move = moved[PLANTS[name][1]]
     if name == "scalar":
@@ -129,32 +129,34 @@ def test_a_change_is_caught(
         assert "sha256" in moved
 
 
-def test_a_spill_is_over_budget(answers: dict[tuple[str, str], Found]) -> None:
+def test_a_spill_is_over_budget(answers: dict[tuple[str, str], CompiledBuild]) -> None:
     """More values than registers: stack, and loads and stores of local memory."""
     judged = _judged(answers, "spill", "sm_90", Budget(builds="*", max_spills=0))
-    assert judged.verdict == Verdict.OVER_BUDGET
+    assert judged.verdict == CodeVerdict.OVER_BUDGET
     assert "spills, expected at most 0" in judged.reason
     moved = {move.name: move for move in judged.moves}
     assert moved["spills"].old == 0
     assert moved["classes.local"].new == moved["spills"].new
 
 
-def test_twice_the_work_is_over_budget(answers: dict[tuple[str, str], Found]) -> None:
+def test_twice_the_work_is_over_budget(answers: dict[tuple[str, str], CompiledBuild]) -> None:
     """Where the budget is what the kernel needs."""
     costs = answers["same", "sm_90"].costs
     assert costs is not None
     budget = Budget(builds="*", max_instructions_per_row=costs.instructions_per_row)
-    assert _judged(answers, "same", "sm_90", budget).verdict == Verdict.SAME
-    assert _judged(answers, "doubled", "sm_90", budget).verdict == Verdict.OVER_BUDGET
+    assert _judged(answers, "same", "sm_90", budget).verdict == CodeVerdict.SAME
+    assert _judged(answers, "doubled", "sm_90", budget).verdict == CodeVerdict.OVER_BUDGET
 
 
 def test_line_info_and_the_folder_change_nothing(
-    answers: dict[tuple[str, str], Found], tmp_path: Path
+    answers: dict[tuple[str, str], CompiledBuild], tmp_path: Path
 ) -> None:
     """A launch on a GPU has line info: its code is the locked one all the same."""
     tree = Tree.at(tmp_path / "elsewhere")
     _plant(tree, "same", [])
-    request = Request(kernels=["same"], architectures=ARCHITECTURES, store=str(tmp_path / "store"))
+    request = CompileRequest(
+        kernels=["same"], architectures=ARCHITECTURES, store=str(tmp_path / "store")
+    )
     environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_DISABLE_LINE_INFO": "0"}
     done = subprocess.run(
         [sys.executable, "-m", "kernelproof.checks.codegen.compile", request.model_dump_json()],
@@ -165,7 +167,7 @@ def test_line_info_and_the_folder_change_nothing(
         timeout=120,
         check=True,
     )
-    found = [Found.model_validate(json.loads(line)) for line in done.stdout.splitlines()]
+    found = [CompiledBuild.model_validate(json.loads(line)) for line in done.stdout.splitlines()]
     assert [one.costs for one in found] == [
         answers["same", architecture].costs for architecture in ARCHITECTURES
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.codegen import __main__ as command
-from kernelproof.checks.codegen.compile_request import Found, Request
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest
 from kernelproof.machine import toolchain
 from kernelproof.records import code_lock as locks
 
@@ -19,7 +19,7 @@ def test_another_toolchain_compiles_and_blocks_nothing(
     lock = locks.read("gemma4_routing")
     assert lock is not None
     build, costs = next(iter(lock.costs.items()))
-    found = Found(
+    found = CompiledBuild(
         kernel="gemma4_routing",
         build=build,
         architecture="sm_90",
@@ -29,7 +29,7 @@ def test_another_toolchain_compiles_and_blocks_nothing(
     )
     pythons = []
 
-    def ask(_: Request, *, python: Path, **__: Any) -> list[Found]:
+    def ask(_: CompileRequest, *, python: Path, **__: Any) -> list[CompiledBuild]:
         pythons.append(python)
         return [found]
 

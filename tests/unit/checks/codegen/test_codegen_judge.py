@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.codegen.code_tables import drift_lines, lines_of, summary
-from kernelproof.checks.codegen.compile_request import Found
-from kernelproof.checks.codegen.judge import Judged, Move, Verdict, drift, judge
+from kernelproof.checks.codegen.compile_request import CompiledBuild
+from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, drift, judge
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import Costs, Lock, Settings
 
@@ -54,9 +54,9 @@ def lock_of(**other: Any) -> Lock:
     )
 
 
-def found(architecture: str = "sm_90", **other: Any) -> Found:
+def found(architecture: str = "sm_90", **other: Any) -> CompiledBuild:
     """An answer of what is in the lock, but for some of its costs."""
-    return Found(
+    return CompiledBuild(
         kernel="toy",
         build=BUILD,
         architecture=architecture,
@@ -66,7 +66,7 @@ def found(architecture: str = "sm_90", **other: Any) -> Found:
     )
 
 
-def judged_one(answer: Found, *budgets: Budget, lock: Lock | None = None) -> Judged:
+def judged_one(answer: CompiledBuild, *budgets: Budget, lock: Lock | None = None) -> JudgedBuild:
     """The verdict on one answer, by the whole lock where no other is given."""
     (judged,) = judge([answer], lock or lock_of(), budgets, is_whole=False)
     return judged
@@ -75,7 +75,7 @@ def judged_one(answer: Found, *budgets: Budget, lock: Lock | None = None) -> Jud
 def test_the_same_is_same() -> None:
     """And nothing moved."""
     judged = judged_one(found(), Budget(builds="*", max_spills=0, max_instructions_per_row=446))
-    assert (judged.verdict, judged.reason, judged.moves) == (Verdict.SAME, "", ())
+    assert (judged.verdict, judged.reason, judged.moves) == (CodeVerdict.SAME, "", ())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_same_is_same() -> None:
 def test_a_count_that_moved_is_changed(costs: dict[str, Any], moves: list[Move]) -> None:
     """With its name, old and new."""
     judged = judged_one(found(**costs))
-    assert judged.verdict == Verdict.CHANGED
+    assert judged.verdict == CodeVerdict.CHANGED
     assert judged.reason == "the kernel, or how it is launched, compiles to other code"
     assert list(judged.moves) == moves
 
@@ -109,7 +109,7 @@ def test_a_count_that_moved_is_changed(costs: dict[str, Any], moves: list[Move])
 def test_other_code_of_the_same_counts_is_changed() -> None:
     """The hash alone tells."""
     judged = judged_one(found(sha256="b" * 64))
-    assert judged.verdict == Verdict.CHANGED
+    assert judged.verdict == CodeVerdict.CHANGED
     assert judged.reason == "the same counts, but other instructions or another order"
 
 
@@ -124,9 +124,9 @@ def test_another_setting_is_changed() -> None:
 def test_another_toolchain_is_told() -> None:
     """Instead of blaming the kernel; the same code stays the same."""
     lock = lock_of(toolchain={"triton": "3.5.1", "ptxas": "12.8"})
-    assert judged_one(found(), lock=lock).verdict == Verdict.SAME
+    assert judged_one(found(), lock=lock).verdict == CodeVerdict.SAME
     judged = judged_one(found(registers=64), lock=lock)
-    assert judged.verdict == Verdict.CHANGED
+    assert judged.verdict == CodeVerdict.CHANGED
     said = "the toolchain is another one (triton 3.5.1 -> 3.6.0); that is no fault of the kernel"
     assert judged.reason == said
 
@@ -153,22 +153,22 @@ def test_over_budget(budget: dict[str, Any], costs: dict[str, Any], reason: str)
     """Whatever the lock says, and only for the builds that the budget names."""
     answer = found(**costs)
     judged = judged_one(answer, Budget(builds="bf16-*", **budget))
-    assert (judged.verdict, judged.reason) == (Verdict.OVER_BUDGET, reason)
+    assert (judged.verdict, judged.reason) == (CodeVerdict.OVER_BUDGET, reason)
     other = judged_one(answer, Budget(builds="fp32-*", **budget))
-    assert other.verdict == (Verdict.CHANGED if costs else Verdict.SAME)
+    assert other.verdict == (CodeVerdict.CHANGED if costs else CodeVerdict.SAME)
 
 
 def test_an_error_is_told() -> None:
     """In the compiler's words."""
     answer = found().model_copy(update={"costs": None, "error": "CompilationError: at 3:4"})
     judged = judged_one(answer)
-    assert (judged.verdict, judged.reason) == (Verdict.ERROR, "CompilationError: at 3:4")
+    assert (judged.verdict, judged.reason) == (CodeVerdict.ERROR, "CompilationError: at 3:4")
 
 
 def test_an_answer_of_nothing_is_an_error() -> None:
     """It has neither costs nor words."""
     judged = judged_one(found().model_copy(update={"costs": None}))
-    assert (judged.verdict, judged.reason) == (Verdict.ERROR, "no costs and no error")
+    assert (judged.verdict, judged.reason) == (CodeVerdict.ERROR, "no costs and no error")
 
 
 def test_every_tool_that_is_another_is_told() -> None:
@@ -182,20 +182,20 @@ def test_every_tool_that_is_another_is_told() -> None:
 
 def test_the_words_of_the_verdicts() -> None:
     """As the README and the tables have them."""
-    assert [*Verdict] == ["same", "changed", "over-budget", "error", "missing"]
+    assert [*CodeVerdict] == ["same", "changed", "over-budget", "error", "missing"]
 
 
 def test_no_line_is_missing() -> None:
     """Of one architecture, or of the whole lock."""
-    assert judged_one(found("sm_80")).verdict == Verdict.MISSING
+    assert judged_one(found("sm_80")).verdict == CodeVerdict.MISSING
     (judged,) = judge([found()], None, [])
-    assert (judged.verdict, judged.reason) == (Verdict.MISSING, "the lock has no line for it")
+    assert (judged.verdict, judged.reason) == (CodeVerdict.MISSING, "the lock has no line for it")
 
 
 def test_a_line_that_nothing_answers_is_changed() -> None:
     """But not where only some were asked for."""
     same, gone = judge([found()], lock_of(), [])
-    assert (same.verdict, gone.verdict) == (Verdict.SAME, Verdict.CHANGED)
+    assert (same.verdict, gone.verdict) == (CodeVerdict.SAME, CodeVerdict.CHANGED)
     assert (gone.build, gone.architecture) == (BUILD, "gfx942")
     said = "it is in the lock, but not among the builds and architectures of now"
     assert gone.reason == said
