@@ -123,7 +123,7 @@ def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path:
 @pytest.mark.parametrize(
     "name",
     [
-        "kernels/__init__.py",
+        "kernels/gemma4_routing/kernel.py",
         "pipeline/kernelproof/measure/comparison.py",
         "pipeline/kernelproof/run/plugin.py",
     ],

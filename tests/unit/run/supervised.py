@@ -9,7 +9,6 @@ import pytest
 from kernelproof.machine.gpus import Gpu, Share
 from kernelproof.machine.revision import Source
 from kernelproof.plan.cases import Planned
-from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.run import run_plan, supervisor, worker_process
@@ -25,9 +24,9 @@ GPUS = tuple(
 PRELUDE = """\
 import json, os, signal, sys, time
 from pathlib import Path
-from tests.cells import asked, telling
+from kernelproof.run import run_plan, worker_messages as telling
 from tests.unit.run.supervised import STATE, write
-cells = asked.parse(sys.argv[1:])
+cells = run_plan.parse(sys.argv[1:])
 teller = telling.Teller(cells.tell)
 telling.obey()
 folder = cells.folder
@@ -70,11 +69,10 @@ class Runs:
         """The exit code of a run whose workers are `code`."""
         file = self.folder / "worker.py"
         file.write_text(PRELUDE + here + code)
-        self.monkeypatch.setattr(supervisor, "_WORKER", (str(file),))
         return supervise(
             [
                 Supervised(
-                    worker=("-m", "kernelproof.checks.worker"),
+                    worker=(str(file),),
                     words=self.words,
                     cells=self.cells,
                     share=Share(number=number, of=len(gpus)),
@@ -118,7 +116,6 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """A fresh folder; what is not told takes no long time, and the device is well."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(worker_process, "SECONDS_OF_GRACE", 0.2)
     monkeypatch.setattr(worker_process, "_SECONDS_TO_SPEAK", 2)
     monkeypatch.setattr(supervisor, "_SECONDS_BETWEEN", 0.01)

@@ -24,9 +24,10 @@ IDS = [f"gemma4_routing-cpu-{dtype}-E8-K8-T1" for dtype in ("fp32", "fp16")]
 BROKEN = """\
 import sys
 from dataclasses import replace
-import gemma4_routing as kernel
+from gemma4_routing import proof as kernel
+from kernelproof.checks import worker
 from kernelproof.errors import ResultsError, run_command
-from tests.cells import plugin, worker
+from kernelproof.run import plugin
 
 def launch(*_, **__):
     raise RuntimeError("a bug")
@@ -78,7 +79,7 @@ def _worker(folder: Path, *command: str) -> Ended:
 
 def test_it_tells_what_it_is_about_to_do(tmp_path: Path) -> None:
     """Its machine first, then each case with its limit, and that it is over."""
-    done = _worker(tmp_path, "-m", "kernelproof.run.worker")
+    done = _worker(tmp_path, "-m", "kernelproof.checks.worker")
     assert done.code == 0, done.complaints
     first, *others = done.told
     assert first.machine["device"] == {"name": "cpu"}
@@ -106,7 +107,7 @@ def test_a_lost_device_ends_it(tmp_path: Path) -> None:
 
 def test_records_that_cannot_be_written_end_it(tmp_path: Path) -> None:
     """With one line and exit code 3, at the first one."""
-    done = _worker(tmp_path, "-c", BROKEN.format(more="plugin.results.write = write"))
+    done = _worker(tmp_path, "-c", BROKEN.format(more="plugin.record_files.write = write"))
     assert (done.code, done.records) == (3, {})
     assert done.complaints == "results: no space left on device\n"
     assert "Traceback" not in done.said

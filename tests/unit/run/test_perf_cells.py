@@ -32,10 +32,11 @@ FIELDS = ["case", "floor_us", "ratio_to_floor", "bytes", "code_hash"]
 SCRIPT = f"""\
 import sys
 import torch
-from pipeline import machine
 from kernelproof.errors import run_command
-from kernelproof.checks.perf import baseline, row
-from tests.cells import worker as cells
+from kernelproof.checks import worker as cells
+from kernelproof.checks.perf import row_timing as row
+from kernelproof.measure import torch_device as machine
+from kernelproof.records import time_baseline as baseline
 from tests.unit.run.processes import Made, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)

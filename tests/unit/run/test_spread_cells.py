@@ -24,12 +24,11 @@ SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", 
 # The cells on a machine that takes itself for one with two GPUs, whatever its row.
 PAIR = """\
 import sys
-from pipeline import spread
 from kernelproof.errors import run_command
 from kernelproof.machine.gpus import Gpu
-from tests.cells import __main__ as cells
+from kernelproof.checks import __main__ as cells
 
-spread.gpus_of = lambda row: tuple(
+cells.gpus_of = lambda row: tuple(
     Gpu(number=number, variable="CUDA_VISIBLE_DEVICES", value=f"pretended {number}")
     for number in (0, 1)
 )
@@ -40,10 +39,11 @@ TIMED = [f"gemma4_routing-h200-bf16-E128-K8-T{tokens}" for tokens in (1, 128, 20
 TIMING = """\
 import sys
 import torch
-from pipeline import machine
 from kernelproof.errors import run_command
-from kernelproof.checks.perf import baseline, row
-from tests.cells import worker as cells
+from kernelproof.checks import worker as cells
+from kernelproof.checks.perf import row_timing as row
+from kernelproof.measure import torch_device as machine
+from kernelproof.records import time_baseline as baseline
 from tests.unit.run.processes import Made, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)
@@ -52,11 +52,11 @@ machine.uuid_of = lambda _: "made up " + share.replace("/", " of ")
 machine.fingerprint = lambda row: {"device": {"name": row.device}}
 baseline.load = lambda *_: None
 row.Replicates = Made(us=lambda case, n: near(2.0, n, 0.5))
-time_row = cells.time_row
+time_row = row.time_row
 def timed(plan, found, told, pace, comparisons):
     told(f"{len(plan)} of {comparisons}")
     return time_row(plan, found, told, pace, comparisons)
-cells.time_row = timed
+row.time_row = timed
 sys.exit(run_command(cells.main))
 """
 
@@ -165,16 +165,15 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     shares.write_text(TIMING)
     code = PAIR.replace(
         "sys.exit(",
-        "from tests.cells import supervisor\n"
-        f"supervisor._WORKER = ({str(shares)!r},)\n"
+        "from functools import partial\n"
+        f"cells.Supervised = partial(cells.Supervised, worker=({str(shares)!r},))\n"
         "cells.require_visible = lambda *_: None\n"
         "sys.exit(",
     )
-    where = {"PYTHONPATH": str(ROOT), "TRITON_INTERPRET": "0"}
     done = subprocess.run(
         [*_python(code), "perf", "--on", "h200", *_named(TIMED, folder / "results")],
         cwd=ROOT,
-        env={**os.environ, **where},
+        env={**os.environ, "TRITON_INTERPRET": "0"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -60,15 +60,14 @@ import signal, sys
 from kernelproof.errors import run_command
 from kernelproof.machine.revision import Source
 from kernelproof.machine.gpus import Gpu, Share
-from tests.cells import asked, supervisor
+from kernelproof.run import run_plan, supervisor
 from kernelproof.run.supervisor import Supervised, supervise
 signal.signal(signal.SIGINT, signal.default_int_handler)
-supervisor._WORKER = (sys.argv[1],)
 supervisor._PULSE = ("-c", "")
 words = sys.argv[2:]
-cells = asked.parse(words)
+cells = run_plan.parse(words)
 every = [
-    Supervised(words=words, cells=cells, share=Share(number=n, of=2), plan=cells.plan[n - 1 :: 2],
+    Supervised(worker=(sys.argv[1],), words=words, cells=cells, share=Share(number=n, of=2), plan=cells.plan[n - 1 :: 2],
                gpu=Gpu(number=n, variable="A_GPU", value=str(n)),
                source=Source(commit="c" * 40, dirty=False, tree="d" * 64))
     for n in (1, 2)
