@@ -15,6 +15,7 @@ import pytest
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned, Selection
+from kernelproof.plan.repository import python_path
 from kernelproof.records import record_files
 from kernelproof.report.report_file import Report
 from tests.unit.extending.tree import Tree
@@ -120,7 +121,12 @@ def _begun(folder: Path) -> bool:
 
 def _ended(tree: Tree, folder: Path, by: signal.Signals, *command: str) -> tuple[int, str]:
     """Exit code and output of a command whose processes get a signal after their first record."""
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "NOX_SCRIPT_MODE": "none"}
+    environment = {
+        **os.environ,
+        "TRITON_INTERPRET": "1",
+        "NOX_SCRIPT_MODE": "none",
+        "PYTHONPATH": python_path(tree.root),
+    }
     with (folder.parent / "output").open("w+") as output:
         with _interruptible():
             process = subprocess.Popen(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kernelproof.checks import __main__ as command
 from kernelproof.errors import run_command
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
@@ -21,7 +22,6 @@ from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.records.sensitivity import LimitError
 from kernelproof.records.timing import KERNEL
-from kernelproof.checks import __main__ as command
 from tests.unit.run.processes import CODE, FLOOR_CODE, FLOORS
 
 TIMED = [f"gemma4_routing-h200-{dtype}-E128-K8-T1" for dtype in ("fp32", "bf16")]

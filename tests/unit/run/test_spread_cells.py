@@ -165,8 +165,9 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     shares.write_text(TIMING)
     code = PAIR.replace(
         "sys.exit(",
-        "from functools import partial\n"
-        f"cells.Supervised = partial(cells.Supervised, worker=({str(shares)!r},))\n"
+        "supervised = cells.Supervised\n"
+        "cells.Supervised = lambda **named: supervised("
+        f"**named | {{'worker': ({str(shares)!r},)}})\n"
         "cells.require_visible = lambda *_: None\n"
         "sys.exit(",
     )
