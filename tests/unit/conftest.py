@@ -1,10 +1,24 @@
-"""What every test needs before it imports a kernel: the interpreter, and the way to the sources."""
+"""The environment of all tests and of the processes that they start, and what they share."""
 
 import os
 
+import pytest
+
 from kernelproof.plan.repository import python_path
+from tests.unit.extending.tree import Tree
 
 # Triton reads it as a kernel is decorated; on a GPU, TRITON_INTERPRET=0 compiles kernels instead.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 # Processes that a test starts import the same sources as this one.
 os.environ["PYTHONPATH"] = python_path()
+
+
+@pytest.fixture(scope="session")
+def shared_tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Returns a copy of the repository with the toy kernel, for all tests that do not change it.
+
+    Their commands write into folders of their own: ``--results``.
+    """
+    tree = Tree.at(tmp_path_factory.mktemp("shared_tree"))
+    tree.add_toy()
+    return tree

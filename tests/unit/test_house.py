@@ -4,7 +4,6 @@ import ast
 import re
 from collections import Counter, defaultdict
 from functools import cache
-from pathlib import Path
 
 from kernelproof.plan.repository import ROOT
 
