@@ -14,7 +14,7 @@ import yaml
 import noxfile
 from kernelproof.checks.perf.gate_card import BASELINE_PROCESSES
 from kernelproof.plan import cases, matrix, schedule
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, TOOLCHAINS
 from kernelproof.plan.schema import Check
 from kernelproof.plan.timing_pace import PACE
 from tests.unit.github.workflows.reading import FOLDER, Workflow, workflows
@@ -153,7 +153,7 @@ def test_every_reader_is_given_new_broken_files_each_night() -> None:
 @each_workflow
 def test_packages_are_the_ones_of_the_toolchains(file: Workflow) -> None:
     """The versions that the tests were run with."""
-    toolchain = (ROOT / "pipeline" / "requirements" / "cpu.txt").read_text(encoding="utf-8")
+    toolchain = (TOOLCHAINS / "cpu.txt").read_text(encoding="utf-8")
     installs = [script.split() for script in file.scripts if "pip install" in script]
     packages = {word for words in installs for word in words[words.index("install") + 1 :]}
     assert packages - set(toolchain.splitlines()) == set()

@@ -15,7 +15,7 @@ from gemma4_routing import proof
 from gemma4_routing.launch import launch_of
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.selftest.sanitize.case_launches import _placed, answer
 from kernelproof.selftest.sanitize.tools import TOOLS
@@ -34,7 +34,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from kernelproof.selftest.sanitize import planted
+from kernelproof.selftest.sanitize import planted_errors
 
 SIGNATURES = {
     "memcheck": ({"words_ptr": "*i32", "WORDS": "constexpr"}, {(1,): 128}, 1),
@@ -43,7 +43,7 @@ SIGNATURES = {
     "synccheck": ({"words_ptr": "*i32", "lanes": "i32"}, {}, 1),
 }
 for name, (signature, constants, warps) in SIGNATURES.items():
-    function = getattr(planted, f"_planted_{name}_kernel")
+    function = getattr(planted_errors, f"_planted_{name}_kernel")
     source = ASTSource(function, signature, constants)
     target = GPUTarget("cuda", 90, 32)
     compiled = triton.compile(source, target=target, options={"num_warps": warps})
@@ -129,7 +129,7 @@ def test_planted_faults_compile() -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMPILE],
         cwd=ROOT,
-        env={"TRITON_INTERPRET": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        env={"TRITON_INTERPRET": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         timeout=120,
