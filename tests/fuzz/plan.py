@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
@@ -10,7 +10,7 @@ from kernelproof.records import golden, time_baseline
 from kernelproof.records.record_files import Record
 from tests.unit.records.test_record_files import record_of
 
-SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
+SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 KERNEL, TIMED_ROW = "gemma4_routing", "h200"
 _IDS = (f"{KERNEL}-cpu-fp32-E8-K8-T1", f"{KERNEL}-cpu-fp32-E8-K8-T130")
 _TIMED = f"{KERNEL}-{TIMED_ROW}-fp32-E128-K8-T128"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernelproof.checks.perf.judge import judge_timing
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import golden, record_files, sensitivity, time_baseline
@@ -14,7 +14,7 @@ from kernelproof.records.record_validity import refusal
 from kernelproof.records.verdict import Judged, Verdict
 
 
-def judge(plan: Sequence[Planned], folder: Path, source: Source) -> tuple[Judged, ...]:
+def judge(plan: Sequence[Planned], folder: Path, source: Revision) -> tuple[Judged, ...]:
     """One verdict for everything planned, from the records in `folder`, for this source."""
     comparisons = Counter((one.check, one.case.row) for one in plan)
     return tuple(
@@ -23,7 +23,7 @@ def judge(plan: Sequence[Planned], folder: Path, source: Source) -> tuple[Judged
     )
 
 
-def _judge_one(planned: Planned, folder: Path, source: Source, comparisons: int) -> Judged:
+def _judge_one(planned: Planned, folder: Path, source: Revision, comparisons: int) -> Judged:
     if planned.skip:
         reason = f"{planned.skip.reason} (until {planned.skip.until})"
         return Judged(planned=planned, verdict=Verdict.SKIP, reason=reason)

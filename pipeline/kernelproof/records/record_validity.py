@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
 
 
-def is_recorded(planned: Planned, folder: Path, source: Source) -> bool:
+def is_recorded(planned: Planned, folder: Path, source: Revision) -> bool:
     """Returns True if `folder` holds a whole record of the case that is of `source`."""
     try:
         record = record_files.read(folder, planned)
@@ -17,7 +17,7 @@ def is_recorded(planned: Planned, folder: Path, source: Source) -> bool:
     return record is not None and not refusal(record, planned, source)
 
 
-def refusal(record: Record, planned: Planned, source: Source) -> str:
+def refusal(record: Record, planned: Planned, source: Revision) -> str:
     """Why a record says nothing about this source on this row, or nothing."""
     if (device := record.device) != planned.device:
         return f"its result is of {device}, expected {planned.device}: run it on that machine"

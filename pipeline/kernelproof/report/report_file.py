@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.records.record_files import Number
 from kernelproof.records.verdict import Judged
 
@@ -72,7 +72,7 @@ class Report(BaseModel):
 
 
 def report_of(
-    judged: Sequence[Judged], source: Source, date: datetime.datetime | None = None
+    judged: Sequence[Judged], source: Revision, date: datetime.datetime | None = None
 ) -> Report:
     """The report of these verdicts, made at `date`."""
     cases = [_reported(one) for one in judged]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from kernelproof.errors import ResultsError
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case, Planned
@@ -35,7 +35,7 @@ class Cells:
     matrix: Matrix
     device: torch.device
     machine: dict[str, Any]
-    source: Source
+    source: Revision
     folder: Path
     timed: Mapping[str, TimedCase] = field(default_factory=dict)
     teller: Teller = field(default_factory=lambda: Teller(None))

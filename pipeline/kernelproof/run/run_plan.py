@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kernelproof.errors import UsageError, did_you_mean, positive
 from kernelproof.machine.gpus import Share
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check, Matrix, Row
@@ -42,7 +42,7 @@ class Asked:
         """The row that this machine is to be."""
         return self.matrix.rows[self.row_name]
 
-    def to_run(self, source: Source, share: Share) -> tuple[Planned, ...]:
+    def to_run(self, source: Revision, share: Share) -> tuple[Planned, ...]:
         """What of a share is to leave a record: all of it, or what has none yet."""
         plan = tuple(one for one in share.take(self.plan) if not one.skip)
         if self.is_resumed:

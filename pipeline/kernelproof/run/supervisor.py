@@ -19,7 +19,7 @@ from typing import IO, NoReturn
 
 from kernelproof.errors import USER_ERRORS, Exit, ResultsError
 from kernelproof.machine.gpus import Gpu, Share
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import python_path
 from kernelproof.records import record_files
@@ -44,7 +44,7 @@ class Supervised:
     share: Share
     plan: Sequence[Planned]
     gpu: Gpu | None
-    source: Source
+    source: Revision
     code: int = Exit.BLOCKED  # until it is done
     _worker: Worker | None = None
     _is_stopping: bool = False

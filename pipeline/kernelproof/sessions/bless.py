@@ -17,7 +17,7 @@ from kernelproof.checks.judge_plan import judge
 from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import RefusedError, run_command
 from kernelproof.machine import hardware, revision, toolchain
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix, repository
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check, Matrix
@@ -72,7 +72,7 @@ def _judged(
     check: Check,
     *,
     folder: Path,
-    state: Source,
+    state: Revision,
     is_replaced: bool = False,
 ) -> list[Judged]:
     """The verdicts on what is planned and not skipped, but for golden digests to be replaced."""

@@ -10,7 +10,7 @@ import pytest
 
 from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import ResultsError
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check, Skip
@@ -19,7 +19,7 @@ from kernelproof.records.record_files import Outcome
 from kernelproof.records.verdict import Judged, Verdict, reproduce_command
 from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
-SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
+SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 GOOD = {"pass", "same", "faster", "skip"}
 SILENCE = "no result: it did not run, or died before it could say"
 
@@ -210,7 +210,7 @@ def test_a_skip_comes_from_the_matrix(tmp_path: Path, name: str) -> None:
 def test_without_git_a_record_is_known_by_its_files(tmp_path: Path) -> None:
     """The commit is unknown on both sides; other files are refused all the same."""
     record_files.write(tmp_path, PLANNED, record_of(PLANNED, commit="unknown", dirty=True))
-    here = Source(commit="unknown", dirty=True, tree="7" * 64)
+    here = Revision(commit="unknown", dirty=True, tree="7" * 64)
     elsewhere = replace(here, tree="8" * 64)
     verdicts = [judge([PLANNED], tmp_path, source)[0].verdict for source in (here, elsewhere)]
     assert verdicts == [Verdict.PASS, Verdict.MISSING]

@@ -11,7 +11,7 @@ import pytest
 from kernelproof.checks.judge_plan import judge
 from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.machine import revision
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check
@@ -33,7 +33,7 @@ from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_sensitivity import card_of
 from tests.unit.records.test_time_baseline import ONE, REASON, TWO, place
 
-SOURCE = Source(commit="c" * 40, dirty=False, tree="7" * 64)
+SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 PLAN = [replace(one.planned, limit_percent=3.0) for one in (ONE, TWO)]
 ID = PLAN[0].case.id
 NOISE = 40

@@ -67,7 +67,7 @@ def test_without_git_the_commit_is_unknown(
     """A machine that has the files alone still gives them their digest."""
     digest = revision.current(repository).tree
     monkeypatch.setenv("PATH", "")
-    wanted = revision.Source(commit="unknown", dirty=True, tree=digest)
+    wanted = revision.Revision(commit="unknown", dirty=True, tree=digest)
     assert revision.current(repository) == wanted
 
 

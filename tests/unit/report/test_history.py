@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.report import history
 from kernelproof.report.earlier_runs import Runs
 from kernelproof.report.report_file import Report, report_of
@@ -24,7 +24,7 @@ def run_of(
     numbers = {"limit_percent": 3.0}
     if us is not None:
         numbers |= {"time_us": us, "ratio_to_floor": us if ratio is None else ratio}
-    source = Source(commit=f"{place:040}", dirty=False, tree="7" * 64)
+    source = Revision(commit=f"{place:040}", dirty=False, tree="7" * 64)
     date = NOON + datetime.timedelta(hours=place)
     return report_of([judged(verdict, 1, numbers=numbers)], source, date)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.records.verdict import Verdict
 from kernelproof.report import history
 from kernelproof.report.earlier_runs import Runs
@@ -27,7 +27,7 @@ def _runs(
         numbers = {"time_us": us}
         numbers |= {"limit_percent": limit} if limit is not None else {}
         numbers |= {"ratio_to_floor": ratios[place]} if ratios else {}
-        source = Source(commit=f"{place:040}", dirty=False, tree="7" * 64)
+        source = Revision(commit=f"{place:040}", dirty=False, tree="7" * 64)
         date = NOON + datetime.timedelta(hours=place)
         found.append(report_of([judged("pass", 1, numbers=numbers)], source, date))
     return found
@@ -175,7 +175,7 @@ def _content(runs: list[Report]) -> dict[str, Any]:
 
 def test_the_whole_content_for_the_page() -> None:
     """Letters in the order of the words, a point where a run has none of the case."""
-    empty = report_of([], Source(commit="e" * 40, dirty=True, tree="7" * 64))
+    empty = report_of([], Revision(commit="e" * 40, dirty=True, tree="7" * 64))
     runs = [run_of(0, 10, verdict="pass"), empty, run_of(2, 11, 1.5, verdict="fail")]
     told = _content(runs)
     assert told["words"] == {"a": "fail", "b": "pass"}

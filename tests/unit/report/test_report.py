@@ -6,14 +6,14 @@ from typing import Any, NoReturn
 
 import pytest
 
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records.verdict import Judged, Verdict
 from kernelproof.report.report_file import Report, report_of
 from tests.unit.records.test_record_files import record_of
 
-SOURCE = Source(commit="c" * 40, dirty=True, tree="7" * 64)
+SOURCE = Revision(commit="c" * 40, dirty=True, tree="7" * 64)
 RECORDED = {Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.TIMEOUT}
 
 

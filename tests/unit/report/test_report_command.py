@@ -11,7 +11,7 @@ import pytest
 
 from kernelproof.errors import UserError
 from kernelproof.machine import hardware, revision
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
@@ -25,7 +25,7 @@ from tests.unit.report.test_report import judged
 
 HERE = hardware.Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 FILES = ["report.html", "report.json", "report.md", "report.xml"]
-STATE = Source(commit="d" * 40, dirty=False, tree="7" * 64)
+STATE = Revision(commit="d" * 40, dirty=False, tree="7" * 64)
 
 
 class Asked:
@@ -36,7 +36,7 @@ class Asked:
         self.folder = Path()
         self.found = [judged("pass", 1), judged("fail", 2, "9 differ")]
 
-    def __call__(self, plan: Sequence[Planned], folder: Path, state: Source) -> list[Judged]:
+    def __call__(self, plan: Sequence[Planned], folder: Path, state: Revision) -> list[Judged]:
         """As `verdict.judge` is called."""
         assert state == STATE
         self.plan, self.folder = plan, folder

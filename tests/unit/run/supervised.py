@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernelproof.machine.gpus import Gpu, Share
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
@@ -16,7 +16,7 @@ from kernelproof.run.supervisor import Supervised, supervise
 from tests.unit.records.test_record_files import record_of
 
 IDS = [f"gemma4_routing-cpu-fp32-E8-K8-T{tokens}" for tokens in (1, 130, 2049)]
-STATE = Source(commit="c" * 40, dirty=False, tree="d" * 64)
+STATE = Revision(commit="c" * 40, dirty=False, tree="d" * 64)
 GPUS = tuple(
     Gpu(number=number, variable="CUDA_VISIBLE_DEVICES", value=f"GPU-{number}") for number in (0, 2)
 )

@@ -58,7 +58,7 @@ def test_a_share_that_dies_leaves_the_others(runs: Runs, capfd: pytest.CaptureFi
 SUPERVISING = """\
 import signal, sys
 from kernelproof.errors import run_command
-from kernelproof.machine.revision import Source
+from kernelproof.machine.revision import Revision
 from kernelproof.machine.gpus import Gpu, Share
 from kernelproof.run import run_plan, supervisor
 from kernelproof.run.supervisor import Supervised, supervise
@@ -69,7 +69,7 @@ cells = run_plan.parse(words)
 every = [
     Supervised(worker=(sys.argv[1],), words=words, cells=cells, share=Share(number=n, of=2), plan=cells.plan[n - 1 :: 2],
                gpu=Gpu(number=n, variable="A_GPU", value=str(n)),
-               source=Source(commit="c" * 40, dirty=False, tree="d" * 64))
+               source=Revision(commit="c" * 40, dirty=False, tree="d" * 64))
     for n in (1, 2)
 ]
 sys.exit(run_command(lambda: supervise(every)))
