@@ -9,7 +9,7 @@ from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
-from kernelproof.records.golden import Digests
+from kernelproof.records.golden import GoldenDigests
 from tests.fuzz.ask import require_plain
 from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
@@ -34,7 +34,7 @@ def _read_golden(folder: Path) -> bool:
 
 def _seal_golden(data: Any) -> None:
     try:
-        digests = {name: Digests.model_validate(of) for name, of in data["digests"].items()}
+        digests = {name: GoldenDigests.model_validate(of) for name, of in data["digests"].items()}
         data["seal"] = golden.seal_of(digests)
     except (ValueError, TypeError, AttributeError, KeyError):
         return

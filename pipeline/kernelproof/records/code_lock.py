@@ -31,7 +31,7 @@ Count = Annotated[int, Field(ge=0, le=2**40)]
 Counts = dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], Count]
 
 
-class Costs(StrictModel):
+class CodeCosts(StrictModel):
     """One line of a lock; counts are of the whole code, once, whatever is predicated or loops.
 
     `resident_warps` is the bound on the warps of a multiprocessor or compute unit that registers,
@@ -56,7 +56,7 @@ class Costs(StrictModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Settings(StrictModel):
+class BuildSettings(StrictModel):
     """What the compiler was told of a build: all that makes its code, beside the source."""
 
     pointers: dict[str, str]
@@ -65,7 +65,7 @@ class Settings(StrictModel):
     options: dict[str, int | bool | str]
 
 
-class Lock(StrictModel):
+class CodeLock(StrictModel):
     """The blessed code of a kernel's builds, and what it was compiled with.
 
     `moved` is what the blessing changed, the verdicts on its code against the lock before it;
@@ -79,8 +79,8 @@ class Lock(StrictModel):
     moved: Line
     moves: list[Line]
     toolchain: dict[Word, Word]
-    builds: dict[Word, Settings]
-    costs: dict[Word, dict[Architecture, Costs]]
+    builds: dict[Word, BuildSettings]
+    costs: dict[Word, dict[Architecture, CodeCosts]]
 
 
 def path_of(kernel: str, folder: Path = FOLDER) -> Path:
@@ -88,7 +88,7 @@ def path_of(kernel: str, folder: Path = FOLDER) -> Path:
     return folder / f"{kernel}.json"
 
 
-def text(lock: Lock) -> str:
+def text(lock: CodeLock) -> str:
     """The file's text: a line each for what is compared by itself, and a seal over all of it."""
     data = lock.model_dump(mode="json")
     lines = [f" {_line(name)}: {_line(data[name])}," for name in list(data)[:7]]
@@ -102,12 +102,12 @@ def text(lock: Lock) -> str:
     return "\n".join(["{", *lines, f' "seal": "{_seal(data)}"', "}"]) + "\n"
 
 
-def write(lock: Lock, folder: Path = FOLDER) -> None:
+def write(lock: CodeLock, folder: Path = FOLDER) -> None:
     """Replaces the lock of its kernel at once."""
     write_whole(path_of(lock.kernel, folder), text(lock))
 
 
-def read(kernel: str, folder: Path = FOLDER) -> Lock | None:
+def read(kernel: str, folder: Path = FOLDER) -> CodeLock | None:
     """The lock of a kernel, None where there is none; BaselineError for one that is not whole."""
     file = path_of(kernel, folder)
     try:
@@ -123,7 +123,7 @@ def read(kernel: str, folder: Path = FOLDER) -> Lock | None:
         data = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
         seal = data.pop("seal")
         data["costs"] = _nested(data["costs"])
-        lock = Lock.model_validate_json(json.dumps(data))
+        lock = CodeLock.model_validate_json(json.dumps(data))
     except ValidationError as error:
         raise _refused(file, first_fault(error)[:_SHOWN], "a lock as bless writes it") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -28,7 +28,7 @@ FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024
 
 
-class Digests(StrictModel):
+class GoldenDigests(StrictModel):
     """The blessed digests of one case; `was` is the digest of the outputs blessed before."""
 
     inputs: Digest
@@ -36,7 +36,7 @@ class Digests(StrictModel):
     was: Digest | None
 
 
-class Blessing(StrictModel):
+class GoldenBlessing(StrictModel):
     """When, why and with what digests were blessed, and how many of them changed."""
 
     date: datetime.date
@@ -50,8 +50,8 @@ class Golden(StrictModel):
 
     version: Literal[1] = 1
     kernel: str
-    blessings: list[Blessing]
-    digests: dict[str, Digests]
+    blessings: list[GoldenBlessing]
+    digests: dict[str, GoldenDigests]
     seal: Digest
 
 
@@ -116,7 +116,7 @@ def _short(digest: str | None) -> str:
     return digest[:12] if digest else "none"
 
 
-def seal_of(digests: Mapping[str, Digests]) -> str:
+def seal_of(digests: Mapping[str, GoldenDigests]) -> str:
     """A sha256 over the lines of the table."""
     return hashlib.sha256("\n".join(_lines(digests)).encode()).hexdigest()
 
@@ -135,5 +135,5 @@ def write(golden: Golden, folder: Path = FOLDER) -> None:
     load.cache_clear()
 
 
-def _lines(digests: Mapping[str, Digests]) -> list[str]:
+def _lines(digests: Mapping[str, GoldenDigests]) -> list[str]:
     return [f"{json.dumps(name)}: {digests[name].model_dump_json()}" for name in digests]

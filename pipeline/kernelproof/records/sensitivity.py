@@ -30,7 +30,7 @@ class LimitError(UserError):
     """A limit of matrix.yaml that is smaller than what the gate can see."""
 
 
-class Planted(StrictModel):
+class PlantedSlowdown(StrictModel):
     """One planted slowdown of a case: how many trials found it, and the size it was measured at.
 
     Trials scale it to the size that was meant.
@@ -42,16 +42,16 @@ class Planted(StrictModel):
     trials: Annotated[int, Field(ge=1, le=2**40)]
 
 
-class OfCase(StrictModel):
+class CaseSensitivity(StrictModel):
     """What the gate sees of one case; `visible_percent` is None where nothing planted sufficed."""
 
     limit_percent: Percent
     spread_percent: Annotated[dict[SpreadOf, Percent], Field(min_length=3)]
-    planted: list[Planted]
+    planted: list[PlantedSlowdown]
     visible_percent: Percent | None
 
 
-class Alarms(StrictModel):
+class FalseAlarms(StrictModel):
     """Whole rows, unchanged, that were judged: how many had a case blamed, or undecided."""
 
     rows: Count
@@ -60,7 +60,7 @@ class Alarms(StrictModel):
     at_most_percent: Percent
 
 
-class Measured(StrictModel):
+class CardTimes(StrictModel):
     """What the processes of a gate card took, by case and contestant, and on which machine."""
 
     version: Literal[1] = 1
@@ -71,7 +71,7 @@ class Measured(StrictModel):
     times_us: TimesUs
 
 
-class Card(StrictModel):
+class GateCard(StrictModel):
     """The gate card of one row."""
 
     version: Literal[1] = 1
@@ -80,8 +80,8 @@ class Card(StrictModel):
     commit: str
     processes: int
     machine: dict[str, Any]
-    alarms: Alarms
-    cases: Annotated[dict[str, OfCase], Field(min_length=1)]
+    alarms: FalseAlarms
+    cases: Annotated[dict[str, CaseSensitivity], Field(min_length=1)]
     times_us: TimesUs
 
 
@@ -91,14 +91,14 @@ def path_of(row: str, folder: Path = FOLDER) -> Path:
 
 
 @cache
-def load(row: str, folder: Path = FOLDER) -> Card | None:
+def load(row: str, folder: Path = FOLDER) -> GateCard | None:
     """The card of a row, None where there is none; BaselineError where unreadable."""
     file = path_of(row, folder)
     text = read_bounded(file)
     if text is None:
         return None
     try:
-        card = Card.model_validate_json(text)
+        card = GateCard.model_validate_json(text)
     except ValidationError as error:
         raise unreadable(file, error) from None
     if card.row != row:
@@ -107,7 +107,7 @@ def load(row: str, folder: Path = FOLDER) -> Card | None:
     return card
 
 
-def write(card: Card, folder: Path = FOLDER) -> Path:
+def write(card: GateCard, folder: Path = FOLDER) -> Path:
     """Writes a card, and says where."""
     file = path_of(card.row, folder)
     write_whole(file, card.model_dump_json(indent=1) + "\n")
@@ -115,7 +115,7 @@ def write(card: Card, folder: Path = FOLDER) -> Path:
     return file
 
 
-def lines_of(card: Card) -> Iterator[str]:
+def lines_of(card: GateCard) -> Iterator[str]:
     """The card for people: false alarms, then for each case what is found of what was planted."""
     alarms = card.alarms
     yield (

@@ -27,24 +27,24 @@ _MAX_BYTES = 16 * 1024 * 1024
 BLESSINGS_KEPT = 20
 
 
-class Was(StrictModel):
+class BlessedTime(StrictModel):
     """The times of a case under one blessing, in microseconds, and over the floor."""
 
     time_us: float
     ratio_to_floor: float
 
 
-class Blessing(StrictModel):
+class TimeBlessing(StrictModel):
     """When and why times were stored, of which commit and machine, and what they were."""
 
     date: str
     reason: str
     commit: str
     machine: str
-    cases: dict[str, Was]
+    cases: dict[str, BlessedTime]
 
 
-class Own(StrictModel):
+class BaselineOrigin(StrictModel):
     """What a baseline holds that pytest-benchmark has no place for."""
 
     version: Literal[1]
@@ -52,14 +52,14 @@ class Own(StrictModel):
     kernel: str
     commit: str
     machine: dict[str, Any]
-    blessings: Annotated[list[Blessing], Field(min_length=1, max_length=BLESSINGS_KEPT)]
+    blessings: Annotated[list[TimeBlessing], Field(min_length=1, max_length=BLESSINGS_KEPT)]
 
 
 class _Foreign(StrictModel, extra="ignore"):
     """A mapping of pytest-benchmark's, with its own keys left to it."""
 
 
-class Extra(_Foreign):
+class StoredCase(_Foreign):
     """The ``extra_info`` of a benchmark, as far as the judge needs it.
 
     One that was kept when others were blessed names the commit and machine that it is of.
@@ -71,15 +71,15 @@ class Extra(_Foreign):
     machine: dict[str, Any] | None = None
 
 
-class _Benchmark(_Foreign):
-    extra_info: Extra
+class _StoredBenchmark(_Foreign):
+    extra_info: StoredCase
 
 
-class Baseline(_Foreign):
+class TimeBaseline(_Foreign):
     """A file of pytest-benchmark's, with its own keys left to it."""
 
-    benchmarks: list[_Benchmark]
-    kernelproof: Own
+    benchmarks: list[_StoredBenchmark]
+    kernelproof: BaselineOrigin
 
     @property
     def stored(self) -> Mapping[str, StoredTiming]:
@@ -101,14 +101,14 @@ def path_of(row: str, kernel: str, folder: Path = FOLDER) -> Path:
 
 
 @cache
-def load(row: str, kernel: str, folder: Path = FOLDER) -> Baseline | None:
+def load(row: str, kernel: str, folder: Path = FOLDER) -> TimeBaseline | None:
     """The baseline of a kernel on a row, None where there is none; BaselineError if unreadable."""
     file = path_of(row, kernel, folder)
     text = read_bounded(file)
     if text is None:
         return None
     try:
-        baseline = Baseline.model_validate_json(text)
+        baseline = TimeBaseline.model_validate_json(text)
     except ValidationError as error:
         raise unreadable(file, error) from None
     if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
@@ -154,7 +154,7 @@ def restore(file: Path) -> str:
 
 def write(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     """Writes a whole baseline, as pytest-benchmark's keys and ``kernelproof``, and says where."""
-    own = Own.model_validate(content["kernelproof"])
+    own = BaselineOrigin.model_validate(content["kernelproof"])
     file = path_of(own.row, own.kernel, folder)
     write_whole(file, json.dumps(content, indent=1) + "\n")
     load.cache_clear()

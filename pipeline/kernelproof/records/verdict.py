@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class CaseVerdict:
     """A planned case and check with its verdict, the reason, and the record where there is one."""
 
     planned: Planned

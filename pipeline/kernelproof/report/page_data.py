@@ -24,9 +24,9 @@ class Stored:
     """What the repository and the results folder hold beside the records."""
 
     golden: list[golden.Golden]
-    locks: list[code_lock.Lock]
-    baselines: list[time_baseline.Baseline]
-    cards: list[sensitivity.Card]
+    locks: list[code_lock.CodeLock]
+    baselines: list[time_baseline.TimeBaseline]
+    cards: list[sensitivity.GateCard]
     benches: list[bench.BenchRun]
     mutants: mutant.Run | None
 
@@ -79,7 +79,7 @@ def _golden(one: golden.Golden) -> dict[str, str]:
     return {name: digests.outputs for name, digests in one.digests.items()}
 
 
-def _costs(one: code_lock.Lock) -> dict[str, Any]:
+def _costs(one: code_lock.CodeLock) -> dict[str, Any]:
     return {
         "date": one.date,
         "reason": one.reason,
@@ -94,7 +94,7 @@ def _costs(one: code_lock.Lock) -> dict[str, Any]:
     }
 
 
-def _baseline(one: time_baseline.Baseline) -> dict[str, Any]:
+def _baseline(one: time_baseline.TimeBaseline) -> dict[str, Any]:
     own = one.kernelproof
     cases = {}
     for case, kept in one.stored.items():
@@ -118,7 +118,7 @@ def _baseline(one: time_baseline.Baseline) -> dict[str, Any]:
     return {"row": own.row, "kernel": own.kernel, "blessings": blessings, "cases": cases}
 
 
-def _card(one: sensitivity.Card) -> dict[str, Any]:
+def _card(one: sensitivity.GateCard) -> dict[str, Any]:
     return {
         "row": one.row,
         "date": one.date,

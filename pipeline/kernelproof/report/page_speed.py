@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kernelproof.records.bench_run import BenchRun
-from kernelproof.records.time_baseline import Baseline
+from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report.report_file import Report
 
 _AXIS = "T"
@@ -30,7 +30,7 @@ Curves = dict[str, dict[int, float]]
 
 
 def sets(
-    report: Report, baselines: Iterable[Baseline], benches: Iterable[BenchRun]
+    report: Report, baselines: Iterable[TimeBaseline], benches: Iterable[BenchRun]
 ) -> list[dict[str, Any]]:
     """Every set that has times, with the best source that it has."""
     found: dict[Key, tuple[str, Curves]] = {}
@@ -87,7 +87,7 @@ def _of_report(report: Report) -> Iterator[_Told]:
             yield f"results at {report.commit[:12]}", key, case.shape[_AXIS], times
 
 
-def _of_baselines(baselines: Iterable[Baseline]) -> Iterator[_Told]:
+def _of_baselines(baselines: Iterable[TimeBaseline]) -> Iterator[_Told]:
     for baseline in baselines:
         own = baseline.kernelproof
         for case, stored in baseline.stored.items():

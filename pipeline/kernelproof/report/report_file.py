@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kernelproof.machine.revision import Revision
 from kernelproof.records.record_files import Number
-from kernelproof.records.verdict import Judged
+from kernelproof.records.verdict import CaseVerdict
 
 
 class ReportedCase(BaseModel):
@@ -72,7 +72,7 @@ class Report(BaseModel):
 
 
 def report_of(
-    judged: Sequence[Judged], source: Revision, date: datetime.datetime | None = None
+    judged: Sequence[CaseVerdict], source: Revision, date: datetime.datetime | None = None
 ) -> Report:
     """The report of these verdicts, made at `date`."""
     cases = [_reported(one) for one in judged]
@@ -89,7 +89,7 @@ def report_of(
     )
 
 
-def _reported(one: Judged) -> ReportedCase:
+def _reported(one: CaseVerdict) -> ReportedCase:
     case, record = one.planned.case, one.record
     return ReportedCase(
         id=case.id,

@@ -22,8 +22,8 @@ from kernelproof.plan import cases, matrix, repository
 from kernelproof.plan.cases import Selection
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import golden, record_files
-from kernelproof.records.golden import Blessing, Digests, Golden
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
+from kernelproof.records.verdict import CaseVerdict, Verdict
 
 _BLESSINGS_KEPT = 20
 
@@ -74,7 +74,7 @@ def _judged(
     folder: Path,
     state: Revision,
     is_replaced: bool = False,
-) -> list[Judged]:
+) -> list[CaseVerdict]:
     """The verdicts on what is planned and not skipped, but for golden digests to be replaced."""
     plan = cases.plan(the_matrix, selection, [check])
     if is_replaced:
@@ -82,14 +82,14 @@ def _judged(
     return [one for one in judge(plan, folder, state) if one.verdict != Verdict.SKIP]
 
 
-def _bless_golden(the_matrix: Matrix, judged: Sequence[Judged], reason: str) -> None:
+def _bless_golden(the_matrix: Matrix, judged: Sequence[CaseVerdict], reason: str) -> None:
     _require_good(judged)
     for kernel in dict.fromkeys(one.planned.case.kernel for one in judged):
         if the_matrix.kernels[kernel].golden:
             _bless([one for one in judged if one.planned.case.kernel == kernel], reason)
 
 
-def _require_good(judged: Sequence[Judged]) -> None:
+def _require_good(judged: Sequence[CaseVerdict]) -> None:
     red = [one for one in judged if not one.verdict.is_good]
     if red:
         first = red[0]
@@ -100,7 +100,7 @@ def _require_good(judged: Sequence[Judged]) -> None:
         raise RefusedError(message)
 
 
-def _bless(judged: Sequence[Judged], reason: str) -> None:
+def _bless(judged: Sequence[CaseVerdict], reason: str) -> None:
     """Writes the digests of one kernel's results, where they are other ones."""
     kernel = judged[0].planned.case.kernel
     old = golden.load(kernel)
@@ -113,7 +113,7 @@ def _bless(judged: Sequence[Judged], reason: str) -> None:
     record = judged[0].record
     packages = record.machine.get("packages", {}) if record else {}
     toolchain = ", ".join(f"{name} {packages.get(name)}" for name in ("torch", "triton", "numpy"))
-    blessing = Blessing(
+    blessing = GoldenBlessing(
         date=datetime.datetime.now(datetime.UTC).date(),
         reason=reason,
         toolchain=toolchain,
@@ -131,9 +131,11 @@ def _bless(judged: Sequence[Judged], reason: str) -> None:
     print(f"{where}: {len(changed)} of {len(after)} digests blessed; commit it")
 
 
-def _digests(judged: Sequence[Judged], before: dict[str, Digests]) -> dict[str, Digests]:
+def _digests(
+    judged: Sequence[CaseVerdict], before: dict[str, GoldenDigests]
+) -> dict[str, GoldenDigests]:
     """The digests in the records; RefusedError where two rows disagree."""
-    found: dict[str, Digests] = {}
+    found: dict[str, GoldenDigests] = {}
     for one in judged:
         name, record = golden.name_of(one.planned.case), one.record
         if record is None or record.digest is None or record.input_digest is None:
@@ -142,7 +144,7 @@ def _digests(judged: Sequence[Judged], before: dict[str, Digests]) -> dict[str, 
             )
         old = before.get(name)
         was = old.outputs if old and old.outputs != record.digest else old.was if old else None
-        new = Digests(inputs=record.input_digest, outputs=record.digest, was=was)
+        new = GoldenDigests(inputs=record.input_digest, outputs=record.digest, was=was)
         if found.setdefault(name, new) != new:
             message = f"{one.planned.case.id}: found other bits than another row, expected the same"
             raise RefusedError(message)

@@ -19,7 +19,7 @@ from kernelproof.plan.schedule import KINDS
 from kernelproof.records import code_lock as locks
 from kernelproof.records import golden, sensitivity, time_baseline
 from kernelproof.records.record_files import write_whole
-from kernelproof.records.time_baseline import Was
+from kernelproof.records.time_baseline import BlessedTime
 from kernelproof.records.timing import CaseTiming
 
 FOLDER = ROOT / "pipeline" / "baselines"
@@ -154,11 +154,11 @@ def _times(row: str, kernel: str, old: Path, new: Path) -> Iterator[str]:
             yield f"  {name}: {_moved(was.get(name), now.get(name))}"
 
 
-def _was(timing: CaseTiming) -> Was:
-    return Was(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
+def _was(timing: CaseTiming) -> BlessedTime:
+    return BlessedTime(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
 
 
-def _moved(old: Was | None, new: Was | None) -> str:
+def _moved(old: BlessedTime | None, new: BlessedTime | None) -> str:
     if old is None or new is None:
         before, after = (f"{one.time_us:.4f} us" if one else "nothing" for one in (old, new))
         return f"{before} -> {after}"

@@ -16,7 +16,7 @@ from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check, Skip
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome
-from kernelproof.records.verdict import Judged, Verdict, reproduce_command
+from kernelproof.records.verdict import CaseVerdict, Verdict, reproduce_command
 from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
@@ -202,7 +202,9 @@ def test_a_skip_comes_from_the_matrix(tmp_path: Path, name: str) -> None:
     for planned in plan:
         write(tmp_path, planned)
     one, two = judge(plan, tmp_path, SOURCE)
-    wanted = Judged(planned=plan[0], verdict=Verdict.SKIP, reason="waits for #1 (until 2030-01-02)")
+    wanted = CaseVerdict(
+        planned=plan[0], verdict=Verdict.SKIP, reason="waits for #1 (until 2030-01-02)"
+    )
     assert one == wanted
     assert (two.planned.case, two.verdict) == (kept, verdict)
 

@@ -9,7 +9,7 @@ import pytest
 
 from kernelproof.checks.judge_plan import judge
 from kernelproof.records import golden, record_files
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.test_verdict import SOURCE
 from tests.unit.records.test_golden import ONE, golden_of
 from tests.unit.records.test_record_files import PLANNED, record_of
@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _judged(folder: Path, **changes: Any) -> Judged:
+def _judged(folder: Path, **changes: Any) -> CaseVerdict:
     record_files.write(folder, BLESSED, record_of(BLESSED, **changes))
     (judged,) = judge([BLESSED], folder, SOURCE)
     return judged

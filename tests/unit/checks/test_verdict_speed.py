@@ -17,7 +17,7 @@ from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files, sensitivity, time_baseline
 from kernelproof.records.timing import ProcessTimes
-from kernelproof.records.verdict import Judged, Verdict, reproduce_command
+from kernelproof.records.verdict import CaseVerdict, Verdict, reproduce_command
 from kernelproof.report import __main__ as command
 from kernelproof.report.report_file import report_of
 from tests.unit.checks.perf.test_perf_judge import (
@@ -61,7 +61,7 @@ def write(
     record_files.write(folder, planned, record)
 
 
-def _first(folder: Path, plan: Sequence[Planned] = PLAN) -> Judged:
+def _first(folder: Path, plan: Sequence[Planned] = PLAN) -> CaseVerdict:
     return judge(plan, folder, SOURCE)[0]
 
 
@@ -170,7 +170,7 @@ def test_speed_is_reproduced_by_timing_again(verdict: Verdict) -> None:
     """On the row's own machine; its options, read back, leave that one case."""
     planned = cases.plan(matrix.load(), checks=[Check.PERF])[5]
     told = f"nox -s perf-regress -- --case {planned.case.id}"
-    assert Judged(planned=planned, verdict=verdict).reproduce == told
+    assert CaseVerdict(planned=planned, verdict=verdict).reproduce == told
     assert reproduce_command(planned) == told
     selection = Selection(case=(told.rsplit(maxsplit=1)[-1],))
     assert cases.plan(matrix.load(), selection, checks=[Check.PERF]) == (planned,)
@@ -194,7 +194,7 @@ def test_exit_codes(
 ) -> None:
     """75 where all that blocks is inconclusive, 1 where anything else blocks as well."""
     words = verdicts.split()
-    judged = [Judged(planned=PLAN[0], verdict=Verdict(word), reason="why") for word in words]
+    judged = [CaseVerdict(planned=PLAN[0], verdict=Verdict(word), reason="why") for word in words]
     monkeypatch.setattr(command, "judge", lambda *_: judged)
     assert command.main(["--row=h200", "--check=perf", f"--results={tmp_path}"]) == code
 
@@ -207,7 +207,7 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"commit": state.commit, "tree": state.tree}
     fields["machine"] = {**MACHINE, "device": {"name": one.device}}
     record = record_of(one, timing=timing_of(taking(10)), **fields)
-    judged = Judged(planned=one, verdict=Verdict.NO_BASELINE, record=record)
+    judged = CaseVerdict(planned=one, verdict=Verdict.NO_BASELINE, record=record)
     bless_perf([judged], REASON, place(stored, judged), stored)
     sensitivity.path_of(one.case.row, stored).unlink()
     record_files.write(folder, one, record)

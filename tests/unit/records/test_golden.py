@@ -10,20 +10,20 @@ from kernelproof.errors import BaselineError, Exit
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
 from kernelproof.records import golden
-from kernelproof.records.golden import Blessing, Digests, Golden
+from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
 from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
 NAME = "fp32-E8-K2-T3"
-ONE = Digests(inputs="2" * 64, outputs="1" * 64, was=None)
+ONE = GoldenDigests(inputs="2" * 64, outputs="1" * 64, was=None)
 BLESS = 'if that is meant: nox -s bless -- golden --reason "..."'
 MEND = "restore it: git checkout -- toy.json, in its folder"
 
 
-def golden_of(**digests: Digests) -> Golden:
+def golden_of(**digests: GoldenDigests) -> Golden:
     """The golden digests of the toy."""
     named = {name.replace("_", "-"): one for name, one in digests.items()}
     today = datetime.date(2030, 1, 2)
-    blessing = Blessing(date=today, reason="first", toolchain="torch 1", changed=len(named))
+    blessing = GoldenBlessing(date=today, reason="first", toolchain="torch 1", changed=len(named))
     return Golden(kernel="toy", blessings=[blessing], digests=named, seal=golden.seal_of(named))
 
 

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from kernelproof.errors import BaselineError
 from kernelproof.records import golden
-from kernelproof.records.golden import Digests
+from kernelproof.records.golden import GoldenDigests
 from tests.unit.records.test_golden import MEND, ONE, golden_of
 from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
-OTHER = Digests(inputs="4" * 64, outputs="5" * 64, was="6" * 64)
+OTHER = GoldenDigests(inputs="4" * 64, outputs="5" * 64, was="6" * 64)
 MOST = 4 * 1024 * 1024
 
 

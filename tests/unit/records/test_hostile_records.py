@@ -18,7 +18,7 @@ from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
-from kernelproof.records.sensitivity import Card, lines_of
+from kernelproof.records.sensitivity import GateCard, lines_of
 from kernelproof.records.timing import CaseTiming
 from kernelproof.report import page_speed
 from kernelproof.report.markdown import markdown
@@ -130,9 +130,9 @@ def test_a_card_of_no_case_is_refused_and_one_of_a_hostile_name_is_shown() -> No
     """In plain lines."""
     fields = card_of().model_dump()
     with pytest.raises(ValidationError, match="cases"):
-        Card.model_validate({**fields, "cases": {}})
+        GateCard.model_validate({**fields, "cases": {}})
     (of_case,) = fields["cases"].values()
-    hostile = Card.model_validate({**fields, "row": HOSTILE, "cases": {HOSTILE: of_case}})
+    hostile = GateCard.model_validate({**fields, "row": HOSTILE, "cases": {HOSTILE: of_case}})
     assert all(line.isprintable() for line in lines_of(hostile))
 
 

@@ -9,17 +9,23 @@ import pytest
 from kernelproof.errors import BaselineError, Exit, UserError
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import sensitivity
-from kernelproof.records.sensitivity import Alarms, Card, LimitError, OfCase, Planted
+from kernelproof.records.sensitivity import (
+    CaseSensitivity,
+    FalseAlarms,
+    GateCard,
+    LimitError,
+    PlantedSlowdown,
+)
 from kernelproof.records.time_baseline import shown
 
 ROW = "h200"
 CASE = "toy-h200-fp32-E8-K2-T3"
 
 
-def card_of(row: str = ROW, **of_case: Any) -> Card:
+def card_of(row: str = ROW, **of_case: Any) -> GateCard:
     """A card of one case, of which 3 % and more are found."""
     planted = [
-        Planted(percent=size, measured_percent=size + 0.04, found=found, trials=200)
+        PlantedSlowdown(percent=size, measured_percent=size + 0.04, found=found, trials=200)
         for size, found in ((1, 0), (3, 199), (10, 200))
     ]
     fields = {
@@ -29,14 +35,14 @@ def card_of(row: str = ROW, **of_case: Any) -> Card:
         "visible_percent": 2.41,
         **of_case,
     }
-    return Card(
+    return GateCard(
         row=row,
         date="2030-01-02",
         commit="c" * 40,
         processes=3,
         machine={"device": {"name": "NVIDIA H200"}},
-        alarms=Alarms(rows=600, blamed=1, undecided=2, at_most_percent=0.788),
-        cases={CASE: OfCase.model_validate(fields)},
+        alarms=FalseAlarms(rows=600, blamed=1, undecided=2, at_most_percent=0.788),
+        cases={CASE: CaseSensitivity.model_validate(fields)},
         times_us={CASE: {"kernel": [10.0, 10.1, 9.9], "floor": [5.0, 5.0, 5.1]}},
     )
 

@@ -18,9 +18,9 @@ from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check
 from kernelproof.records import sensitivity, time_baseline
-from kernelproof.records.time_baseline import Blessing, Was
+from kernelproof.records.time_baseline import BlessedTime, TimeBlessing
 from kernelproof.records.timing import CaseTiming
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_sensitivity import card_of
@@ -51,20 +51,22 @@ def test_perf(case, benchmark):
 """
 
 
-def judged_of(tokens: int, us: float = 10, **changes: Any) -> Judged:
+def judged_of(tokens: int, us: float = 10, **changes: Any) -> CaseVerdict:
     """A case of the toy that was measured: eight processes of about so many microseconds."""
     of_record = {"commit": "c" * 40, "machine": MACHINE, **changes.pop("record", {})}
     timing = changes.pop("timing", timing_of(taking(us)))
     case = Case(kernel=KERNEL, row=ROW, dtype="fp32", shape=(("E", 8), ("K", 2), ("T", tokens)))
     planned = Planned(case=case, check=Check.PERF, device="NVIDIA H200", golden=False)
     record = record_of(planned, timing=timing, **of_record)
-    return Judged(planned=planned, record=record, **{"verdict": Verdict.NO_BASELINE, **changes})
+    return CaseVerdict(
+        planned=planned, record=record, **{"verdict": Verdict.NO_BASELINE, **changes}
+    )
 
 
 ONE, TWO = judged_of(1, 10), judged_of(2, 20)
 
 
-def timing_in(one: Judged) -> CaseTiming:
+def timing_in(one: CaseVerdict) -> CaseTiming:
     """The times of a case that has some."""
     assert one.record
     assert one.record.timing
@@ -92,7 +94,7 @@ def benchmark_json() -> str:
         return (folder / "benchmark.json").read_text()
 
 
-def place(folder: Path, *judged: Judged, **spread: float) -> Path:
+def place(folder: Path, *judged: CaseVerdict, **spread: float) -> Path:
     """The folder of results with what pytest-benchmark left; a gate card of the cases beside it."""
     file = folder / "results" / "perf" / f"{ROW}.benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,7 @@ def place(folder: Path, *judged: Judged, **spread: float) -> Path:
     return folder / "results"
 
 
-def _shaped(*judged: Judged) -> str:
+def _shaped(*judged: CaseVerdict) -> str:
     """The same with other cases or times, without another process; the statistics are ONE's."""
     content = json.loads(benchmark_json())
     content["benchmarks"] = [
@@ -145,14 +147,14 @@ def test_a_blessing_tells_when_and_why(folder: Path) -> None:
     assert found is not None
     (blessing,) = found.kernelproof.blessings
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", blessing.date)
-    assert blessing == Blessing(
+    assert blessing == TimeBlessing(
         date=blessing.date,
         reason=REASON,
         commit="c" * 40,
         machine="NVIDIA H200, driver 570.1",
         cases={
-            ONE.planned.case.id: Was(time_us=10, ratio_to_floor=2),
-            TWO.planned.case.id: Was(time_us=20, ratio_to_floor=4),
+            ONE.planned.case.id: BlessedTime(time_us=10, ratio_to_floor=2),
+            TWO.planned.case.id: BlessedTime(time_us=20, ratio_to_floor=4),
         },
     )
 

@@ -12,7 +12,7 @@ from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import BaselineError
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import sensitivity, time_baseline
-from kernelproof.records.time_baseline import BLESSINGS_KEPT, Baseline, committed
+from kernelproof.records.time_baseline import BLESSINGS_KEPT, TimeBaseline, committed
 from tests.unit.checks.perf.test_perf_judge import MACHINE
 from tests.unit.records.test_sensitivity import card_of
 from tests.unit.records.test_time_baseline import KERNEL, ONE, REASON, ROW, TWO, place
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
     return time_baseline.path_of(ROW, KERNEL, tmp_path)
 
 
-def _load(file: Path) -> Baseline | None:
+def _load(file: Path) -> TimeBaseline | None:
     time_baseline.load.cache_clear()
     return time_baseline.load(ROW, KERNEL, file.parents[1])
 
@@ -171,15 +171,15 @@ def test_a_card_is_readable_text(tmp_path: Path) -> None:
     assert file.read_text() == card_of().model_dump_json(indent=1) + "\n"
     assert json.loads(file.read_text())["version"] == 1
     times = card_of().model_dump(include={"row", "date", "commit", "machine", "times_us"})
-    assert sensitivity.Measured.model_validate(times).version == 1
+    assert sensitivity.CardTimes.model_validate(times).version == 1
     with pytest.raises(ValidationError, match="version"):
-        sensitivity.Measured.model_validate({**times, "version": 2})
+        sensitivity.CardTimes.model_validate({**times, "version": 2})
 
 
 def test_a_card_of_several_cases_is_in_columns() -> None:
     """As wide as the longest name; numbers with the digits that they need, and no more."""
     planted = [
-        sensitivity.Planted(percent=size, measured_percent=1.26, found=found, trials=3)
+        sensitivity.PlantedSlowdown(percent=size, measured_percent=1.26, found=found, trials=3)
         for size, found in ((1, 0), (2.5, 2))
     ]
     one = card_of(planted=planted, visible_percent=2.4).cases.popitem()[1]

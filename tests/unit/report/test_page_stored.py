@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kernelproof.plan import matrix
-from kernelproof.records.code_lock import Lock
-from kernelproof.records.golden import Blessing, Golden
-from kernelproof.records.time_baseline import Baseline
+from kernelproof.records.code_lock import CodeLock
+from kernelproof.records.golden import Golden, GoldenBlessing
+from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report import page_data
 from kernelproof.report.page_data import Stored
 from kernelproof.report.report_file import report_of
@@ -28,7 +28,7 @@ PLAN = matrix.load()
 TIMED_ID = "toy-h200-fp32-E8-K2-T1"
 
 
-def _baseline() -> Baseline:
+def _baseline() -> TimeBaseline:
     was = {"time_us": 10.0, "ratio_to_floor": 2.0}
     blessing = {"reason": "why", "commit": "c" * 40, "machine": "A GPU", "cases": {TIMED_ID: was}}
     own = {
@@ -40,7 +40,7 @@ def _baseline() -> Baseline:
         "blessings": [{**blessing, "date": day} for day in ("2026-12-01", "2026-11-24")],
     }
     extra = {"case": TIMED_ID, "timing": timing_in(TIMED).model_dump(mode="json")}
-    return Baseline.model_validate({"benchmarks": [{"extra_info": extra}], "kernelproof": own})
+    return TimeBaseline.model_validate({"benchmarks": [{"extra_info": extra}], "kernelproof": own})
 
 
 def _content(**stored: Any) -> dict[str, Any]:
@@ -72,14 +72,14 @@ def test_the_keys_of_the_whole() -> None:
 
 def test_golden_digests_by_case() -> None:
     """Of the outputs."""
-    blessing = Blessing(date=datetime.date(2030, 1, 2), reason="x", toolchain="t", changed=1)
+    blessing = GoldenBlessing(date=datetime.date(2030, 1, 2), reason="x", toolchain="t", changed=1)
     one = Golden(kernel="toy", blessings=[blessing], digests={"fp32-T1": ONE}, seal="0" * 64)
     assert _content(golden=[one])["golden"] == {"toy": {"fp32-T1": "1" * 64}}
 
 
 def test_costs_by_build_and_architecture() -> None:
     """With the blessing that they are of."""
-    lock: Lock = lock_of()
+    lock: CodeLock = lock_of()
     costs = {
         "registers": 62,
         "spills": 0,

@@ -9,7 +9,7 @@ import pytest
 from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from kernelproof.report.report_file import Report, report_of
 from tests.unit.records.test_record_files import record_of
 
@@ -17,14 +17,14 @@ SOURCE = Revision(commit="c" * 40, dirty=True, tree="7" * 64)
 RECORDED = {Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.TIMEOUT}
 
 
-def judged(verdict: str, tokens: int, reason: str = "", **changes: Any) -> Judged:
+def judged(verdict: str, tokens: int, reason: str = "", **changes: Any) -> CaseVerdict:
     """A case of a toy kernel with its verdict, and with a record where that verdict has one."""
     numbers = changes.pop("numbers", {"launches": 1.0, "max_ulp": 0.5})
     names = {"kernel": "toy", "row": "cpu", "dtype": "fp32", **changes}
     case = Case(**names, shape=(("E", 8), ("K", 2), ("T", tokens)))
     planned = Planned(case=case, check=Check.PARITY, device="cpu", golden=False)
     record = record_of(planned, reason=reason, numbers=numbers)
-    return Judged(
+    return CaseVerdict(
         planned=planned,
         verdict=Verdict(verdict),
         reason=reason,

@@ -15,7 +15,7 @@ from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
-from kernelproof.records.verdict import Judged
+from kernelproof.records.verdict import CaseVerdict
 from kernelproof.report import __main__ as command
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import Report
@@ -36,7 +36,7 @@ class Asked:
         self.folder = Path()
         self.found = [judged("pass", 1), judged("fail", 2, "9 differ")]
 
-    def __call__(self, plan: Sequence[Planned], folder: Path, state: Revision) -> list[Judged]:
+    def __call__(self, plan: Sequence[Planned], folder: Path, state: Revision) -> list[CaseVerdict]:
         """As `verdict.judge` is called."""
         assert state == STATE
         self.plan, self.folder = plan, folder

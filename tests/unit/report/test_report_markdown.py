@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from kernelproof.plan.schema import Check
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from kernelproof.report import markdown as module
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
@@ -23,7 +23,7 @@ NUMBERS = {
 }
 
 
-def _slower(tokens: int, reason: str) -> Judged:
+def _slower(tokens: int, reason: str) -> CaseVerdict:
     one = judged("fail", tokens, reason, numbers={}, row="h200")
     planned = replace(one.planned, check=Check.PERF)
     return replace(one, planned=planned, verdict=Verdict.SLOWER, numbers=NUMBERS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kernelproof.records.verdict import Judged
+from kernelproof.records.verdict import CaseVerdict
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import report_of
 from tests.unit.report.test_report import SOURCE, judged
@@ -12,7 +12,7 @@ from tests.unit.report.test_report import SOURCE, judged
 MOST, MOST_OF_A_PART, MOST_OF_A_CAUSE, OF_A_LINE = 1_000_000, 200_000, 400, 200
 
 
-def _said(some: Sequence[Judged]) -> str:
+def _said(some: Sequence[CaseVerdict]) -> str:
     return markdown(report_of(some, SOURCE))
 
 

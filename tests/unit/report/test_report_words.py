@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from kernelproof.plan.schema import Check
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from kernelproof.report.junit import junit
 from kernelproof.report.markdown import markdown
 from kernelproof.report.page import ASSETS, page
@@ -30,7 +30,7 @@ def _coloured(report: Report) -> list[str]:
     return file.getvalue().splitlines()
 
 
-def _speed(verdict: Verdict, tokens: int, **numbers: float) -> Judged:
+def _speed(verdict: Verdict, tokens: int, **numbers: float) -> CaseVerdict:
     one = judged("fail", tokens, "why", numbers={}, row="h200")
     planned = replace(one.planned, check=Check.PERF)
     return replace(one, planned=planned, verdict=verdict, numbers=numbers)

@@ -16,7 +16,7 @@ from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 
 _DESCRIPTION = "Compiles for every GPU architecture, and judges by the lock."
 _EVERY = 20
@@ -97,7 +97,7 @@ def _progress(count: int) -> None:
         print(f"{count} compiled", file=sys.stderr, flush=True)
 
 
-def _drift(lock: Lock | None, found: Sequence[CompiledBuild]) -> str:
+def _drift(lock: CodeLock | None, found: Sequence[CompiledBuild]) -> str:
     return drift(lock.toolchain, found[0].toolchain) if lock and found else ""
 
 
@@ -108,7 +108,7 @@ def _tools(found: Sequence[CompiledBuild]) -> str:
 
 def _tell(
     found: Sequence[CompiledBuild],
-    stored: dict[str, Lock | None],
+    stored: dict[str, CodeLock | None],
     judged: dict[str, tuple[JudgedBuild, ...]],
 ) -> None:
     if sys.stderr.isatty():
@@ -125,7 +125,7 @@ def _tell(
 
 def _tell_diffs(
     found: Sequence[CompiledBuild],
-    stored: dict[str, Lock | None],
+    stored: dict[str, CodeLock | None],
     judged: dict[str, tuple[JudgedBuild, ...]],
     python: Path,
 ) -> None:
@@ -139,7 +139,7 @@ def _tell_diffs(
 
 def _tell_drift(
     found: Sequence[CompiledBuild],
-    stored: dict[str, Lock | None],
+    stored: dict[str, CodeLock | None],
     judged: dict[str, tuple[JudgedBuild, ...]],
 ) -> int:
     """The drift table: it was asked for, so that it blocks nothing but a kernel that fails."""

@@ -12,7 +12,7 @@ from kernelproof.errors import BaselineError, RefusedError, UsageError
 from kernelproof.machine.toolchain import REQUIREMENTS
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 
 
 def bless_codegen(
@@ -71,7 +71,7 @@ def _refuse_other_triton(found: str) -> None:
         raise RefusedError(message)
 
 
-def _old(kernel: str, folder: Path) -> Lock | None:
+def _old(kernel: str, folder: Path) -> CodeLock | None:
     """The lock that stands, or None where it cannot be read: then all of it is new."""
     try:
         return locks.read(kernel, folder)
@@ -81,11 +81,11 @@ def _old(kernel: str, folder: Path) -> Lock | None:
 
 def _new(
     kernel: str, reason: str, moved: str, moves: list[str], found: list[CompiledBuild]
-) -> Lock:
+) -> CodeLock:
     costs: dict[str, dict[str, object]] = {}
     for one in sorted(found, key=lambda one: one.build):
         costs.setdefault(one.build, {})[one.architecture] = one.costs
-    return Lock.model_validate(
+    return CodeLock.model_validate(
         {
             "kernel": kernel,
             "reason": reason,

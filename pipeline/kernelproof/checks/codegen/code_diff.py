@@ -17,10 +17,10 @@ from kernelproof.checks.codegen.compile_request import STORE, CompiledBuild, Com
 from kernelproof.errors import BaselineError
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock as locks
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 
 
-def diff(found: CompiledBuild, lock: Lock, python: Path) -> Iterator[str]:
+def diff(found: CompiledBuild, lock: CodeLock, python: Path) -> Iterator[str]:
     """The lines of the diff for one build on one architecture; BaselineError without old text."""
     lines = lock.costs.get(found.build, {}).items()
     blessed = next((line.sha256 for name, line in lines if name == found.architecture), None)

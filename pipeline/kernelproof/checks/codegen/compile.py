@@ -27,7 +27,7 @@ from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileReq
 from kernelproof.checks.codegen.disassembly import Disassembly
 from kernelproof.checks.codegen.instruction_costs import UNITS, counted
 from kernelproof.measure.proof_import import spec_of
-from kernelproof.records.code_lock import Costs, Settings
+from kernelproof.records.code_lock import BuildSettings, CodeCosts
 from kernelproof.spec import Build
 
 _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}
@@ -83,9 +83,9 @@ def toolchain() -> dict[str, str]:
     return {"triton": triton.__version__, **{name: tool.version for name, tool in tools.items()}}
 
 
-def settings(build: Build) -> Settings:
+def settings(build: Build) -> BuildSettings:
     """What the compiler is told of a build, as a lock holds it."""
-    return Settings(
+    return BuildSettings(
         pointers=dict(build.pointers),
         integers=dict(build.integers),
         constants=dict(build.constants),
@@ -95,13 +95,13 @@ def settings(build: Build) -> Settings:
 
 def _stored_or_compiled(
     build: Build, architecture: str, tools: Mapping[str, str], store: Path
-) -> Costs:
+) -> CodeCosts:
     told = [settings(build).model_dump(), build.rows, architecture, dict(tools)]
     text = json.dumps([build.function.cache_key, _program(), *told], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     file = store / "costs" / f"{key}.json"
     with suppress(OSError, ValidationError):
-        costs = Costs.model_validate_json(file.read_bytes())
+        costs = CodeCosts.model_validate_json(file.read_bytes())
         if text_file(store, costs.sha256).is_file():
             return costs
     code, costs = compiled(build, architecture)
@@ -129,7 +129,7 @@ def _replace(file: Path, content: bytes) -> None:
     draft.replace(file)
 
 
-def compiled(build: Build, architecture: str) -> tuple[Disassembly, Costs]:
+def compiled(build: Build, architecture: str) -> tuple[Disassembly, CodeCosts]:
     """The code of a build on an architecture, and what it costs."""
     kernel = binary(build, architecture)
     code = code_of(kernel)

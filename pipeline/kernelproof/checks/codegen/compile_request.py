@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan.repository import ROOT, python_path
-from kernelproof.records.code_lock import Costs, Settings
+from kernelproof.records.code_lock import BuildSettings, CodeCosts
 
 STORE = ROOT / ".nox" / "codegen"
 # Variables that change what is compiled, or whether it is.
@@ -48,8 +48,8 @@ class CompiledBuild(BaseModel):
     build: str
     architecture: str
     toolchain: dict[str, str]
-    settings: Settings
-    costs: Costs | None = None
+    settings: BuildSettings
+    costs: CodeCosts | None = None
     error: str | None = None
 
 

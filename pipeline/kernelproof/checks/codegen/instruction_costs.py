@@ -5,7 +5,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from kernelproof.checks.codegen.disassembly import Disassembly
-from kernelproof.records.code_lock import Costs
+from kernelproof.records.code_lock import CodeCosts
 
 
 class Unit(NamedTuple):
@@ -81,7 +81,7 @@ _GCN_WIDTHS = (("x4", 16), ("x3", 12), ("x2", 8), ("dword", 4), ("short", 2), ("
 
 def counted(
     code: Disassembly, *, architecture: str, rows: int, num_warps: int, shared: int
-) -> Costs:
+) -> CodeCosts:
     """The costs of code that runs `rows` rows on `num_warps` warps a program, as launched."""
     is_amd = architecture.startswith("gfx")
     table = _GCN_CLASSES if is_amd else _SASS_CLASSES
@@ -93,7 +93,7 @@ def counted(
         if (name := of_class[opcode]) in widths:
             widths[name][str(_width(opcode, is_amd=is_amd))] += 1
     count = len(code.opcodes)
-    return Costs(
+    return CodeCosts(
         rows=rows,
         num_warps=num_warps,
         registers=code.registers,

@@ -7,7 +7,7 @@ from typing import Any
 
 from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.plan.schema import Budget
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 
 Value = int | float | str | bool | None
 
@@ -44,7 +44,7 @@ class JudgedBuild:
 
 def judge(
     found: Sequence[CompiledBuild],
-    lock: Lock | None,
+    lock: CodeLock | None,
     budgets: Sequence[Budget],
     *,
     is_whole: bool = True,
@@ -66,7 +66,9 @@ def judge(
     return tuple(judged)
 
 
-def _judge_one(found: CompiledBuild, lock: Lock | None, budgets: Sequence[Budget]) -> JudgedBuild:
+def _judge_one(
+    found: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
+) -> JudgedBuild:
     verdict, reason, moves = _concluded(found, lock, budgets)
     return JudgedBuild(
         build=found.build,
@@ -78,7 +80,7 @@ def _judge_one(found: CompiledBuild, lock: Lock | None, budgets: Sequence[Budget
 
 
 def _concluded(
-    found: CompiledBuild, lock: Lock | None, budgets: Sequence[Budget]
+    found: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
 ) -> tuple[CodeVerdict, str, tuple[Move, ...]]:
     if found.costs is None:
         return CodeVerdict.ERROR, found.error or "no costs and no error", ()
@@ -112,7 +114,7 @@ def _passed(found: CompiledBuild, budgets: Sequence[Budget]) -> str:
     return "; ".join(passed)
 
 
-def _why(found: CompiledBuild, lock: Lock, moves: Sequence[Move]) -> str:
+def _why(found: CompiledBuild, lock: CodeLock, moves: Sequence[Move]) -> str:
     """What the change is to be put down to."""
     if tools := drift(lock.toolchain, found.toolchain):
         return f"the toolchain is another one ({tools}); that is no fault of the kernel"

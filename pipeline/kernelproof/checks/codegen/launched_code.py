@@ -21,7 +21,7 @@ from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.records import code_lock as locks
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 from kernelproof.spec import Build, InputRows, Spec
 
 _SHOWN = 40
@@ -55,7 +55,7 @@ def launched(spec: Spec, build: Build) -> Disassembly:
     return code_of(kernel)
 
 
-def compare(kernel: str, lock: Lock, architecture: str) -> Iterator[tuple[bool, str]]:
+def compare(kernel: str, lock: CodeLock, architecture: str) -> Iterator[tuple[bool, str]]:
     """For each build of a kernel: whether the launched code is the locked, and a line that says so.
 
     Where it is not, the line goes on with the difference from what is compiled without launching.

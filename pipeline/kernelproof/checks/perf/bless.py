@@ -15,9 +15,15 @@ from kernelproof.errors import RefusedError, ResultsError
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
-from kernelproof.records.time_baseline import BLESSINGS_KEPT, FOLDER, Blessing, Extra, Was
+from kernelproof.records.time_baseline import (
+    BLESSINGS_KEPT,
+    FOLDER,
+    BlessedTime,
+    StoredCase,
+    TimeBlessing,
+)
 from kernelproof.records.timing import KERNEL, CaseTiming
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.verdict import CaseVerdict, Verdict
 
 # The spread between processes that is refused: times the gate card's, and at least in percent.
 _TIMES_THE_CARDS, _NO_NOISE_PERCENT = 2.0, 0.5
@@ -32,7 +38,9 @@ _MEASURED = {
 }
 
 
-def bless_perf(judged: Sequence[Judged], reason: str, results: Path, folder: Path = FOLDER) -> str:
+def bless_perf(
+    judged: Sequence[CaseVerdict], reason: str, results: Path, folder: Path = FOLDER
+) -> str:
     """Writes the baseline of each row and kernel in `judged`, and says what was written.
 
     RefusedError, and nothing written, where a case was not measured, or is noisier than its gate
@@ -54,13 +62,13 @@ def bless_perf(judged: Sequence[Judged], reason: str, results: Path, folder: Pat
     return "\n".join(said)
 
 
-def _timing(one: Judged) -> CaseTiming:
+def _timing(one: CaseVerdict) -> CaseTiming:
     if one.record is None or one.record.timing is None:
         raise RefusedError(f"{one.planned.case.id}: found no times, expected some; {one.reason}")
     return one.record.timing
 
 
-def _require_measured(one: Judged, reason: str) -> None:
+def _require_measured(one: CaseVerdict, reason: str) -> None:
     case = one.planned.case.id
     if one.verdict not in _MEASURED:
         first = one.reason.partition("\n")[0]
@@ -78,7 +86,7 @@ def _require_measured(one: Judged, reason: str) -> None:
         raise RefusedError(message)
 
 
-def _require_quiet(one: Judged, folder: Path) -> None:
+def _require_quiet(one: CaseVerdict, folder: Path) -> None:
     case = one.planned.case
     found = sensitivity.load(case.row, folder)
     of_case = found.cases.get(case.id) if found else None
@@ -97,7 +105,7 @@ def _require_quiet(one: Judged, folder: Path) -> None:
 
 
 def _content(
-    row: str, kernel: str, judged: Sequence[Judged], reason: str, results: Path, folder: Path
+    row: str, kernel: str, judged: Sequence[CaseVerdict], reason: str, results: Path, folder: Path
 ) -> dict[str, Any]:
     """The file to write: pytest-benchmark's own, the fresh cases in the place of the old ones."""
     content = _of_pytest_benchmark(results / "perf" / f"{row}.benchmark.json")
@@ -162,22 +170,22 @@ def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
     return content
 
 
-def _extra(benchmark: dict[str, Any]) -> Extra:
+def _extra(benchmark: dict[str, Any]) -> StoredCase:
     try:
-        return Extra.model_validate_json(json.dumps(benchmark["extra_info"]))
+        return StoredCase.model_validate_json(json.dumps(benchmark["extra_info"]))
     except (KeyError, ValidationError) as error:
         raise ResultsError(f"benchmark.json: {error}; run perf-regress again") from None
 
 
-def _blessing(judged: Sequence[Judged], reason: str, record: Record) -> Blessing:
+def _blessing(judged: Sequence[CaseVerdict], reason: str, record: Record) -> TimeBlessing:
     timings = {one.planned.case.id: _timing(one) for one in judged}
-    return Blessing(
+    return TimeBlessing(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         reason=reason,
         commit=record.commit,
         machine=f"{record.device}, driver {record.machine.get('device', {}).get('driver')}",
         cases={
-            name: Was(time_us=round(one.us, 4), ratio_to_floor=round(one.ratio, 4))
+            name: BlessedTime(time_us=round(one.us, 4), ratio_to_floor=round(one.ratio, 4))
             for name, one in timings.items()
         },
     )

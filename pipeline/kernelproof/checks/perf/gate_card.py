@@ -27,7 +27,7 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files, sensitivity, time_baseline
-from kernelproof.records.sensitivity import Card, Measured
+from kernelproof.records.sensitivity import CardTimes, GateCard
 from kernelproof.records.timing import CaseRequest, TimingAnswer, TimingRequest
 
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(file: Path) -> Measured:
+def _read(file: Path) -> CardTimes:
     try:
-        return Measured.model_validate_json(file.read_bytes())
+        return CardTimes.model_validate_json(file.read_bytes())
     except OSError as error:
         message = f"{file}: {(error.strerror or str(error)).lower()}; expected times of gate-card"
         raise ResultsError(message) from None
@@ -84,7 +84,7 @@ def _read(file: Path) -> Measured:
         raise ResultsError(message) from None
 
 
-def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> Measured:
+def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> CardTimes:
     """The times of every process, written to results/ before anything is counted."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     machine, monitor = (
@@ -103,7 +103,7 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
     state = revision.current()
-    measured = Measured(
+    measured = CardTimes(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         commit=state.commit,
@@ -166,13 +166,13 @@ def _times(
     return by_case
 
 
-def _write(measured: Measured, planned: Sequence[Planned], options: Any) -> None:
+def _write(measured: CardTimes, planned: Sequence[Planned], options: Any) -> None:
     """Counts the rates, writes the card, and shows it."""
     limits = {one.case.id: one.limit_percent or 0.0 for one in planned}
     times = {case: of_case for case, of_case in measured.times_us.items() if case in limits}
     trial = TrialPlan(times=times, limits=limits, baseline=BASELINE_PROCESSES)
     print(f"judging {options.rows} unchanged rows, and each slowdown {options.trials} times")
-    made = Card(
+    made = GateCard(
         row=measured.row,
         date=measured.date,
         commit=measured.commit,

@@ -17,7 +17,7 @@ from statistics import fmean, median, stdev
 
 from kernelproof.checks.perf.judge import Speed, judge_timing
 from kernelproof.plan.timing_pace import PACE, Pace
-from kernelproof.records.sensitivity import Alarms, OfCase, Planted, SpreadOf
+from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, PlantedSlowdown, SpreadOf
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
@@ -155,13 +155,13 @@ def _planted(times: Mapping[str, Sequence[float]]) -> list[str]:
     return [name for name in times if name not in {KERNEL, FLOOR, REPEAT}]
 
 
-def alarms_of(trial: TrialPlan, rows: int) -> Alarms:
+def alarms_of(trial: TrialPlan, rows: int) -> FalseAlarms:
     """The false alarms of so many unchanged rows, with the exact bound of their rate."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         one = partial(row_trial, trial=trial)
         found = list(pool.map(one, range(rows), chunksize=max(rows // 64, 1)))
     blamed = sum(is_blamed for is_blamed, _ in found)
-    return Alarms(
+    return FalseAlarms(
         rows=rows,
         blamed=blamed,
         undecided=sum(is_undecided for _, is_undecided in found),
@@ -169,18 +169,18 @@ def alarms_of(trial: TrialPlan, rows: int) -> Alarms:
     )
 
 
-def cases_of(trial: TrialPlan, trials: int) -> dict[str, OfCase]:
+def cases_of(trial: TrialPlan, trials: int) -> dict[str, CaseSensitivity]:
     """For each case its spread between processes, and what is found of its planted slowdowns."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         one = partial(_of_case, trial=trial, trials=trials)
         return dict(zip(trial.times, pool.map(one, trial.times), strict=True))
 
 
-def _of_case(case: str, trial: TrialPlan, trials: int) -> OfCase:
+def _of_case(case: str, trial: TrialPlan, trials: int) -> CaseSensitivity:
     times = trial.times[case]
     kernel, floor = times[KERNEL], times[FLOOR]
     planted = [
-        Planted(
+        PlantedSlowdown(
             percent=(percent := float(name.rpartition(" ")[2])),
             measured_percent=round(_slower_by(times[name], kernel), 3),
             found=found_at(case, percent, trial, trials),
@@ -190,7 +190,7 @@ def _of_case(case: str, trial: TrialPlan, trials: int) -> OfCase:
     ]
     ratios = [a / b for a, b in zip(kernel, floor, strict=True)]
     spread: dict[SpreadOf, Sequence[float]] = {"time": kernel, "floor": floor, "ratio": ratios}
-    return OfCase(
+    return CaseSensitivity(
         limit_percent=trial.limits[case],
         spread_percent={name: round(_spread(of), 3) for name, of in spread.items()},
         planted=planted,
@@ -207,7 +207,7 @@ def _spread(values: Sequence[float]) -> float:
     return 100 * stdev(values) / fmean(values)
 
 
-def visible(planted: Sequence[Planted], found_at: Callable[[float], int]) -> float | None:
+def visible(planted: Sequence[PlantedSlowdown], found_at: Callable[[float], int]) -> float | None:
     """The smallest slowdown, to a tenth of a percent, that at least 95 of 100 trials find.
 
     Looked for between the largest planted size that is found too rarely and the next one;

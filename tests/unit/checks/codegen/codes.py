@@ -2,7 +2,7 @@
 
 from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.checks.perf.commit_costs import Code
-from kernelproof.records.code_lock import Costs, Settings
+from kernelproof.records.code_lock import BuildSettings, CodeCosts
 
 BUILD, ARCHITECTURE = "fp32-E8-K2-T7-cuda", "sm_90"
 ERROR = "!"  # the letter of code that does not compile
@@ -10,7 +10,7 @@ ERROR = "!"  # the letter of code that does not compile
 
 def code_of(letter: str, *, a_row: float = 100.0, spills: int = 0, kernel: str = "toy") -> Code:
     """One build on one architecture."""
-    costs = Costs(
+    costs = CodeCosts(
         rows=1,
         num_warps=1,
         registers=32,
@@ -32,7 +32,7 @@ def code_of(letter: str, *, a_row: float = 100.0, spills: int = 0, kernel: str =
         build=BUILD,
         architecture=ARCHITECTURE,
         toolchain={},
-        settings=Settings(pointers={}, integers={}, constants={}, options={}),
+        settings=BuildSettings(pointers={}, integers={}, constants={}, options={}),
         costs=None if letter == ERROR else costs,
         error="no such instruction" if letter == ERROR else None,
     )

@@ -14,7 +14,7 @@ import pytest
 from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
 from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, judge
 from kernelproof.plan.schema import Budget
-from kernelproof.records.code_lock import Lock
+from kernelproof.records.code_lock import CodeLock
 from tests.unit.extending.tree import Tree, copy
 
 PLANTED = Path(__file__).parent / "planted"
@@ -83,7 +83,7 @@ def _judged(
 ) -> JudgedBuild:
     """The verdict on a copy, by the lock of the original."""
     original = answers["same", architecture]
-    lock = Lock.model_validate(
+    lock = CodeLock.model_validate(
         {
             "kernel": "planted",
             "reason": "the original",

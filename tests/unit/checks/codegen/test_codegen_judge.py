@@ -8,7 +8,7 @@ from kernelproof.checks.codegen.code_tables import drift_lines, lines_of, summar
 from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, drift, judge
 from kernelproof.plan.schema import Budget
-from kernelproof.records.code_lock import Costs, Lock, Settings
+from kernelproof.records.code_lock import BuildSettings, CodeCosts, CodeLock
 
 TOOLS = {"triton": "3.6.0", "ptxas": "12.8"}
 COSTS: dict[str, Any] = {
@@ -37,9 +37,9 @@ SETTINGS: dict[str, Any] = {
 BUILD = "bf16-E128-K8-T2048"
 
 
-def lock_of(**other: Any) -> Lock:
+def lock_of(**other: Any) -> CodeLock:
     """A lock of one build on two architectures."""
-    return Lock.model_validate(
+    return CodeLock.model_validate(
         {
             "kernel": "toy",
             "reason": "the first",
@@ -61,12 +61,14 @@ def found(architecture: str = "sm_90", **other: Any) -> CompiledBuild:
         build=BUILD,
         architecture=architecture,
         toolchain=TOOLS,
-        settings=Settings.model_validate(SETTINGS),
-        costs=Costs.model_validate({**COSTS, **other}),
+        settings=BuildSettings.model_validate(SETTINGS),
+        costs=CodeCosts.model_validate({**COSTS, **other}),
     )
 
 
-def judged_one(answer: CompiledBuild, *budgets: Budget, lock: Lock | None = None) -> JudgedBuild:
+def judged_one(
+    answer: CompiledBuild, *budgets: Budget, lock: CodeLock | None = None
+) -> JudgedBuild:
     """The verdict on one answer, by the whole lock where no other is given."""
     (judged,) = judge([answer], lock or lock_of(), budgets, is_whole=False)
     return judged
@@ -116,7 +118,7 @@ def test_other_code_of_the_same_counts_is_changed() -> None:
 def test_another_setting_is_changed() -> None:
     """Although the code is the same: False is not 0 either."""
     settings = {**SETTINGS, "constants": {"E": 128, "IS_WIDE": 0}}
-    answer = found().model_copy(update={"settings": Settings.model_validate(settings)})
+    answer = found().model_copy(update={"settings": BuildSettings.model_validate(settings)})
     moved = [(move.name, move.old, move.new) for move in judged_one(answer).moves]
     assert moved == [("settings.constants.IS_WIDE", False, 0)]
 

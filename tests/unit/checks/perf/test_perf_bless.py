@@ -11,8 +11,8 @@ from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import Exit, RefusedError, ResultsError, UserError
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
-from kernelproof.records.time_baseline import Baseline
-from kernelproof.records.verdict import Judged, Verdict
+from kernelproof.records.time_baseline import TimeBaseline
+from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.test_perf_judge import taking, timing_of
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_time_baseline import (
@@ -30,7 +30,7 @@ ID = "toy-h200-fp32-E8-K2-T1"
 
 
 def refused(
-    folder: Path, *judged: Judged, reason: str = REASON, error: type[UserError] = RefusedError
+    folder: Path, *judged: CaseVerdict, reason: str = REASON, error: type[UserError] = RefusedError
 ) -> str:
     """What is said, and nothing written."""
     file = time_baseline.path_of(ROW, KERNEL, folder)
@@ -41,7 +41,7 @@ def refused(
     return str(caught.value)
 
 
-def loaded(folder: Path) -> Baseline:
+def loaded(folder: Path) -> TimeBaseline:
     """The toy's baseline, which is there."""
     found = time_baseline.load(ROW, KERNEL, folder)
     assert found is not None
@@ -214,7 +214,7 @@ def test_cases_that_are_not_blessed_now_are_kept(tmp_path: Path) -> None:
     ]
 
 
-def _blessings(folder: Path) -> list[time_baseline.Blessing]:
+def _blessings(folder: Path) -> list[time_baseline.TimeBlessing]:
     return loaded(folder).kernelproof.blessings
 
 

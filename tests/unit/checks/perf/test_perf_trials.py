@@ -18,7 +18,7 @@ from kernelproof.checks.perf.trials import (
     visible,
 )
 from kernelproof.plan.timing_pace import Pace
-from kernelproof.records.sensitivity import Planted
+from kernelproof.records.sensitivity import PlantedSlowdown
 from kernelproof.records.timing import FLOOR, KERNEL, REPEAT
 
 PROCESSES = 30
@@ -44,10 +44,10 @@ def trial_of(noise: float, *, cases: int = 2, planted: tuple[float, ...] = (0.1,
     return TrialPlan(times=times, limits=dict.fromkeys(times, 3.0), baseline=12)
 
 
-def planted_of(*sizes_found: tuple[float, int]) -> list[Planted]:
+def planted_of(*sizes_found: tuple[float, int]) -> list[PlantedSlowdown]:
     """Slowdowns of these sizes, found so often of 200 times."""
     return [
-        Planted(percent=size, measured_percent=size, found=found, trials=200)
+        PlantedSlowdown(percent=size, measured_percent=size, found=found, trials=200)
         for size, found in sizes_found
     ]
 
@@ -204,7 +204,7 @@ def test_each_case_has_its_spread_and_what_is_found() -> None:
     ],
     ids=["line", "just", "unordered", "all", "dip", "never", "last", "none"],
 )
-def test_visible(planted: list[Planted], least: float, percent: float | None) -> None:
+def test_visible(planted: list[PlantedSlowdown], least: float, percent: float | None) -> None:
     """Looked for where the planted sizes leave room, to a tenth; nothing beyond the largest."""
     asked = []
 
