@@ -1,13 +1,13 @@
 """The same rows in other company, at other places in memory, in other forms: the same bits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 
 from kernelproof.checks.parity.launch import Launch
 from kernelproof.measure.comparison import require_bits
-from kernelproof.spec import Outputs
+from kernelproof.spec import Inputs, Outputs
 
 # Rows that are also launched alone, and the most that are launched as a strided view.
 _ALONE, _STRIDED = 3, 257
@@ -73,22 +73,32 @@ def _far(count: int) -> Iterator[tuple[slice, int]]:
 
 
 def ask_odd_addresses(launch: Launch, outputs: Outputs) -> None:
-    """The same bits where the first output alone is at an odd address, then each input of tokens.
+    """Requires the same bits if a single output, or a single input, lies at an odd address.
 
-    In this order: what was compiled for aligned inputs must not be taken for them.
+    Outputs come first: a kernel compiled for aligned tensors must not be taken for them. Asked of a
+    few rows and of many, since a kernel may have other launch settings for many.
     """
-    few = slice(0, _FAR)
-    inputs = launch.rows(few)
-    first, *others = (torch.empty_like(output[few]) for output in outputs)
-    asked = {launch.spec.outputs[0].name: {**inputs, "out": (_at_odd_address(first), *others)}}
-    asked |= {
-        name: {**inputs, name: _at_odd_address(inputs[name])} for name in launch.spec.per_token
-    }
-    for odd, arguments in asked.items():
-        found = launch.spec.launch(**arguments)
-        for output, one, batch in zip(launch.spec.outputs, found, outputs, strict=True):
-            of = f"the launch without {odd} at an odd address"
-            require_bits(output.name, one, batch[few], of=of, explain=launch.explain)
+    for count in sorted({min(_FAR, launch.count), min(_MANY, launch.count)}):
+        rows = slice(0, count)
+        inputs = launch.rows(rows)
+        for name, arguments in _with_one_odd(launch, inputs, [output[rows] for output in outputs]):
+            results = launch.spec.launch(**arguments)
+            for output, result, batch in zip(launch.spec.outputs, results, outputs, strict=True):
+                of = f"the launch without {name} at an odd address"
+                require_bits(output.name, result, batch[rows], of=of, explain=launch.explain)
+
+
+def _with_one_odd(
+    launch: Launch, inputs: Inputs, like: Sequence[torch.Tensor]
+) -> Iterator[tuple[str, Inputs]]:
+    """Yields the name of each output and tensor input, with arguments where it alone is odd."""
+    for number, output in enumerate(launch.spec.outputs):
+        buffers = [torch.empty_like(tensor) for tensor in like]
+        buffers[number] = _at_odd_address(buffers[number])
+        yield output.name, {**inputs, "out": tuple(buffers)}
+    for name, value in inputs.items():
+        if isinstance(value, torch.Tensor):
+            yield name, {**inputs, name: _at_odd_address(value)}
 
 
 def _at_odd_address(tensor: torch.Tensor) -> torch.Tensor:
