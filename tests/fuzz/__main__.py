@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
-from kernelproof.records import record_files
 from tests.fuzz import ask, campaign, processes, record
 from tests.fuzz.readers import EVERY
 from tests.fuzz.record import FILE, Fuzzed, Night, Wrong
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codes, wrong = _as_users_do([name for name in names if name in processes.READERS], seeded)
     commit = revision.current().commit
     night = Night(seed=seeded, commit=commit, readers=readers, processes=codes, wrong=wrong)
-    record_files.write_whole(FILE, night.model_dump_json(indent=1) + "\n")
+    write_whole(FILE, night.model_dump_json(indent=1) + "\n")
     print(*record.table(readers), sep="\n")
     told = ", ".join(f"{count} exit {code}" for code, count in sorted(codes.items()))
     print(f"as processes: {told or 'none'}")
@@ -103,7 +103,7 @@ def _alone(name: str, folder: Path, inputs: int, seeded: int) -> int:
         print(f"{name}: {tally.inputs.total():,} inputs in {seconds:.0f} s", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     one = record.fuzzed(tally, peak_mib=peak, seconds=time.monotonic() - start)
-    record_files.write_whole(_file(name), one.model_dump_json(indent=1) + "\n")
+    write_whole(_file(name), one.model_dump_json(indent=1) + "\n")
     return int(Exit.GOOD)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelproof.errors import Exit
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.records import record_files
 from tests.fuzz.ask import WrongError, require_plain
@@ -35,9 +36,7 @@ def settle(root: Path) -> Tree:
         record = passing(planned).model_copy(update={"commit": state.commit, "tree": state.tree})
         record_files.write(tree.root / "results", planned, record)
     history = tree.root / EVERY["history"].home
-    record_files.write_whole(
-        history.parents[1] / "1" / "report.json", EVERY["history"].seeds[0].decode()
-    )
+    write_whole(history.parents[1] / "1" / "report.json", EVERY["history"].seeds[0].decode())
     return tree
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.records import record_files
 from tests.fuzz.ask import OUTCOMES, Answer
 from tests.fuzz.campaign import WAYS, Tally
@@ -60,7 +61,7 @@ def kept(reader: str, content: bytes, kind: str, said: str) -> Wrong:
     file = FOLDER / f"{reader}-{hashlib.sha256(content).hexdigest()[:12]}.input"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
-    record_files.write_whole(file.with_suffix(".txt"), f"{kind}\n\n{said}\n")
+    write_whole(file.with_suffix(".txt"), f"{kind}\n\n{said}\n")
     last = said.strip().rpartition("\n")[2]
     return Wrong(kind=kind, said=last[:500], command=f"nox -s fuzz -- --input {file}")
 

@@ -13,6 +13,7 @@ from unittest import mock
 
 from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import Exit
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
@@ -151,15 +152,13 @@ def require_page(**beside: Any) -> None:
 def _write_records(folder: Path) -> None:
     for planned in _plan()[:2]:
         file = record_files.path_of(folder / "results", planned)
-        record_files.write_whole(file, json.dumps(_passing(planned)))
+        write_whole(file, json.dumps(_passing(planned)))
 
 
 def _write_runs(folder: Path) -> None:
     """Records, and an earlier run whose report is whole."""
     _write_records(folder)
-    record_files.write_whole(
-        folder / "runs" / "1" / "report.json", _good_report().model_dump_json()
-    )
+    write_whole(folder / "runs" / "1" / "report.json", _good_report().model_dump_json())
 
 
 def _with_record(folder: Path) -> bool:

@@ -16,3 +16,8 @@ def python_path(root: Path = ROOT) -> str:
     own = [str(folder) for folder in (root / "pipeline", root / "kernels", root)]
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([*own, *(folder for folder in given if folder and folder not in own)])
+
+
+def shown_path(file: Path) -> str:
+    """Returns the name of a file in messages: relative to the repository if it is inside."""
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)

@@ -14,11 +14,11 @@ from pydantic import Field, ValidationError
 from kernelproof.errors import BaselineError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.value_types import Architecture
-from kernelproof.records.record_files import write_whole
 
 FOLDER = ROOT / "pipeline" / "baselines" / "codegen"
 _MAX_BYTES = 4 * 1024 * 1024

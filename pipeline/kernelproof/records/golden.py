@@ -17,12 +17,13 @@ from pydantic import ValidationError
 
 from kernelproof.errors import BaselineError
 from kernelproof.files import safe_read
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.files.yaml_document import quoted
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT
-from kernelproof.records.record_files import Digest, Record, write_whole
+from kernelproof.records.record_files import Digest, Record
 
 FOLDER = ROOT / "pipeline" / "baselines" / "golden"
 _MAX_BYTES = 4 * 1024 * 1024

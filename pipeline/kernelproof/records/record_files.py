@@ -1,8 +1,6 @@
 """Results: one JSON record a case and check, written whole or not at all."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from kernelproof.errors import ResultsError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.cases import Planned
@@ -105,20 +104,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = f"{folder}: {(error.strerror or str(error)).lower()}; expected a writable place"
-        raise ResultsError(message) from None
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Replaces `file` by `text` at once; ResultsError where that fails."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a writable place"
         raise ResultsError(message) from None
 
 

@@ -15,9 +15,10 @@ from pydantic import Field, ValidationError
 
 from kernelproof.errors import BaselineError, UserError
 from kernelproof.escape import plain_line
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.strict_model import StrictModel
-from kernelproof.records.record_files import write_whole
-from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, shown, unreadable
+from kernelproof.plan.repository import shown_path
+from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, unreadable
 from kernelproof.records.timing import Count, Microseconds
 
 SpreadOf = Literal["time", "floor", "ratio"]
@@ -103,7 +104,9 @@ def load(row: str, folder: Path = FOLDER) -> GateCard | None:
         raise unreadable(file, error) from None
     if card.row != row:
         found = f"the card of {plain_line(card.row)}"
-        raise BaselineError(f"{shown(file)}: found {found}, expected of {row}; {restore(file)}")
+        raise BaselineError(
+            f"{shown_path(file)}: found {found}, expected of {row}; {restore(file)}"
+        )
     return card
 
 
@@ -151,6 +154,6 @@ def require_visible(row: str, case: str, limit: float, folder: Path = FOLDER) ->
         at_least = f"{ceil(10 * least) / 10:g}"
         message = (
             f"matrix.yaml: perf.limit_percent of {case}: found {limit:g}, expected at least "
-            f"{at_least}, the least that {shown(path_of(row, folder))} says is visible there"
+            f"{at_least}, the least that {shown_path(path_of(row, folder))} says is visible there"
         )
         raise LimitError(message)

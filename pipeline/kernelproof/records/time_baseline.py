@@ -16,10 +16,10 @@ from pydantic import Field, ValidationError
 from kernelproof.errors import BaselineError
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.files.strict_model import StrictModel
-from kernelproof.plan.repository import ROOT
-from kernelproof.records.record_files import write_whole
+from kernelproof.plan.repository import ROOT, shown_path
 from kernelproof.records.timing import CaseTiming, StoredTiming
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
@@ -113,7 +113,7 @@ def load(row: str, kernel: str, folder: Path = FOLDER) -> TimeBaseline | None:
         raise unreadable(file, error) from None
     if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
         found = plain_line(f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}")
-        raise BaselineError(f"{shown(file)}: found the times of {found}; {restore(file)}")
+        raise BaselineError(f"{shown_path(file)}: found the times of {found}; {restore(file)}")
     return baseline
 
 
@@ -130,26 +130,21 @@ def read_bounded(file: Path) -> bytes | None:
         return None
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
-        message = f"{shown(file)}: {problem}, expected a readable file; {restore(file)}"
+        message = f"{shown_path(file)}: {problem}, expected a readable file; {restore(file)}"
         raise BaselineError(message) from None
     if excess := safe_read.excess(content, _MAX_BYTES):
-        raise BaselineError(f"{shown(file)}: found {excess}, expected fewer; {restore(file)}")
+        raise BaselineError(f"{shown_path(file)}: found {excess}, expected fewer; {restore(file)}")
     return content
 
 
 def unreadable(file: Path, error: ValidationError) -> BaselineError:
     """The error for a file that is not what was written."""
-    return BaselineError(f"{shown(file)}: {first_fault(error)}; {restore(file)}")
-
-
-def shown(file: Path) -> str:
-    """A file as messages name it."""
-    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
+    return BaselineError(f"{shown_path(file)}: {first_fault(error)}; {restore(file)}")
 
 
 def restore(file: Path) -> str:
     """How to have a file back as it was committed."""
-    return f"restore it: git checkout -- {shown(file)}"
+    return f"restore it: git checkout -- {shown_path(file)}"
 
 
 def write(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from kernelproof.checks.judge_plan import judge
 from kernelproof.errors import Exit, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import hardware, revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.schema import Check
@@ -40,16 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     report = report_of(judged, state, now)
     folder: Path = options.results
-    record_files.write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
-    record_files.write_whole(folder / "report.xml", junit(report))
-    record_files.write_whole(folder / "report.md", markdown(report))
+    write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
+    write_whole(folder / "report.xml", junit(report))
+    write_whole(folder / "report.md", markdown(report))
     console = Console()
     past = past.then(report) if past else None
     if past:
         history.print_steps(past, console)
     print_report(report, console)
     shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), past)
-    record_files.write_whole(folder / "report.html", page(shown))
+    write_whole(folder / "report.html", page(shown))
     if report.is_undecided:
         return int(Exit.INCONCLUSIVE)
     return int(Exit.BLOCKED if report.blocks else Exit.GOOD)

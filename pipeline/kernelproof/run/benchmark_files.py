@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.records.record_files import write_whole
-from kernelproof.records.time_baseline import shown
+from kernelproof.files.atomic_write import write_whole
+from kernelproof.plan.repository import shown_path
 
 
 def merge(parts: Sequence[Path], file: Path) -> None:
@@ -23,12 +23,14 @@ def merge(parts: Sequence[Path], file: Path) -> None:
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError):
-            print(f"{shown(part)}: found half a file, expected the samples of a share; left out")
+            print(
+                f"{shown_path(part)}: found half a file, expected the samples of a share; left out"
+            )
         else:
             whole = {**content, **whole, "benchmarks": benchmarks}
         part.unlink(missing_ok=True)
     if whole:
         write_whole(file, json.dumps(whole, indent=4) + "\n")
-        print(f"samples, for pytest-benchmark compare: {shown(file)}")
+        print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
     else:
         file.unlink(missing_ok=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import RefusedError, UsageError, did_you_mean, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.plan import matrix
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schedule import KINDS
 from kernelproof.records import code_lock as locks
 from kernelproof.records import golden, sensitivity, time_baseline
-from kernelproof.records.record_files import write_whole
 from kernelproof.records.time_baseline import BlessedTime
 from kernelproof.records.timing import CaseTiming
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kernelproof.errors import BaselineError, Exit, UserError
-from kernelproof.plan.repository import ROOT
+from kernelproof.plan.repository import ROOT, shown_path
 from kernelproof.records import sensitivity
 from kernelproof.records.sensitivity import (
     CaseSensitivity,
@@ -16,7 +16,6 @@ from kernelproof.records.sensitivity import (
     LimitError,
     PlantedSlowdown,
 )
-from kernelproof.records.time_baseline import shown
 
 ROW = "h200"
 CASE = "toy-h200-fp32-E8-K2-T3"
@@ -142,7 +141,7 @@ def test_a_file_of_the_tree_is_named_from_its_root() -> None:
     """As git takes it."""
     file = sensitivity.path_of("nowhere")
     assert str(file.relative_to(ROOT)) == "pipeline/baselines/perf/nowhere/gate-card.json"
-    assert shown(file) == "pipeline/baselines/perf/nowhere/gate-card.json"
+    assert shown_path(file) == "pipeline/baselines/perf/nowhere/gate-card.json"
 
 
 @pytest.mark.parametrize(

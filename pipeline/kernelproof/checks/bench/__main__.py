@@ -16,6 +16,7 @@ from rich.console import Console
 
 from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import gpus, hardware, revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
@@ -95,8 +96,8 @@ def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
 
 
 def _write(bench: BenchRun, folder: Path) -> None:
-    record_files.write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
-    record_files.write_whole(folder / f"{bench.row}.md", bench_tables.markdown(bench))
+    write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
+    write_whole(folder / f"{bench.row}.md", bench_tables.markdown(bench))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from kernelproof.checks.perf.effect import trimmed
 from kernelproof.errors import RefusedError, ResultsError
+from kernelproof.plan.repository import shown_path
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
@@ -58,7 +59,7 @@ def bless_perf(
     said = []
     for content in written:
         file = time_baseline.write(content, folder)
-        said.append(f"{time_baseline.shown(file)}: {len(content['benchmarks'])} cases; commit it")
+        said.append(f"{shown_path(file)}: {len(content['benchmarks'])} cases; commit it")
     return "\n".join(said)
 
 
@@ -165,7 +166,7 @@ def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
         if missing := {"benchmarks", "machine_info", "commit_info"} - content.keys():
             raise ValueError(f"found no {', '.join(sorted(missing))}")  # noqa: TRY301
     except (OSError, ValueError, AttributeError) as error:
-        message = f"{time_baseline.shown(file)}: {error}; expected what perf-regress leaves; run it"
+        message = f"{shown_path(file)}: {error}; expected what perf-regress leaves; run it"
         raise ResultsError(message) from None
     return content
 

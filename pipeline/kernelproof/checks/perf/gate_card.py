@@ -21,10 +21,12 @@ from kernelproof.checks.perf.row_timing import ROUNDS
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.checks.perf.trials import TrialPlan, alarms_of, cases_of
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.machine import gpus, hardware, revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
+from kernelproof.plan.repository import shown_path
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files, sensitivity, time_baseline
 from kernelproof.records.sensitivity import CardTimes, GateCard
@@ -111,8 +113,8 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
         times_us=_times(asked, answers),
     )
     file = options.results / "perf" / f"{row}.planted.json"
-    record_files.write_whole(file, measured.model_dump_json(indent=1) + "\n")
-    print(f"times of {options.processes} processes: {time_baseline.shown(file)}")
+    write_whole(file, measured.model_dump_json(indent=1) + "\n")
+    print(f"times of {options.processes} processes: {shown_path(file)}")
     return measured
 
 
@@ -184,7 +186,7 @@ def _write(measured: CardTimes, planned: Sequence[Planned], options: Any) -> Non
     )
     for line in sensitivity.lines_of(made):
         print(line)
-    print(f"{time_baseline.shown(sensitivity.write(made))}: written; commit it")
+    print(f"{shown_path(sensitivity.write(made))}: written; commit it")
 
 
 if __name__ == "__main__":

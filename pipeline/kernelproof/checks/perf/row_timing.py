@@ -13,6 +13,7 @@ from kernelproof.machine.gpu_monitor import SECONDS_FOR_A_TURN, turn_on
 from kernelproof.machine.worktree import commit_of, worktree
 from kernelproof.measure import torch_device
 from kernelproof.plan.cases import Planned
+from kernelproof.plan.repository import shown_path
 from kernelproof.plan.timing_pace import PACE, SECONDS_A_PROCESS, Pace
 from kernelproof.records import record_files, time_baseline
 from kernelproof.records.timing import (
@@ -213,7 +214,7 @@ def time_share(run: CaseRun) -> int:
     run.teller.tell(Told())
     code = run.test_cases("--benchmark-quiet", f"--benchmark-json={file}")
     if asked.share.of == 1:
-        print(f"samples, for pytest-benchmark compare: {time_baseline.shown(file)}")
+        print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
     return code
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.plan import matrix
 from kernelproof.records import record_files
 from kernelproof.selftest.faults import fault_tables
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = [*_of_cases(options.row, kinds), *(_of_run(options.row, one) for one in events)]
     print("\n".join(fault_tables.markdown(seen) if options.markdown else fault_tables.table(seen)))
     content: dict[str, Any] = {"row": options.row, "faults": [one.as_json() for one in seen]}
-    record_files.write_whole(options.results / "faults.json", json.dumps(content, indent=1) + "\n")
+    write_whole(options.results / "faults.json", json.dumps(content, indent=1) + "\n")
     bad = sum(not one.is_good for one in seen)
     seconds = time.monotonic() - started
     good = f"{len(seen) - bad} of {len(seen)} faults got what is expected"

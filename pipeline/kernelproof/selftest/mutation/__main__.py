@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import Exit, UsageError, UserError, did_you_mean, positive, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.schema import Matrix, Row
@@ -211,7 +212,7 @@ def _tell(run: _Run, judged: list[Judged], options: argparse.Namespace, seconds:
             "enough": list(minimal),
         }
         file = options.results / "mutants.json"
-        record_files.write_whole(file, mutant_tables.as_json(judged, run.name, words))
+        write_whole(file, mutant_tables.as_json(judged, run.name, words))
         print("\n".join(mutant_tables.table(judged)))
     print()
     blocking = [one for one in judged if one.status.blocks]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import Exit, UsageError, UserError, did_you_mean, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
-from kernelproof.records.record_files import write_whole
 from kernelproof.selftest.sanitize import tool_tables
 from kernelproof.selftest.sanitize.tool_findings import Judged, judge
 from kernelproof.selftest.sanitize.tool_run import Runner

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
+from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.plan import matrix, repository
 from kernelproof.plan.repository import python_path
@@ -144,7 +145,7 @@ def _tell(
             print("\n".join(verdict_tables.detail(one)))
     else:
         file = options.results / "judge.json"
-        record_files.write_whole(file, verdict_tables.as_json(found, judged, seconds, words))
+        write_whole(file, verdict_tables.as_json(found, judged, seconds, words))
         print("\n".join(verdict_tables.table(found, judged, seconds)))
         print()
     missing = verdict_tables.gaps(found)
