@@ -1,19 +1,19 @@
-"""What `gemma4_routing` accepts; anything else is named before anything is launched."""
+"""Checks of the arguments of `gemma4_routing`, made before anything is launched."""
 
 import torch
 import triton
 from torch import Tensor
 
-# As when Triton decorated the kernels: later changes of the variable do nothing.
+# Read once, as Triton reads it when it decorates the kernels: later changes have no effect.
 IS_INTERPRETED = triton.knobs.runtime.interpret
 MAX_EXPERTS = 1024
 MAX_TOPK = 32
 LOGIT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-DEVICE_TYPES = ("cpu", "cuda", "xpu", "meta")  # torch's word for AMD GPUs is cuda, too
+DEVICE_TYPES = ("cpu", "cuda", "xpu", "meta")  # torch calls AMD GPUs cuda, too
 
 
 def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
-    """Raises TypeError or ValueError for inputs that the kernel does not take."""
+    """Raises TypeError or ValueError if the kernel does not take these inputs."""
     _check_tensor("gating_output", gating_output)
     _check_tensor("per_expert_scale", per_expert_scale)
     if gating_output.dtype not in LOGIT_DTYPES:
@@ -28,8 +28,8 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
     if IS_INTERPRETED:
         if device.type not in {"cpu", "meta"}:
             message = (
-                f"gating_output: found device {device}, expected cpu, where TRITON_INTERPRET=1 "
-                "interprets; unset it to run on a GPU"
+                f"gating_output: found device {device}, expected cpu, because TRITON_INTERPRET=1 "
+                "is set; unset it to run on a GPU"
             )
             raise ValueError(message)
     elif device.type not in DEVICE_TYPES:
@@ -46,6 +46,7 @@ def check_arguments(gating_output: Tensor, topk: int, per_expert_scale: Tensor) 
 
 
 def _check_tensor(name: str, value: object) -> None:
+    """Raises TypeError if a value is no strided tensor."""
     if not isinstance(value, Tensor):
         message = f"{name}: found {type(value).__name__}, expected a tensor"
         raise TypeError(message)
@@ -55,6 +56,7 @@ def _check_tensor(name: str, value: object) -> None:
 
 
 def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:
+    """Raises TypeError or ValueError if the scales are not ``[E]``, floating, on one device."""
     if not per_expert_scale.is_floating_point():
         message = f"per_expert_scale: found {per_expert_scale.dtype}, expected a floating dtype"
         raise TypeError(message)
@@ -71,7 +73,10 @@ def _check_scale(per_expert_scale: Tensor, gating_output: Tensor) -> None:
 
 
 def check_out(out: tuple[Tensor, Tensor], shape: tuple[int, int], device: torch.device) -> None:
-    """Raises ValueError for outputs that are not ``shape`` fp32 and int32, contiguous, there."""
+    """Raises TypeError or ValueError unless `out` can hold both outputs.
+
+    It can if it has two contiguous tensors of `shape` on `device`, fp32 weights and int32 ids.
+    """
     if len(out) != 2:  # noqa: PLR2004
         message = f"out: found {len(out)} tensors, expected 2: topk_weights and topk_ids"
         raise ValueError(message)

@@ -1,6 +1,7 @@
-"""exp of a difference of fp32 numbers, each operation rounded alone, as `reference.py` defines it.
+"""The exponential of a difference of fp32 numbers, as `reference.py` defines and explains it.
 
-Every jitted function here and its callers are compiled with ``enable_fp_fusion=False``.
+Each operation is rounded on its own: every kernel that calls these functions is compiled with
+``enable_fp_fusion=False``.
 """
 
 import triton
@@ -14,12 +15,12 @@ _LN2_LOW = tl.constexpr(reference.LN2_LOW)
 _ROUND = tl.constexpr(reference.ROUND)
 _FARTHEST = tl.constexpr(reference.FARTHEST)
 _P7, _P6, _P5, _P4, _P3, _P2, _P1, _P0 = map(tl.constexpr, reference.EXP_POLYNOMIAL)
-_BIAS = tl.constexpr(127)
+_BIAS = tl.constexpr(127)  # of an fp32 exponent, whose place is 23
 
 
 @triton.jit
 def _difference(value, largest):
-    """``value - largest``, rounded, and the rounding's error, exact."""
+    """Returns ``value - largest``, rounded, and the exact error of that rounding."""
     far = value - largest
     back = far - value
     return far, (value - (far - back)) - (largest + back)
@@ -27,7 +28,7 @@ def _difference(value, largest):
 
 @triton.jit
 def _power_and_exp(far, error):
-    """N + ROUND and exp(r) with ``far + error = n * ln2 + r``."""
+    """Returns ``n + ROUND`` and ``exp(r)``, with ``far + error = n * ln2 + r``."""
     shifted = far * _LOG2_E + _ROUND
     n = shifted - _ROUND
     r = ((far - n * _LN2_HIGH) - n * _LN2_LOW) + error
@@ -42,14 +43,15 @@ def _power_and_exp(far, error):
 
 @triton.jit
 def exp_difference(value, largest):
-    """``exp(value - largest)`` for values at most the finite largest, -inf included."""
+    """Returns ``exp(value - largest)``; the largest is finite, and no value is above it."""
     far, error = _difference(value, largest)
     is_near = far >= _FARTHEST
     far = tl.where(is_near, far, _FARTHEST)
     error = tl.where(is_near, error, 0.0)
     shifted, p = _power_and_exp(far, error)
+    # 2**n in two steps, so that only the last product can round to a denormal.
     exponent = (shifted - _ROUND).to(tl.int32)
-    half = exponent >> 1  # 2**n in two steps: only the last product can round to a denormal
+    half = exponent >> 1
     low = ((half + _BIAS) << 23).to(tl.float32, bitcast=True)
     high = ((exponent - half + _BIAS) << 23).to(tl.float32, bitcast=True)
     return p * low * high
@@ -57,9 +59,9 @@ def exp_difference(value, largest):
 
 @triton.jit
 def exp_near(value, largest):
-    """`exp_difference`, to the bit, of values so near that it is a normal number."""
+    """Returns the bits of `exp_difference` with less work, if these are a normal number."""
     far, error = _difference(value, largest)
     shifted, p = _power_and_exp(far, error)
-    # The bits of n + ROUND end in those of n: 23 places up they are n in an exponent's place.
+    # The bits of n + ROUND end in the bits of n, which a shift by 23 brings to the exponent.
     power = (shifted.to(tl.int32, bitcast=True) << 23) + (_BIAS << 23)
     return p * power.to(tl.float32, bitcast=True)

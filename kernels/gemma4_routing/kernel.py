@@ -1,18 +1,21 @@
-"""The portable routing kernel: many rows a program, K rounds of a maximum, interpreted anywhere.
+"""The portable routing kernel: many rows a program, K rounds of a maximum, on every backend.
 
-A logit's fp32 bits become an integer, its order: larger logit first, NaN above all, -0.0 equal to
-+0.0. An fp16 or bf16 logit as fp32 leaves its low 13 or 16 bits alike, which is room for the
-expert, so that one integer orders as the contract does, and no two are equal::
+The fp32 bits of a logit become an int32, its *order*: the larger logit has the larger order, NaN
+has the largest, -0.0 and +0.0 have the same. An fp16 or bf16 logit, converted to fp32, has zeros in
+its low 13 or 16 bits. These have room for the expert, so that one integer, the *key*, sorts as the
+contract wants, and no two keys of a row are equal::
 
-    31            13 12     10 9            0
-    +---------------+---------+-------------+
-    | order         |         | 1023-expert |
-    +---------------+---------+-------------+
+    31                 13 12        10 9               0
+    +--------------------+------------+-----------------+
+    | order of the logit | all 0 or 1 | 1023 - expert   |
+    +--------------------+------------+-----------------+
 
-A round takes the largest key and strikes it out. fp32 has no such room: a round takes the largest
-order, then the first expert that has it. Only the K chosen logits need exp, and nothing is gathered
-but the scales. Each fp32 operation on them is rounded on its own, as `reference.py` defines and
-explains.
+A round takes the largest key and strikes it out. An fp32 logit leaves no room: a round takes the
+largest order, then the first expert that has it. Only the K chosen logits need exp, and only the
+scales are gathered. Each fp32 operation on them is rounded on its own, as `reference.py` defines.
+
+Shapes stand beside the code: BLOCK_T rows, BLOCK_E experts and BLOCK_K choices a program, BLOCK_E
+and BLOCK_K being E and K rounded up to a power of two.
 """
 
 import triton
@@ -29,7 +32,10 @@ _LOWEST = tl.constexpr(-(2**31))  # below the order of every number
 
 @triton.jit
 def _as_fp32(x):
-    """Values as fp32; bf16 by its bits, since the interpreter's cast (3.6, 3.7) loses denormals."""
+    """Returns values as fp32.
+
+    bf16 goes by its bits: the cast of Triton's interpreter (3.6, 3.7) loses denormals.
+    """
     if x.dtype == tl.bfloat16:
         return (x.to(tl.int16, bitcast=True).to(tl.int32) << 16).to(tl.float32, bitcast=True)
     else:
@@ -38,14 +44,17 @@ def _as_fp32(x):
 
 @triton.jit
 def ordered(bits):
-    """fp32 bits as an int32 that orders as the value does; its own inverse."""
+    """Returns the order of fp32 bits: an int32 that is larger if the number is. Its own inverse.
+
+    Of a negative number all bits but the sign are turned over, because they count downwards.
+    """
     return bits ^ ((bits >> 31) & _MAGNITUDE_MASK)
 
 
 @triton.jit
 def _packed_choices(order, offs_e, offs_k, K: tl.constexpr):
-    """The fp32 bits and experts of the K best of 16-bit logits, by one key each."""
-    keys = (order & ~_EXPERT_MASK) | (_EXPERT_MASK - offs_e)
+    """Returns the fp32 bits and the experts of the K best of 16-bit logits, by keys."""
+    keys = (order & ~_EXPERT_MASK) | (_EXPERT_MASK - offs_e)  # [BLOCK_T, BLOCK_E]
     best = tl.max(keys, axis=1, keep_dims=True)  # [BLOCK_T, 1]
     winners = tl.where(offs_k == 0, best, _LOWEST)  # [BLOCK_T, BLOCK_K]
     for k in tl.static_range(1, K):
@@ -57,11 +66,12 @@ def _packed_choices(order, offs_e, offs_k, K: tl.constexpr):
 
 @triton.jit
 def _choices(order, offs_e, offs_k, K: tl.constexpr):
-    """The fp32 bits and experts of the K best of any logits: the largest, and who has it first."""
+    """Returns the fp32 bits and the experts of the K best of any logits, by orders."""
     winners = tl.zeros_like(offs_k)
     experts = tl.zeros_like(offs_k)
     for k in tl.static_range(K):
         best = tl.max(order, axis=1, keep_dims=True)  # [BLOCK_T, 1]
+        # [BLOCK_T, 1]: the first expert with that order, which is then struck out.
         first = tl.min(tl.where(order == best, offs_e, _EXPERT_MASK), axis=1, keep_dims=True)
         order = tl.where(offs_e == first, _LOWEST, order)
         winners = tl.where(offs_k == k, best, winners)  # [BLOCK_T, BLOCK_K]
@@ -71,12 +81,12 @@ def _choices(order, offs_e, offs_k, K: tl.constexpr):
 
 @triton.jit
 def _balanced_sum(x, BLOCK_T: tl.constexpr, BLOCK_K: tl.constexpr):
-    """The sum over K: neighbours first, then neighbouring pairs."""
+    """Returns the sum of each row, ``[BLOCK_T, 1]``: neighbours first, then neighbouring pairs."""
     tl.static_assert(BLOCK_K <= _MAX_TOPK, "five levels add MAX_TOPK values")
     for level in tl.static_range(5):
         if (BLOCK_K >> level) > 1:
             even, odd = tl.split(tl.reshape(x, [BLOCK_T, (BLOCK_K >> level) // 2, 2]))
-            x = even + odd
+            x = even + odd  # [BLOCK_T, BLOCK_K >> (level + 1)]
     return x  # [BLOCK_T, 1]
 
 
@@ -96,22 +106,25 @@ def _gemma4_routing_kernel(
     IS_WIDE: tl.constexpr,
 ):
     offs_t = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)[:, None]
-    offs_e = tl.arange(0, BLOCK_E)[None, :]
-    offs_k = tl.arange(0, BLOCK_K)[None, :]
+    offs_e = tl.arange(0, BLOCK_E)[None, :]  # [1, BLOCK_E]
+    offs_k = tl.arange(0, BLOCK_K)[None, :]  # [1, BLOCK_K]
     mask_t = offs_t < num_tokens
     mask_e = offs_e < E
     mask_o = mask_t & (offs_k < K)
 
-    offs_g = offs_t * stride_gt + offs_e  # int64, [BLOCK_T, BLOCK_E]
-    # What is masked out stays undefined: the lowest order replaces it, or its row is not stored.
+    # Loads the rows as orders. Logits that are masked out stay undefined: the lowest order replaces
+    # them, or their row is not stored.
+    offs_g = offs_t * stride_gt + offs_e  # [BLOCK_T, BLOCK_E], int64
     logits = _as_fp32(tl.load(gating_ptr + offs_g, mask=mask_t & mask_e))
     logits = tl.where(logits == logits, logits + 0.0, float("nan"))  # one NaN; -0.0 + 0.0 = +0.0
     order = tl.where(mask_e, ordered(logits.to(tl.int32, bitcast=True)), _LOWEST)
+    # Chooses K experts: `bits` and `ids` are [BLOCK_T, BLOCK_K].
     if IS_WIDE:
         bits, ids = _choices(order, offs_e, offs_k, K)
     else:
         bits, ids = _packed_choices(order, offs_e, offs_k, K)
 
+    # Softmax over the chosen, times the scales; NaN if the largest logit is not finite.
     chosen = bits.to(tl.float32, bitcast=True)
     largest = tl.max(tl.where(offs_k == 0, bits, _LOWEST), axis=1, keep_dims=True)
     largest = largest.to(tl.float32, bitcast=True)  # [BLOCK_T, 1]

@@ -1,7 +1,7 @@
-"""How the routing kernels are launched: the table of settings, and the launch itself.
+"""The launch of the routing kernels: tables of measured settings, and the launcher.
 
-`launch_of` alone decides how a launch is cut, for the launcher and for `builds.py` alike, so that
-what is compiled and locked without a GPU is what a GPU is given.
+`launch_of` alone decides on the settings of a launch, for the launcher and for `proof/builds.py`,
+so that the code that is compiled and locked without a GPU is the code that a GPU runs.
 """
 
 from dataclasses import dataclass
@@ -17,32 +17,32 @@ from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from gemma4_routing.kernel import _gemma4_routing_kernel
 
-# A product and a sum are rounded each, whatever Triton's default for fusing them.
+# Products and sums are rounded one by one, whatever Triton's default.
 OPTIONS = {"enable_fp_fusion": False}
 _MANY = float("inf")
 _INT32 = 2**31
-_ALIGNMENT = 16
-_CHOSEN = 8
+_ALIGNMENT = 16  # bytes, of the widest load and store
+_CHOSEN = 8  # experts of a token, in the warp kernels
 
 
 class Warp(NamedTuple):
-    """A warp kernel and the lanes of a row: 32 / lanes rows a program."""
+    """A warp kernel and its lanes a row: a program has 32 / lanes rows."""
 
     function: Any
     lanes: int
 
 
 class Block(NamedTuple):
-    """How the portable kernel is cut: values and rows of a tile at most, warps a program."""
+    """The tile of the portable kernel: its most values and rows, and the warps of a program."""
 
     tile: int
     rows: int
     num_warps: int
 
 
-# NVIDIA GPUs at E = 128, K = 8: by the bytes of a logit and the largest number of tokens. Measured
-# of drafts of these kernels on an H200 (Triton 3.6.0, graph replay, us for 4 / 2 bytes; inputs
-# within the L2 cache up to 4096 tokens, beyond it from 65,536 on):
+# NVIDIA GPUs at E = 128, K = 8: settings by the bytes of a logit and the largest number of tokens.
+# Measured with drafts of these kernels on an H200 (Triton 3.6.0, graph replay, us for 4 / 2 bytes;
+# inputs within the L2 cache up to 4096 tokens, beyond it from 65,536 on):
 #   lanes 16: 1.62 / 1.54 at T = 1, 1.89 / 1.82 at 512; 2.25 / 2.13 at 2048
 #   lanes 8:  1.68 / 1.55 at T = 1, 1.95 / 1.81 at 512; 2.05 / 1.90 at 2048, 2.44 / 2.19 at 4096
 #   tile 4:   2.11 / 1.94 at 2048, 2.30 / 2.05 at 4096, 12.1 / 8.7 at 65,536, 39 / 27 at 262,144
@@ -58,7 +58,7 @@ _WARPS: dict[int, tuple[tuple[float, Warp], ...]] = {
     ),
 }
 
-# The portable kernel, by backend and largest number of tokens.
+# The portable kernel: settings by backend and the largest number of tokens.
 # - interpreter: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds, and
 #   4.4 s at 2**17 (2 cores, Triton 3.6.0);
 # - cuda (H200, Triton 3.6.0, us, fp32 / bf16): at E = 64, K = 6 a row a program takes 3.06 / 2.90
@@ -81,7 +81,7 @@ _BLOCKS: dict[str, tuple[tuple[float, Block], ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One launch: the function, rows and warps a program, and the function's constants."""
+    """Settings of one launch: the function, rows and warps a program, and its constants."""
 
     function: Any
     rows: int
@@ -93,9 +93,10 @@ class Launch:
 def launch_of(
     dtype: torch.dtype, shape: tuple[int, int, int], backend: str, *, is_aligned: bool = True
 ) -> Launch:
-    """How logits of this dtype and shape (T, E, K) are cut on this backend.
+    """Returns the settings for logits of a dtype and shape (T, E, K) on a backend.
 
-    `is_aligned`: every row and every argument begins at a multiple of 16 bytes.
+    `is_aligned` says that every row and every argument begins at a multiple of 16 bytes, and that
+    T and the row stride are below 2**31.
     """
     num_tokens, num_experts, topk = shape
     if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, _CHOSEN):
@@ -120,7 +121,7 @@ def launch_of(
 
 @cache
 def backend_of(device_type: str) -> str:
-    """The backend that compiles for a type of device here, or interprets."""
+    """Returns the backend that compiles for a type of device here, or the interpreter."""
     if device_type == "cpu":
         return "interpreter"
     return "hip" if device_type == "cuda" and torch.version.hip else device_type
@@ -128,11 +129,15 @@ def backend_of(device_type: str) -> str:
 
 @cache
 def _module_of(device_type: str) -> Any:
+    """Returns torch's module of a type of device, ``torch.cuda``."""
     return torch.get_device_module(device_type)
 
 
 def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    """Launches the kernel for checked arguments: T >= 1, last dimension and scale contiguous."""
+    """Launches the kernel on the device of its arguments.
+
+    The arguments are checked: T >= 1, the last dimension and the fp32 scales contiguous.
+    """
     device = gating_output.device
     if device.type == "cpu" or (module := _module_of(device.type)).current_device() == device.index:
         _launch(gating_output, topk, scale, out)
@@ -141,17 +146,19 @@ def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, T
             _launch(gating_output, topk, scale, out)
 
 
-# Compiled kernels by all that they depend on: to have Triton find one takes longer than all the
-# rest of a call. Of integers it makes a constant of 1, and uses that 16 divides them.
+# Compiled kernels by everything that they depend on: Triton's own search takes longer than all the
+# rest of a call. Triton makes a constant of an integer that is 1, and uses that 16 divides one.
 _COMPILED: dict[tuple[Any, ...], Any] = {}
 
 
 def _kind(size: int) -> int:
-    """What Triton compiles for of an integer argument."""
+    """Returns a number that is the same for integer arguments that share a compiled kernel."""
     return (size == 1) | (size % _ALIGNMENT == 0) << 1 | (size >= _INT32) << 2
 
 
 def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
+    """Launches the kernel on the current device."""
+    # Chooses the settings. An OR of addresses has a low bit if any of them has it.
     num_tokens, num_experts = gating_output.shape
     device, dtype, stride = gating_output.device, gating_output.dtype, gating_output.stride(0)
     backend, (weights, ids) = backend_of(device.type), out
@@ -161,6 +168,7 @@ def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, 
     cut = launch_of(dtype, (num_tokens, num_experts, topk), backend, is_aligned=is_aligned)
     grid = (num_tokens + cut.rows - 1) // cut.rows, 1, 1
     arguments = gating_output, scale, weights, ids, num_tokens, stride
+    # Triton launches, and compiles if it has to, unless the compiled kernel is known.
     if backend != "cuda" or addresses % _ALIGNMENT:
         cut.function[grid](*arguments, **cut.constants, num_warps=cut.num_warps, **OPTIONS)
         return
@@ -177,9 +185,10 @@ def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, 
 def bare_launch(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What Triton's users write: two empty outputs and the jitted function; nothing is checked.
+    """Returns weights and ids by a launch as Triton's users write it, without any check.
 
-    For aligned, contiguous inputs with fp32 scales; what the host's time is compared with.
+    For aligned, contiguous logits and fp32 scales. Bench compares the launcher's host time with its
+    time.
     """
     num_tokens, num_experts = gating_output.shape
     shape, device = (num_tokens, topk), gating_output.device

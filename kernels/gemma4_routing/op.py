@@ -1,8 +1,7 @@
-"""`gemma4_routing` as torch's users call it: eagerly, compiled, traced, on any device.
+"""The function `gemma4_routing` for eager calls, and two custom operators for torch's tracers.
 
-Two custom operators, `torch.ops.kernelproof.gemma4_routing` and `.gemma4_routing_out`, are what
-`torch.compile` and tracers see; an eager call goes past them, for the dispatcher takes longer than
-the launch.
+`torch.compile` and tracers see `torch.ops.kernelproof.gemma4_routing` and `.gemma4_routing_out`. An
+eager call does not go through them, because the dispatcher takes longer than the launch.
 """
 
 import torch
@@ -20,17 +19,18 @@ def gemma4_routing(
     *,
     out: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Routing weights ``[T, topk]`` fp32 and expert ids ``[T, topk]`` int32 of each token.
+    """Returns routing weights ``[T, topk]`` fp32 and expert ids ``[T, topk]`` int32 of each token.
 
     Takes logits ``[T, E]`` (fp32, fp16 or bf16, any row stride; T >= 0, 1 <= E <= 1024),
     ``1 <= topk <= min(E, 32)`` and scales ``[E]`` (floating, same device; used as fp32). The
     weights are softmax over all experts, top k, divided by their sum, times the expert's scale; the
-    package's docstring has the whole contract. `out` takes both outputs, contiguous.
+    package's docstring has the whole contract. Writes into the two contiguous tensors of `out`, if
+    given, and returns these.
 
-    Launches on the current stream of the logits' device, without synchronizing; on a CPU it is the
-    reference, or the interpreted kernel where TRITON_INTERPRET=1. Not differentiable.
+    Launches on the current stream of the logits' device, without synchronizing. On a CPU it
+    computes the reference, or the interpreted kernel if TRITON_INTERPRET=1. Not differentiable.
 
-    Raises TypeError or ValueError, naming the argument, before anything is launched.
+    Raises TypeError or ValueError that names the argument, before anything is launched.
     """
     if torch.compiler.is_compiling() or type(gating_output) is not Tensor:
         return _traced(gating_output, topk, per_expert_scale, out)
@@ -40,7 +40,8 @@ def gemma4_routing(
 def _traced(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor, out: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
-    # The dispatcher has words of its own for what its schema does not take, and takes a bool.
+    """Calls the custom operators, which a tracer sees as one node each."""
+    # Checked here, because the dispatcher has other messages and takes a bool for `topk`.
     check_arguments(gating_output, topk, per_expert_scale)
     if out is None:
         return torch.ops.kernelproof.gemma4_routing(gating_output, topk, per_expert_scale)  # type: ignore[no-any-return]
@@ -52,6 +53,7 @@ def _traced(
 def _eager(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor, out: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
+    """Checks the arguments, then launches the kernel, or computes the reference on a CPU."""
     check_arguments(gating_output, topk, per_expert_scale)
     num_tokens, num_experts = gating_output.shape
     if out is None:
@@ -61,10 +63,10 @@ def _eager(
     if num_tokens == 0 or gating_output.is_meta:
         return out
     if gating_output.device.type == "cpu" and not IS_INTERPRETED:
-        with torch.no_grad():  # as on a GPU, where no kernel has a gradient
+        with torch.no_grad():  # as on a GPU: the outputs have no gradient
             computed = gemma4_routing_reference(gating_output, topk, per_expert_scale)
-            for one, other in zip(out, computed, strict=True):
-                one.copy_(other)
+            for tensor, values in zip(out, computed, strict=True):
+                tensor.copy_(values)
         return out
     if num_experts > 1 and gating_output.stride(1) != 1:
         gating_output = gating_output.contiguous()
@@ -75,49 +77,57 @@ def _eager(
 
 
 def _empty(gating_output: Tensor, topk: int) -> tuple[Tensor, Tensor]:
+    """Returns uninitialized outputs: weights fp32 and ids int32, ``[T, topk]`` each."""
     shape, device = (gating_output.shape[0], topk), gating_output.device
     weights = torch.empty(shape, dtype=torch.float32, device=device)
     return weights, torch.empty(shape, dtype=torch.int32, device=device)
 
 
-def _of_operator(
-    gating_output: Tensor, topk: int, per_expert_scale: Tensor
-) -> tuple[Tensor, Tensor]:
+# The names of these functions' parameters are the operators' schemas.
+
+
+def _operator(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Computes `torch.ops.kernelproof.gemma4_routing`."""
     return _eager(gating_output, topk, per_expert_scale, None)
 
 
-def _of_fake(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> tuple[Tensor, Tensor]:
+def _fake_operator(
+    gating_output: Tensor, topk: int, per_expert_scale: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns outputs of the right form for a tracer, which computes nothing."""
     check_arguments(gating_output, topk, per_expert_scale)
     return _empty(gating_output, topk)
 
 
-def _out_of_operator(
+def _out_operator(
     gating_output: Tensor,
     topk: int,
     per_expert_scale: Tensor,
     topk_weights: Tensor,
     topk_ids: Tensor,
 ) -> None:
+    """Computes `torch.ops.kernelproof.gemma4_routing_out`."""
     _eager(gating_output, topk, per_expert_scale, (topk_weights, topk_ids))
 
 
-def _out_of_fake(
+def _fake_out_operator(
     gating_output: Tensor,
     topk: int,
     per_expert_scale: Tensor,
     topk_weights: Tensor,
     topk_ids: Tensor,
 ) -> None:
+    """Checks all arguments for a tracer, which computes nothing."""
     check_arguments(gating_output, topk, per_expert_scale)
     shape = gating_output.shape[0], topk
     check_out((topk_weights, topk_ids), shape, gating_output.device)
 
 
-torch.library.custom_op("kernelproof::gemma4_routing", _of_operator, mutates_args=()).register_fake(
-    _of_fake
+torch.library.custom_op("kernelproof::gemma4_routing", _operator, mutates_args=()).register_fake(
+    _fake_operator
 )
 torch.library.custom_op(
     "kernelproof::gemma4_routing_out",
-    _out_of_operator,
+    _out_operator,
     mutates_args=("topk_weights", "topk_ids"),
-).register_fake(_out_of_fake)
+).register_fake(_fake_out_operator)

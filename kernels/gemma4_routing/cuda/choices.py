@@ -1,6 +1,11 @@
-"""A lane's share of a row's eight choices: out of the last keys, or selected again, exactly.
+"""The choices of a row, shared out over its lanes: from keys, or selected again without keys.
 
-Lane ``part * ROWS + place`` has part `part` of row `place`: EACH of its eight choices, in order.
+A warp has ROWS rows of 32 / ROWS lanes. Lane ``part * ROWS + place`` has part `part` of row
+`place`, and EACH of the row's eight choices, in order::
+
+    ROWS = 8, EACH = 2      lanes 0-7    8-15    16-23    24-31
+    part                        0          1       2        3
+    choices                    0 1        2 3     4 5      6 7
 """
 
 import triton
@@ -11,21 +16,22 @@ from gemma4_routing.cuda.keys import EXPERTS, as_fp32, logit_and_expert, undecid
 from gemma4_routing.cuda.network import best8, larger, sort_bitonic4
 from gemma4_routing.kernel import ordered
 
-_LOWEST = tl.constexpr(-(2**31))
+_LOWEST = tl.constexpr(-(2**31))  # below the order of every number
 
 
 @triton.jit
 def of_lane_xor(keys, MASK: tl.constexpr):
-    """The eight keys of the lane that differs in the bits of `MASK`."""
+    """Returns the eight keys of the lane whose number differs in the bits of `MASK`."""
     return [ptx.from_lane_xor(key, MASK) for key in keys]
 
 
 @triton.jit
 def _chosen_keys(best, lane, part, EACH: tl.constexpr, IS_WIDE: tl.constexpr):
-    """This lane's keys of the row's best eight, which its lanes below and above 16 hold half of.
+    """Returns this lane's EACH keys of the row's best eight, the largest first.
 
-    Of the last merge the lower lanes need the best four, the upper ones the other four: keys times
-    -1 make a maximum a minimum, so that each lane sorts four and not eight.
+    Two lanes that differ by 16 hold the best eight of each half of the row, and the last merge is
+    of these. Lanes below 16 need the upper four of the merged keys, the others the lower four:
+    there keys are negated, which makes the maximum a minimum, so that a lane sorts four keys.
     """
     sign = tl.where(lane < 16, 1, -1) if IS_WIDE else tl.where(lane < 16, 1.0, -1.0)
     a, b, c, d, e, f, g, h = [key * sign for key in best8(best, of_lane_xor(best, 16))]
@@ -45,7 +51,11 @@ def _chosen_keys(best, lane, part, EACH: tl.constexpr, IS_WIDE: tl.constexpr):
 def decoded(
     best, top, lane, part, place, EACH: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr
 ):
-    """The row's largest logit, this lane's logits and experts; and 1 where keys do not decide."""
+    """Returns the row's largest logit, this lane's logits and experts, and 1 if keys do not decide.
+
+    `best` has the best eight keys of a half of the row's experts, `top` the largest order of an
+    fp32 row.
+    """
     keys = _chosen_keys(best, lane, part, EACH, IS_WIDE)
     logits = [logit_and_expert(key, top, IS_WIDE, IS_BF16)[0] for key in keys]
     experts = [logit_and_expert(key, top, IS_WIDE, IS_BF16)[1] for key in keys]
@@ -56,39 +66,44 @@ def decoded(
 
 @triton.jit
 def _either(a, b):
+    """Returns the bits of both."""
     return a | b
 
 
 @triton.jit
 def rows_with(flag, place):
-    """The rows of which a lane has the flag 1: bit n for row n."""
+    """Returns a word whose bit n is 1 if any lane of row n has the flag 1."""
     return tl.reduce(flag << place, 0, _either)
 
 
 @triton.jit
 def select_row(orders, lane, part, is_row, chosen, EACH: tl.constexpr):
-    """The choices of one row, exactly: eight rounds of a maximum over the whole warp.
+    """Returns `chosen` with the lanes of one row replaced by its choices, selected without keys.
 
-    `orders` are of four experts a lane, in their order. `chosen` is the largest logit, the logits
-    and the experts; its lanes of this row are replaced.
+    Eight rounds over the whole warp: each takes the largest order, then the lowest expert that has
+    it, and strikes that one out. `orders` has four experts a lane, in their order; `chosen` is
+    the largest logit, the logits and the experts of each lane.
     """
     a, b, c, d = orders
     largest, logits, experts = chosen
     for k in tl.static_range(8):
+        # The largest order of the row, and the first expert that has it.
         best = tl.max(tl.maximum(tl.maximum(a, b), tl.maximum(c, d)), axis=0)
         third = tl.where(c == best, 2, tl.where(d == best, 3, EXPERTS))
         first = tl.where(a == best, 0, tl.where(b == best, 1, third))
         expert = tl.min(lane * 4 + first, axis=0)
+        # Strikes the expert out, in the lane that has it.
         taken = expert - lane * 4
         a = tl.where(taken == 0, _LOWEST, a)
         b = tl.where(taken == 1, _LOWEST, b)
         c = tl.where(taken == 2, _LOWEST, c)
         d = tl.where(taken == 3, _LOWEST, d)
+        # Hands the choice to the lanes whose share it is in. In every round a lane's first value
+        # goes to the end, so that new choices stand in order and old values come back to theirs.
         logit = as_fp32(ordered(best))
         if k == 0:
             largest = tl.where(is_row, logit, largest)
         mine = is_row & (part == k // EACH)
-        # Each choice in turn is the first, and goes to the end.
         logits = logits[1:] + (tl.where(mine, logit, logits[0]),)
         experts = experts[1:] + (tl.where(mine, expert, experts[0]),)
     return largest, logits, experts

@@ -1,9 +1,9 @@
-"""From the chosen logits to the stored weights, in the lanes of a warp that share a row.
+"""The way from chosen logits to weights, in the lanes of a warp that share a row.
 
-Lane ``part * ROWS + place`` has part `part` of row `place`: EACH of its eight choices, in order.
-Where keys decided on every row, exp and division take a short way to the same bits: no weight is a
-denormal, and one reciprocal does for the row. Otherwise the undecided rows are selected again,
-exactly, one by one, and all rows take the long way that `kernel.py` takes.
+`choices.py` says which lane has which choices. If keys decided every row of the warp, `short_way`
+computes exp and the quotient with fewer instructions to the same bits: no weight is a denormal, and
+a row needs one reciprocal. Else the undecided rows are selected again, one by one, and all rows of
+the warp take the `long_way`, which is that of `kernel.py`.
 """
 
 import triton
@@ -16,7 +16,11 @@ from gemma4_routing.exponential import exp_difference, exp_near
 
 @triton.jit
 def _row_sum(exps, ROWS: tl.constexpr):
-    """The sum over a row: neighbours first, then neighbouring pairs, then across its lanes."""
+    """Returns the sum over the eight choices of a row, in every lane of the row.
+
+    Neighbours are added first, then neighbouring pairs, then halves, as the reference adds them;
+    what a lane lacks comes from other lanes of the row.
+    """
     if len(exps) == 4:
         total = (exps[0] + exps[1]) + (exps[2] + exps[3])
     elif len(exps) == 2:
@@ -32,10 +36,10 @@ def _row_sum(exps, ROWS: tl.constexpr):
 
 @triton.jit
 def _quotient(x, total, reciprocal):
-    """``x / total``, correctly rounded, from the correctly rounded reciprocal of the total.
+    """Returns ``x / total``, correctly rounded, from the correctly rounded reciprocal of the total.
 
-    Markstein (IBM Journal of Research and Development 34, 1990): the remainder is exact here, for
-    x is zero or above 2**-90, and the total between 1 and 8.
+    By the theorem of Markstein (IBM Journal of Research and Development 34, 1990). The remainder
+    is exact here, because x is zero or above 2**-90 and the total lies between 1 and 8.
     """
     q = x * reciprocal
     return tl.fma(tl.fma(-q, total, x), reciprocal, q)
@@ -43,7 +47,7 @@ def _quotient(x, total, reciprocal):
 
 @triton.jit
 def short_way(logits, largest, ROWS: tl.constexpr):
-    """The weights before scaling of rows that keys decided on."""
+    """Returns the unscaled weights of this lane's logits, of rows that keys decided."""
     exps = [exp_near(logit, largest) for logit in logits]
     total = _row_sum(exps, ROWS)
     reciprocal = tl.math.div_rn(1.0, total)
@@ -52,7 +56,7 @@ def short_way(logits, largest, ROWS: tl.constexpr):
 
 @triton.jit
 def long_way(logits, largest, ROWS: tl.constexpr):
-    """The weights before scaling of any rows."""
+    """Returns the unscaled weights of any rows, NaN if a row's largest logit is not finite."""
     is_finite = tl.abs(largest) < float("inf")
     finite = tl.where(is_finite, largest, 0.0)
     exps = [exp_difference(tl.where(is_finite, logit, 0.0), finite) for logit in logits]
@@ -62,7 +66,10 @@ def long_way(logits, largest, ROWS: tl.constexpr):
 
 @triton.jit
 def scale_of(expert, scales):
-    """The scale of an expert: lane l holds those of experts 4 l to 4 l + 3."""
+    """Returns the scale of an expert.
+
+    `scales` are four registers: lane l holds the scales of the experts 4 * l to 4 * l + 3.
+    """
     a, b, c, d = scales
     lane = expert >> 2
     is_odd = (expert & 1) != 0
@@ -73,7 +80,7 @@ def scale_of(expert, scales):
 
 @triton.jit
 def scaled_words(weights, experts, scales):
-    """The bits of weights times the scales of their experts."""
+    """Returns the bits of one, two or four weights, each times the scale of its expert."""
     if len(weights) == 1:
         return (_scaled(weights[0], experts[0], scales),)
     elif len(weights) == 2:
@@ -86,4 +93,5 @@ def scaled_words(weights, experts, scales):
 
 @triton.jit
 def _scaled(weight, expert, scales):
+    """Returns the bits of a weight times the scale of its expert."""
     return (weight * scale_of(expert, scales)).to(tl.int32, bitcast=True)

@@ -1,19 +1,30 @@
-"""What the warp kernels compare: one 32-bit key an expert, or a quad of four experts.
+"""Keys of the warp kernels: 32 bits for one expert, or for a quad of four neighbouring experts.
 
-A larger key is a better expert, and no two are equal: the low 7 bits hold ``127 - expert``, of a
-quad that of its last expert. 16-bit logits are kept whole, as fp32 whose low half is the code;
-copies of the sign turn it over, so that among equal negative logits, too, the lower expert wins.
-fp32 logits have no bits to spare: the key is an int32, the distance below the row's largest logit
-in steps of fp32, exact within 2**25 - 2 of them, four powers of two; what is farther is level,
-and a row that chooses such an expert is not decided by keys (`undecided`).
+A larger key means a better expert, and no two keys of a row are equal. The low seven bits hold the
+*code* ``127 - expert``, so that of equal logits the lower expert wins. The key of a quad is that of
+its largest logit with the code of its last expert, ``4 * quad + 3``; the two low bits of that code
+are zero.
 
-::
+A 16-bit logit fits into the high half of a word. The word is compared as fp32, which orders the
+high half first. The low half of a negative number counts downwards: copies of the sign turn its
+bits over, so that the lower expert wins there, too::
 
-    16-bit logits, compared as fp32                 fp32 logits, compared as int32
-    31              16 15         7 6        0      31                       7 6            0
-    +-----------------+------------+----------+     +-------------------------+--------------+
-    | the logit's bits| sign copies| code^sign|     | 2**24 - 1 - distance    | 127 - expert |
-    +-----------------+------------+----------+     +-------------------------+--------------+
+    31               16 15           7 6            0
+    +------------------+--------------+--------------+    bf16 -1.5 of expert 3:
+    | bits of the logit| sign, 9 times| code ^ sign  |    BFC0 | 111111111 | ~(127 - 3), 7 bits
+    +------------------+--------------+--------------+
+
+An fp32 logit leaves no bits for a code. Its key is an int32: the distance of the logit below the
+largest of its row, in steps between neighbouring fp32 numbers, above the code::
+
+    31                              7 6            0
+    +--------------------------------+--------------+    the largest logit has distance 0
+    | 2**24 - 1 - distance, signed   | code         |    and the key (2**24 - 1) * 128 + code
+    +--------------------------------+--------------+
+
+25 bits hold distances up to 2**25 - 2 exactly, which is four powers of two. A logit that is farther
+gets the key of that distance, so that its order is lost: `undecided` finds the rows that choose
+such an expert, and these are selected again without keys.
 """
 
 import triton
@@ -28,44 +39,52 @@ _CODE = tl.constexpr(127)
 _QUAD = tl.constexpr(124)
 _REACH = tl.constexpr(2**25 - 2)
 _NEAREST = tl.constexpr(2**24 - 1)
-# The keys of what is farther than the reach are below this.
+# Every key of a logit beyond the reach is below this: its distance field is the lowest, and one
+# step of that field is 128.
 _WITHIN_REACH = tl.constexpr(-(2**31) + 2 * 128)
-# Where every weight is a normal number, and no order but those of NaN is near an end of int32.
+# A choice at most 60 below the largest logit has a weight that is a normal number (exp(-60) is
+# 8.8e-27), and logits below 1e30 in size have orders so far from the ends of int32 that no key
+# overflows.
 _FARTHEST = tl.constexpr(-60.0)
 _LARGEST = tl.constexpr(1e30)
 
 
 @triton.jit
 def as_fp32(word):
-    """A word's bits as fp32."""
+    """Returns the fp32 number of a word's bits."""
     return word.to(tl.float32, bitcast=True)
 
 
 @triton.jit
 def as_word(value):
-    """fp32 as its bits."""
+    """Returns the bits of an fp32 number as an int32."""
     return value.to(tl.int32, bitcast=True)
 
 
 @triton.jit
 def _code(key, MASK: tl.constexpr):
-    """The code in an fp32 key, its sign copies turned back."""
+    """Returns the code in an fp32 key, turned back if the key is negative, within `MASK`."""
     bits = as_word(key)
     return (bits ^ (bits >> 31)) & MASK
 
 
 @triton.jit
 def _quad_key16(a, b, code, IS_BF16: tl.constexpr):
-    """The key of four logits, two a word; of the quad's largest, NaN where one is."""
+    """Returns the fp32 key of a quad, two logits a word, or NaN if any of them is a NaN."""
     both = ptx.halves_without_negative_zero(ptx.larger_halves(a, b, IS_BF16), IS_BF16)
-    # The low half stays below a high half, where it can not decide between unequal ones.
+    # Moves either half to the top. The other one stays below the high half, where it cannot decide
+    # between logits that differ; the next line replaces it.
     largest = larger(as_fp32(both << 16), as_fp32(both))
     return as_fp32(ptx.high_half_and_sign(as_word(largest)) ^ code)
 
 
 @triton.jit
 def quad_keys16(address, turn, IS_BF16: tl.constexpr):
-    """The keys of eight quads: 64 bytes in shared memory, read in the order that `turn` gives."""
+    """Returns the keys of the eight quads in 64 bytes of shared memory at `address`.
+
+    The four chunks of 16 bytes, two quads each, are read in the order of ``address ^ 16 * i``;
+    `turn` is the first expert of the chunk at `address`, and changes with it.
+    """
     a, b, c, d = ptx.load_shared4(address, 0)
     e, f, g, h = ptx.load_shared4(address ^ 16, 0)
     i, j, k, l = ptx.load_shared4(address ^ 32, 0)  # noqa: E741
@@ -84,7 +103,7 @@ def quad_keys16(address, turn, IS_BF16: tl.constexpr):
 
 @triton.jit
 def _two_keys16(word, code, IS_BF16: tl.constexpr):
-    """The keys of the two logits of a word, of which the first has `code` and one more."""
+    """Returns the keys of a word's logits: the low half, of the code `code` + 1, then the high."""
     word = ptx.halves_without_negative_zero(word, IS_BF16)
     low = as_fp32(ptx.low_half_and_sign(word) ^ (code | 1))
     return low, as_fp32(ptx.high_half_and_sign(word) ^ code)
@@ -92,7 +111,7 @@ def _two_keys16(word, code, IS_BF16: tl.constexpr):
 
 @triton.jit
 def expert_keys16(words, code, IS_BF16: tl.constexpr):
-    """The keys of eight logits, two a word, of which the last has `code`."""
+    """Returns the keys of eight logits, two a word, whose codes fall from `code` + 7 to `code`."""
     a, b, c, d = words
     return (
         _two_keys16(a, code | 6, IS_BF16)
@@ -104,19 +123,23 @@ def expert_keys16(words, code, IS_BF16: tl.constexpr):
 
 @triton.jit
 def order_of(word):
-    """fp32 bits as an int32 that orders as the value does: -0.0 as +0.0, every NaN as one, last."""
+    """Returns the order of an fp32 number: an int32 that is larger if the number is.
+
+    -0.0 has the order of +0.0, and every NaN the same order, above +inf.
+    """
     return ordered(as_word(as_fp32(word) + 0.0))
 
 
 @triton.jit
 def _quad_order(address):
+    """Returns the order of the largest of four fp32 logits, 16 bytes in shared memory."""
     a, b, c, d = ptx.load_shared4(address, 0)
     return order_of(as_word(larger(larger(as_fp32(a), as_fp32(b)), larger(as_fp32(c), as_fp32(d)))))
 
 
 @triton.jit
 def quad_orders(address):
-    """The orders of the largest logits of eight quads: 128 bytes in shared memory."""
+    """Returns the orders of eight quads, 128 bytes in shared memory, chunk by chunk as above."""
     return (
         _quad_order(address),
         _quad_order(address ^ 16),
@@ -131,13 +154,13 @@ def quad_orders(address):
 
 @triton.jit
 def orders8(words):
-    """The orders of eight words."""
+    """Returns the orders of eight fp32 words."""
     return [order_of(word) for word in words]
 
 
 @triton.jit
 def largest8(orders):
-    """The largest of eight orders."""
+    """Returns the largest of eight orders."""
     a, b, c, d, e, f, g, h = orders
     left = tl.maximum(tl.maximum(a, b), tl.maximum(c, d))
     return tl.maximum(left, tl.maximum(tl.maximum(e, f), tl.maximum(g, h)))
@@ -145,13 +168,18 @@ def largest8(orders):
 
 @triton.jit
 def _key32(order, top, code):
+    """Returns the int32 key of a logit's order, `top` being the largest order of its row."""
+    # Both products wrap around, their sum is within int32; its low seven bits are zero.
     near = tl.maximum(order, top - _REACH) * 128 + (_NEAREST - top) * 128
     return near ^ code
 
 
 @triton.jit
 def keys32(orders, top, turn, FIRST: tl.constexpr, STEP: tl.constexpr):
-    """The keys of eight orders, `top` the row's largest; codes fall from `FIRST`, by `STEP`."""
+    """Returns the int32 keys of eight orders, `top` being the largest order of their row.
+
+    Their codes fall from `FIRST` by `STEP`; `turn` changes bits of all of them.
+    """
     a, b, c, d, e, f, g, h = orders
     return (
         _key32(a, top, turn ^ FIRST),
@@ -167,7 +195,10 @@ def keys32(orders, top, turn, FIRST: tl.constexpr, STEP: tl.constexpr):
 
 @triton.jit
 def experts_of_quad(key, row, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """The keys of a quad's four experts, whose logits are in the row at this address."""
+    """Returns the keys of the four experts of the quad that `key` is of.
+
+    Reads their logits again, from the row at the address `row` of shared memory.
+    """
     if IS_WIDE:
         code = key & _QUAD
         a, b, c, d = ptx.load_shared4(row - code * 4, 496)
@@ -185,7 +216,7 @@ def experts_of_quad(key, row, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr)
 
 @triton.jit
 def logit_and_expert(key, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """The fp32 logit and the expert in a key; `top` is the order of the row's largest logit."""
+    """Returns the fp32 logit and the expert of a key; `top` is the largest order of the row."""
     if IS_WIDE:
         return as_fp32(ordered((key >> 7) + (top - _NEAREST))), (key & _CODE) ^ _CODE
     bits = as_word(key)
@@ -198,9 +229,10 @@ def logit_and_expert(key, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
 
 @triton.jit
 def undecided(key, logit, largest, IS_WIDE: tl.constexpr):
-    """1 where the least of the chosen, or the largest logit, is none that keys can decide on, or 0.
+    """Returns 1 if keys do not decide the row, from its least choice and its largest logit, else 0.
 
-    A NaN, an infinity, a weight that is no normal number, a choice beyond the reach of its key.
+    They do not if a choice is a NaN, an infinity, has a weight that may be no normal number, or
+    lies beyond the reach of its key.
     """
     is_decided = (logit - largest >= _FARTHEST) & (tl.abs(largest) < _LARGEST)
     if IS_WIDE:

@@ -1,7 +1,8 @@
 """The routing kernel for few tokens on NVIDIA GPUs: a warp a program, 8 or 16 lanes a row.
 
-Each lane sorts the keys of its 16 or 8 experts, then the lanes of a row merge their best eights,
-butterfly by butterfly. Nothing waits for a second load but the outputs.
+Each lane loads its 16 or 8 logits into registers and sorts their keys. The lanes of a row then
+merge their best eights in pairs, whose numbers differ by one more bit in each round. All loads of a
+row are issued at once: none waits for what another one has brought.
 """
 
 import triton
@@ -25,7 +26,11 @@ from gemma4_routing.cuda.network import merge8, sort8
 
 @triton.jit
 def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """The best eight experts of each half of a row's lanes; the row's largest order."""
+    """Returns the keys of the best eight experts of a half of a row, and the row's largest order.
+
+    Lanes below 16 have one half, the others the other one. `source` points to this lane's logits,
+    `turn` is the first expert there. Only an fp32 row has a largest order.
+    """
     ROWS: tl.constexpr = 32 // LANES
     top = turn
     if IS_WIDE:
@@ -53,7 +58,7 @@ def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF
 
 @triton.jit
 def _orders_in_memory(pointer, lane):
-    """The orders of four experts a lane, of a row in global memory."""
+    """Returns the orders of four experts a lane, of a row in global memory."""
     values = [tl.load(pointer + lane * 4 + i).to(tl.float32) for i in (0, 1, 2, 3)]
     return [order_of(as_word(value)) for value in values]
 
@@ -71,17 +76,21 @@ def _gemma4_routing_lanes_kernel(
     IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
     IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
     ROWS: tl.constexpr = 32 // LANES
+    # The lanes of a row: part `part` of row `place` each.
     lane = tl.arange(0, 32)
     part, place = lane // ROWS, lane % ROWS
     scales = ptx.load_global4(scale_ptr + lane * 4, 0)
+    # Finds the best experts. Rows beyond the last are computed as the last one, and not stored.
     first = tl.program_id(0).to(tl.int64) * ROWS
     row = tl.minimum(first + place, num_tokens - 1)
     source = gating_ptr + row * stride_gt + part * (EXPERTS // LANES)
     best, top = _best_of_row(source, part * (EXPERTS // LANES), LANES, IS_WIDE, IS_BF16)
-    # The eight choices of a row: the upper half of its lanes has the last four; 16 have each twice.
+    # Each lane has one choice: lanes below 16 the first four of a row, the others the last four.
+    # With 16 lanes a row, two lanes have the same.
     choice = lane // 16 * 4 + part % 4
     chosen, rest = decoded(best, top, lane, part, place, 1, IS_WIDE, IS_BF16)
     rest = rows_with(rest, place)
+    # Selects undecided rows again, without keys, then computes the weights.
     largest, logits, experts = chosen
     if rest != 0:
         for n in range(ROWS):
@@ -93,6 +102,7 @@ def _gemma4_routing_lanes_kernel(
         weights = long_way(logits, largest, ROWS)
     else:
         weights = short_way(logits, largest, ROWS)
+    # Stores this lane's choice.
     scaled = scaled_words(weights, experts, scales)
     offset = (first + place) * 8 + choice
     mask = first + place < num_tokens

@@ -1,7 +1,11 @@
-"""Comparator networks: eight keys, a register each, sorted or merged without a branch.
+"""Comparator networks: they sort or merge eight keys, a register each, without a branch.
 
-Keys are fp32 or int32; every lane works on its own. A NaN among fp32 keys makes each key that it
-is compared with a NaN, and so all that come out of `sort8`.
+Keys are fp32 or int32, and each lane works on keys of its own. A comparison with a NaN gives two
+NaNs, so that a single NaN among fp32 keys makes every key that `sort8` returns a NaN.
+
+A *descending* sequence falls from its first key to its last. A *bitonic* one falls and then rises,
+or is such a sequence rotated: three rounds of comparators sort eight bitonic keys, where `sort8`
+needs six.
 """
 
 import triton
@@ -10,19 +14,23 @@ import triton.language as tl
 
 @triton.jit
 def larger(a, b):
-    """The larger of two keys; NaN where one is."""
+    """Returns the larger of two keys, NaN if either is NaN."""
     return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
 def ranked(a, b):
-    """A comparator: the larger key, then the smaller."""
+    """Returns the larger and the smaller of two keys: one comparator of a network."""
     return larger(a, b), tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
 def sort8(keys):
-    """Eight keys, descending: 19 comparators, 6 deep, the fewest there can be."""
+    """Returns eight keys in descending order.
+
+    19 comparators in 6 rounds: the fewest of both that sort eight keys (Knuth, The Art of Computer
+    Programming 3, section 5.3.4).
+    """
     a, b, c, d, e, f, g, h = keys
     a, c = ranked(a, c)
     b, d = ranked(b, d)
@@ -48,7 +56,10 @@ def sort8(keys):
 
 @triton.jit
 def best8(a, b):
-    """The best eight of two descending eights, bitonic: they fall, then rise."""
+    """Returns the largest eight keys of two descending eights, as a bitonic sequence.
+
+    Key i of `a` meets key 7 - i of `b`. Swapping `a` and `b` gives the same keys in reverse order.
+    """
     return (
         larger(a[0], b[7]),
         larger(a[1], b[6]),
@@ -63,7 +74,7 @@ def best8(a, b):
 
 @triton.jit
 def sort_bitonic4(keys):
-    """Four bitonic keys, descending."""
+    """Returns four bitonic keys in descending order: 4 comparators in 2 rounds."""
     a, b, c, d = keys
     a, c = ranked(a, c)
     b, d = ranked(b, d)
@@ -74,7 +85,7 @@ def sort_bitonic4(keys):
 
 @triton.jit
 def sort_bitonic8(keys):
-    """Eight bitonic keys, descending."""
+    """Returns eight bitonic keys in descending order: 12 comparators in 3 rounds."""
     a, b, c, d, e, f, g, h = keys
     a, e = ranked(a, e)
     b, f = ranked(b, f)
@@ -85,5 +96,5 @@ def sort_bitonic8(keys):
 
 @triton.jit
 def merge8(a, b):
-    """The best eight of two descending eights, descending."""
+    """Returns the largest eight keys of two descending eights, in descending order."""
     return sort_bitonic8(best8(a, b))

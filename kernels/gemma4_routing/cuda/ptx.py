@@ -1,7 +1,8 @@
-"""NVIDIA instructions that Triton has no word for, a function each, for programs of one warp.
+"""PTX instructions that Triton has no function for, one function each, for programs of one warp.
 
-Every tensor has 32 values, so that each lane holds one of it. Addresses of shared memory are int32
-bytes. What reads or writes memory is not pure, and keeps its place.
+Every tensor has 32 values, one a lane. Addresses of shared memory are int32, in bytes. Words are
+int32. What reads shared memory or writes any is declared impure, so that Triton keeps its order.
+An instruction without a result sets a register to 0, because Triton wants one.
 """
 
 import triton
@@ -10,7 +11,7 @@ import triton.language as tl
 
 @triton.jit
 def shared_bytes(lane, COUNT: tl.constexpr):
-    """The address of this program's `COUNT` bytes of shared memory, aligned to 128."""
+    """Returns the address of `COUNT` bytes of shared memory, aligned to 128 bytes."""
     return tl.inline_asm_elementwise(
         f"{{ .shared .align 128 .b8 bytes[{COUNT}]; mov.u32 $0, bytes; }}",
         "=r,r",
@@ -23,7 +24,7 @@ def shared_bytes(lane, COUNT: tl.constexpr):
 
 @triton.jit
 def copy_async(address, pointer):
-    """Starts to copy 16 bytes a lane to shared memory, past the L1 cache."""
+    """Starts to copy 16 bytes a lane from global to shared memory, past the L1 cache."""
     tl.inline_asm_elementwise(
         "cp.async.cg.shared.global [$1], [$2], 16; mov.u32 $0, 0;",
         "=r,r,l",
@@ -36,7 +37,7 @@ def copy_async(address, pointer):
 
 @triton.jit
 def await_copies(lane):
-    """Waits until the copies of all lanes are there for all lanes."""
+    """Waits until the copies of all lanes have come and all lanes can read them."""
     tl.inline_asm_elementwise(
         "cp.async.wait_all; bar.warp.sync 0xffffffff; mov.u32 $0, 0;",
         "=r,r",
@@ -49,7 +50,7 @@ def await_copies(lane):
 
 @triton.jit
 def load_shared2(address, OFFSET: tl.constexpr):
-    """Two words of shared memory."""
+    """Returns two words of shared memory, `OFFSET` bytes from an address that 8 divides."""
     return tl.inline_asm_elementwise(
         f"ld.shared.v2.b32 {{$0, $1}}, [$2 + {OFFSET}];",
         "=r,=r,r",
@@ -62,7 +63,7 @@ def load_shared2(address, OFFSET: tl.constexpr):
 
 @triton.jit
 def load_shared4(address, OFFSET: tl.constexpr):
-    """Four words of shared memory."""
+    """Returns four words of shared memory, `OFFSET` bytes from an address that 16 divides."""
     return tl.inline_asm_elementwise(
         f"ld.shared.v4.b32 {{$0, $1, $2, $3}}, [$4 + {OFFSET}];",
         "=r,=r,=r,=r,r",
@@ -75,7 +76,7 @@ def load_shared4(address, OFFSET: tl.constexpr):
 
 @triton.jit
 def load_global4(pointer, OFFSET: tl.constexpr):
-    """Four words of global memory, `OFFSET` bytes from a pointer that 16 divides."""
+    """Returns four words of global memory, `OFFSET` bytes from a pointer that 16 divides."""
     return tl.inline_asm_elementwise(
         f"ld.global.v4.b32 {{$0, $1, $2, $3}}, [$4 + {OFFSET}];",
         "=r,=r,=r,=r,l",
@@ -88,7 +89,7 @@ def load_global4(pointer, OFFSET: tl.constexpr):
 
 @triton.jit
 def store_global(pointer, words):
-    """Stores two or four words to global memory, to a pointer that their bytes divide."""
+    """Stores two or four words to global memory; 8 or 16 divides the pointer."""
     if len(words) == 4:
         tl.inline_asm_elementwise(
             "st.global.v4.b32 [$1], {$2, $3, $4, $5}; mov.u32 $0, 0;",
@@ -111,7 +112,7 @@ def store_global(pointer, words):
 
 @triton.jit
 def from_lane_xor(x, MASK: tl.constexpr):
-    """A register of the lane whose number differs from this one's in the bits of `MASK`."""
+    """Returns `x` of the lane whose number differs from this lane's in the bits of `MASK`."""
     return tl.inline_asm_elementwise(
         f"shfl.sync.bfly.b32 $0, $1, {MASK}, 0x1f, 0xffffffff;",
         "=r,r",
@@ -124,7 +125,7 @@ def from_lane_xor(x, MASK: tl.constexpr):
 
 @triton.jit
 def from_lane(x, lane):
-    """A register of the lane of this number."""
+    """Returns `x` of the lane with the number `lane`."""
     return tl.inline_asm_elementwise(
         "shfl.sync.idx.b32 $0, $1, $2, 0x1f, 0xffffffff;",
         "=r,r,r",
@@ -137,7 +138,7 @@ def from_lane(x, lane):
 
 @triton.jit
 def larger_halves(a, b, IS_BF16: tl.constexpr):
-    """The larger of each two fp16 or bf16 in words; NaN where one is."""
+    """Returns, half by half, the larger fp16 or bf16 of two words; NaN if either is NaN."""
     return tl.inline_asm_elementwise(
         "max.NaN.bf16x2 $0, $1, $2;" if IS_BF16 else "max.NaN.f16x2 $0, $1, $2;",
         "=r,r,r",
@@ -150,7 +151,10 @@ def larger_halves(a, b, IS_BF16: tl.constexpr):
 
 @triton.jit
 def halves_without_negative_zero(a, IS_BF16: tl.constexpr):
-    """Both fp16 or bf16 of a word times 1 plus +0.0: -0.0 becomes +0.0, denormals stay."""
+    """Returns a word with each half that is -0.0 replaced by +0.0, any other half as it was.
+
+    The halves are fp16 or bf16. ``a * 1.0 + 0.0`` does it, and keeps denormals.
+    """
     return tl.inline_asm_elementwise(
         "{ .reg .b32 one, zero; mov.b32 zero, 0; mov.b32 one, 0x3F803F80;"
         " fma.rn.bf16x2 $0, $1, one, zero; }"
@@ -167,7 +171,7 @@ def halves_without_negative_zero(a, IS_BF16: tl.constexpr):
 
 @triton.jit
 def high_half_and_sign(a):
-    """The high half of a word, above 16 copies of its sign."""
+    """Returns a word with the high half of `a` above 16 copies of its sign."""
     return tl.inline_asm_elementwise(
         "prmt.b32 $0, $1, 0, 0x32BB;", "=r,r", [a], dtype=tl.int32, is_pure=True, pack=1
     )
@@ -175,7 +179,7 @@ def high_half_and_sign(a):
 
 @triton.jit
 def low_half_and_sign(a):
-    """The low half of a word, above 16 copies of its sign."""
+    """Returns a word with the low half of `a` above 16 copies of its sign."""
     return tl.inline_asm_elementwise(
         "prmt.b32 $0, $1, 0, 0x1099;", "=r,r", [a], dtype=tl.int32, is_pure=True, pack=1
     )

@@ -1,10 +1,28 @@
 """The routing kernel for many tokens on NVIDIA GPUs: a warp a program, 2 or 4 lanes a row.
 
-Asynchronous copies bring whole rows to shared memory. Each lane makes keys of the quads of its part
-of a row, and the lanes find the best 8 of the 32 quads; these hold the best 8 experts, for an
-expert of another quad is beaten by the largest of 8 quads. Each lane takes its share of these
-quads, reads their experts again, and the best 8 of the 32 are found in the same way: 32 and 32
-keys are sorted, not 128. An fp32 row has 4 lanes.
+Asynchronous copies bring whole rows to shared memory. The lanes of a row first find the best 8 of
+its 32 quads of neighbouring experts, a quad being as good as its best expert. These quads hold the
+best 8 experts, because an expert of any other quad is beaten by the best expert of each of them. So
+32 keys of quads and 32 of experts are sorted, not 128. The way of one row through its 4 lanes::
+
+    part 0           part 1           part 2           part 3
+    128 logits in shared memory, 32 a lane
+    q0 ... q7        q8 ... q15       q16 ... q23      q24 ... q31    8 keys of quads a lane
+      sort8            sort8            sort8            sort8        8 keys, descending
+         `---- merge8 ----'                `---- merge8 ----'         best 8 quads of 16, in both
+                 `------------- best8 -------------'                  best 8 quads of 32, in all
+    quads 0, 1       quads 2, 3       quads 7, 6       quads 5, 4     2 of the 8 a lane
+    8 experts        8 experts        8 experts        8 experts      logits read again: 8 keys
+      sort8            sort8            sort8            sort8        8 keys, descending
+         `---- merge8 ----'                `---- merge8 ----'         best 8 experts of 16
+                 `------------- best8 -------------'                  best 8 experts of 32
+       half 0 to 3, sort_bitonic4        half 4 to 7, sort_bitonic4   a lane sorts the 4 it needs
+    choices 0, 1     choices 2, 3     choices 4, 5     choices 6, 7   weights and ids stored
+
+The merges across parts are between lanes whose numbers differ by 8 (`merge8`) and by 16 (`best8`).
+After `best8` the eight quads stand in reverse order in the lanes from 16 on, which is why parts 2
+and 3 find theirs at the same places. With 2 lanes a row, for 16-bit logits alone, a lane has 16
+quads and merges two eights of its own, re-reads 4 quads, and stores 4 choices.
 """
 
 import triton
@@ -28,7 +46,10 @@ from gemma4_routing.cuda.network import best8, merge8, sort8
 
 @triton.jit
 def _copied_tile(gating_ptr, first, stride_gt, lane, ROWS: tl.constexpr, ITEM: tl.constexpr):
-    """The address of rows `first` on in shared memory, one after the other."""
+    """Returns the address in shared memory of ROWS whole rows, copied there from row `first` on.
+
+    ITEM is the size of a logit in bytes. A copy moves 16 bytes a lane, 512 a warp.
+    """
     IN_ROW: tl.constexpr = EXPERTS * ITEM // 16
     COPIES: tl.constexpr = ROWS * IN_ROW // 32
     tl.static_assert(COPIES * 512 == ROWS * EXPERTS * ITEM, "whole copies of 512 bytes are a tile")
@@ -44,7 +65,11 @@ def _copied_tile(gating_ptr, first, stride_gt, lane, ROWS: tl.constexpr, ITEM: t
 
 @triton.jit
 def _best_quads(own, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """The best eight quads of a row, reversed in the lanes from 16 on; the row's largest order."""
+    """Returns the keys of a row's best eight quads, and the row's largest order.
+
+    Reads this lane's quads at the address `own`; `turn` is the first expert there. The keys are in
+    reverse order in the lanes from 16 on. Only an fp32 row has a largest order.
+    """
     ROWS: tl.constexpr = 32 // LANES
     top = turn
     if IS_WIDE:
@@ -67,7 +92,10 @@ def _best_quads(own, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: 
 def _best_experts(
     quads, row, top, part, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr
 ):
-    """The best eight experts of this lane's share of the quads."""
+    """Returns the keys of the best eight experts of a half of the quads, in descending order.
+
+    `row` is the row's address in shared memory. Each lane reads 8 / LANES quads.
+    """
     a, b, c, d, _e, _f, _g, _h = quads
     if LANES == 4:
         is_odd = (part & 1) != 0
@@ -83,7 +111,7 @@ def _best_experts(
 
 @triton.jit
 def _orders_in_tile(row, lane, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """The orders of four experts a lane, of a row in shared memory."""
+    """Returns the orders of four experts a lane, of a row in shared memory."""
     if IS_WIDE:
         words = ptx.load_shared4(row + lane * 16, 0)
     else:
@@ -112,22 +140,26 @@ def _gemma4_routing_tile_kernel(
     EACH: tl.constexpr = 8 // LANES
     ITEM: tl.constexpr = 4 if IS_WIDE else 2
     OWN: tl.constexpr = EXPERTS * ITEM // LANES
+    # The lanes of a row: part `part` of row `place` each.
     lane = tl.arange(0, 32)
     part, place = lane // ROWS, lane % ROWS
     scales = ptx.load_global4(scale_ptr + lane * 4, 0)
-    # The last tile ends with the last row; rows that it shares are stored twice, the same bits.
+    # Copies the rows. The last tile ends with the last row: those that it shares with the tile
+    # before are stored twice, the same bits.
     first = tl.minimum(tl.program_id(0).to(tl.int64) * ROWS, num_tokens - ROWS)
     tile = _copied_tile(gating_ptr, first, stride_gt, lane, ROWS, ITEM)
     row = tile + place * (EXPERTS * ITEM)
-    # Rows are a whole number of banks apart: neighbouring lanes take their chunks in another order.
+    # Finds the best quads, then the best experts. Rows start at the same bank of shared memory, so
+    # that neighbouring lanes read their chunks of 16 bytes in another order each.
     step = place % (OWN // 16)
     turn = part * (EXPERTS // LANES) ^ step * (16 // ITEM)
     quads, top = _best_quads(row + part * OWN + step * 16, turn, LANES, IS_WIDE, IS_BF16)
     best = _best_experts(quads, row, top, part, LANES, IS_WIDE, IS_BF16)
     chosen, rest = decoded(best, top, lane, part, place, EACH, IS_WIDE, IS_BF16)
-    # A NaN is in every quad's key then, and lost where its quad is not read again.
+    # One NaN makes the keys of all the row's quads NaN, but may be in a quad not read again.
     rest |= (quads[0] != quads[0]).to(tl.int32)
     rest = rows_with(rest, place)
+    # Selects undecided rows again, without keys, then computes the weights.
     largest, logits, experts = chosen
     if rest != 0:
         for n in range(ROWS):
@@ -138,6 +170,7 @@ def _gemma4_routing_tile_kernel(
         weights = long_way(logits, largest, ROWS)
     else:
         weights = short_way(logits, largest, ROWS)
+    # Stores this lane's choices, 2 or 4 words of each output.
     scaled = scaled_words(weights, experts, scales)
     offset = (first + place) * 8 + part * EACH
     ptx.store_global(weights_ptr + offset, scaled)

@@ -18,7 +18,7 @@ DEVICE = torch.zeros(
 FLOAT, INT = torch.float32, torch.int32
 LOGITS = "expected one of torch.float32, torch.float16, torch.bfloat16"
 USE_THIS_DEVICE = {
-    True: "expected cpu, where TRITON_INTERPRET=1 interprets; unset it to run on a GPU",
+    True: "expected cpu, because TRITON_INTERPRET=1 is set; unset it to run on a GPU",
     False: "expected one of cpu, cuda, xpu, meta",
 }
 
