@@ -1,11 +1,10 @@
-"""Generated code: what each kernel compiles to on every GPU architecture, without a GPU.
+"""Generated code: the code of each kernel on every GPU architecture, compiled without a GPU.
 
-The walk of one build, a file each, in this order::
+A build is one launch of a kernel as the compiler sees it. A lock holds the costs of each build on
+each architecture, and the toolchain that compiled them. A build passes through these files::
 
-    SPEC.builds -> compile (a worker process: Triton, one record an architecture)
-    -> disassembly (normalised text) -> costs (what it counts) -> judge, against lock -> __main__
+    SPEC.builds -> compile_request -> compile (worker processes, with Triton)
+    -> disassembly (normalised text) -> instruction_costs (counts) -> judge, by the lock -> __main__
 
-A build is one launch of a kernel as the compiler sees it; a lock holds what each build cost on
-each architecture, and the toolchain that it was compiled with. Counts are static: they see
-neither predicated traffic, nor how often a loop runs, nor latency.
+Counts are static: they see neither predicated traffic, nor the rounds of a loop, nor latency.
 """

@@ -1,14 +1,18 @@
-"""``python -m kernelproof.checks.codegen``: compiles for every GPU architecture, and judges by the lock."""
+"""``python -m kernelproof.checks.codegen``: compiles for every GPU architecture and judges it.
+
+The judge is the lock of each kernel: the blessed costs and hashes of its code.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.codegen.code_diff import diff
-from kernelproof.checks.codegen.code_tables import STATIC, drift_lines, lines_of, summary
+from kernelproof.checks.codegen.code_tables import STATIC, drift_lines, report_lines, summary
 from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
 from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, drift, judge
 from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
@@ -19,14 +23,33 @@ from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import CodeLock
 
 _DESCRIPTION = "Compiles for every GPU architecture, and judges by the lock."
-_EVERY = 20
+_PROGRESS_STEP = 20
+_SHOWN_NAMES = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelCode:
+    """The compiled builds of one kernel, its lock, and the verdicts by that lock."""
+
+    kernel: str
+    lock: CodeLock | None
+    compiled: list[CompiledBuild]
+    judged: tuple[JudgedBuild, ...]
+
+    @property
+    def drift(self) -> str:
+        """The tools that differ from the lock's, empty if none does."""
+        if self.lock and self.compiled:
+            return drift(self.lock.toolchain, self.compiled[0].toolchain)
+        return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 where all is the same, 1 where a verdict blocks, or the error's own."""
+    """Returns 0 if all code is the same, 1 if a verdict blocks."""
     options = _parser().parse_args(arguments)
     plan = matrix.load()
-    kernels = _chosen("--kernel", options.kernel, _locked_kernels(plan))
+    locked = [name for name, kernel in plan.kernels.items() if kernel.codegen is not None]
+    kernels = _chosen("--kernel", options.kernel, locked)
     architectures = _chosen("--arch", options.arch, list(plan.architectures))
     stored = {kernel: locks.read(kernel) for kernel in kernels}
     python = Path(sys.executable)
@@ -34,28 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         python = toolchain.python_of(options.toolchain, over=python)
     builds = options.build or ["*"]
     request = CompileRequest(kernels=kernels, architectures=architectures, builds=builds)
-    found = ask(request, python=python, workers=options.workers, told=_progress)
+    compiled = ask(request, python=python, workers=options.workers, told=_progress)
     is_whole = builds == ["*"] and not options.arch
-    if not found and not is_whole:
+    if not compiled and not is_whole:
         known = sorted({name for lock in stored.values() if lock for name in lock.builds})
-        mend = did_you_mean(builds[0], known) or f"known: {', '.join(known[:12])}"
+        mend = did_you_mean(builds[0], known) or f"known: {', '.join(known[:_SHOWN_NAMES])}"
         raise UsageError(f"--build: found {', '.join(builds)}, expected names of builds; {mend}")
-    judged = {
-        kernel: judge(
-            [one for one in found if one.kernel == kernel],
-            stored[kernel],
-            plan.kernels[kernel].codegen or [],
-            is_whole=is_whole,
-        )
-        for kernel in kernels
-    }
+    codes = [
+        _judged(plan, kernel, stored[kernel], compiled, is_whole=is_whole) for kernel in kernels
+    ]
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)  # over the line of _progress
+    print(f"compiled with {_tools(compiled)}")
     if options.toolchain:
-        return _tell_drift(found, stored, judged)
-    _tell(found, stored, judged)
+        return _show_drift(codes)
+    _show(codes)
     if options.diff:
-        _tell_diffs(found, stored, judged, python)
-    is_drift = any(_drift(stored[kernel], found) for kernel in kernels)
-    return _conclude(judged, is_drift=is_drift)
+        _show_diffs(codes, python)
+    return _conclude(codes)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,12 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _locked_kernels(plan: Matrix) -> list[str]:
-    return [name for name, kernel in plan.kernels.items() if kernel.codegen is not None]
-
-
 def _chosen(option: str, names: list[str], known: list[str]) -> list[str]:
-    """The names of the command line, all known ones where it has none."""
+    """Returns the names of the command line, or all known ones if it has none."""
     for name in names:
         if name not in known:
             message = f"{option}: found {name!r}, expected one of {', '.join(known)}"
@@ -93,81 +108,73 @@ def _chosen(option: str, names: list[str], known: list[str]) -> list[str]:
 def _progress(count: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{count} compiled", end="", file=sys.stderr, flush=True)
-    elif count % _EVERY == 0:
+    elif count % _PROGRESS_STEP == 0:
         print(f"{count} compiled", file=sys.stderr, flush=True)
 
 
-def _drift(lock: CodeLock | None, found: Sequence[CompiledBuild]) -> str:
-    return drift(lock.toolchain, found[0].toolchain) if lock and found else ""
+def _judged(
+    plan: Matrix,
+    kernel: str,
+    lock: CodeLock | None,
+    compiled: list[CompiledBuild],
+    *,
+    is_whole: bool,
+) -> KernelCode:
+    own = [build for build in compiled if build.kernel == kernel]
+    judged = judge(own, lock, plan.kernels[kernel].codegen or [], is_whole=is_whole)
+    return KernelCode(kernel=kernel, lock=lock, compiled=own, judged=judged)
 
 
-def _tools(found: Sequence[CompiledBuild]) -> str:
-    tools = found[0].toolchain if found else {}
+def _tools(compiled: Sequence[CompiledBuild]) -> str:
+    tools = compiled[0].toolchain if compiled else {}
     return ", ".join(f"{name} {version}" for name, version in tools.items())
 
 
-def _tell(
-    found: Sequence[CompiledBuild],
-    stored: dict[str, CodeLock | None],
-    judged: dict[str, tuple[JudgedBuild, ...]],
-) -> None:
-    if sys.stderr.isatty():
-        print("\r", end="", file=sys.stderr)
-    print(f"compiled with {_tools(found)}")
-    for kernel, of_kernel in judged.items():
-        if moved := _drift(stored[kernel], found):
-            print(
-                f"{kernel}: the toolchain is not the lock's: {moved}; what moved may be its doing"
-            )
-        for line in lines_of(kernel, of_kernel):
+def _show(codes: Sequence[KernelCode]) -> None:
+    for code in codes:
+        if code.drift:
+            message = f"{code.kernel}: the toolchain is not the lock's: {code.drift}"
+            print(f"{message}; moves may be its doing")
+        for line in report_lines(code.kernel, code.judged):
             print(line)
 
 
-def _tell_diffs(
-    found: Sequence[CompiledBuild],
-    stored: dict[str, CodeLock | None],
-    judged: dict[str, tuple[JudgedBuild, ...]],
-    python: Path,
-) -> None:
-    for one in found:
-        changed = {(it.build, it.architecture) for it in judged[one.kernel] if it.moves}
-        lock = stored[one.kernel]
-        if lock and (one.build, one.architecture) in changed:
-            for line in diff(one, lock, python):
-                print(line)
+def _show_diffs(codes: Sequence[KernelCode], python: Path) -> None:
+    for code in codes:
+        moved = {(build.build, build.architecture) for build in code.judged if build.moves}
+        for build in code.compiled:
+            if code.lock and (build.build, build.architecture) in moved:
+                for line in diff(build, code.lock, python):
+                    print(line)
 
 
-def _tell_drift(
-    found: Sequence[CompiledBuild],
-    stored: dict[str, CodeLock | None],
-    judged: dict[str, tuple[JudgedBuild, ...]],
-) -> int:
-    """The drift table: it was asked for, so that it blocks nothing but a kernel that fails."""
-    print(f"compiled with {_tools(found)}")
-    for kernel, of_kernel in judged.items():
-        moved = _drift(stored[kernel], found) or "no other toolchain than the lock's"
-        print(f"{kernel}: {moved}: {summary(of_kernel)}")
-        for line in drift_lines(of_kernel):
+def _show_drift(codes: Sequence[KernelCode]) -> int:
+    """Prints the changes by another toolchain; returns 1 only if a build does not compile."""
+    for code in codes:
+        tools = code.drift or "no other toolchain than the lock's"
+        print(f"{code.kernel}: {tools}: {summary(code.judged)}")
+        for line in drift_lines(code.judged):
             print(f"  {line}")
     print(STATIC)
-    failed = any(one.verdict == CodeVerdict.ERROR for every in judged.values() for one in every)
-    return Exit.BLOCKED if failed else Exit.GOOD
+    verdicts = {build.verdict for code in codes for build in code.judged}
+    return Exit.BLOCKED if CodeVerdict.ERROR in verdicts else Exit.GOOD
 
 
-def _conclude(judged: dict[str, tuple[JudgedBuild, ...]], *, is_drift: bool) -> int:
-    every = [one for of_kernel in judged.values() for one in of_kernel]
-    if every and all(one.verdict == CodeVerdict.SAME for one in every):
-        print(f"GOOD: {summary(every)}")
+def _conclude(codes: Sequence[KernelCode]) -> int:
+    judged = [build for code in codes for build in code.judged]
+    verdicts = {build.verdict for build in judged}
+    if verdicts == {CodeVerdict.SAME}:
+        print(f"GOOD: {summary(judged)}")
         return Exit.GOOD
-    print(f"\nBLOCKED: {summary(every) or 'nothing was compiled'}")
-    if first := next((one for one in every if one.moves), None):
+    print(f"\nBLOCKED: {summary(judged) or 'nothing was compiled'}")
+    if first := next((build for build in judged if build.moves), None):
         narrow = f"--build {first.build} --arch {first.architecture}"
         print(f"look:   nox -s codegen -- {narrow} --diff")
-    if is_drift:
+    if any(code.drift for code in codes):
         print("mend:   nox -s codegen, without --no-venv: it compiles with the lock's toolchain")
-    elif {one.verdict for one in every} & {CodeVerdict.ERROR, CodeVerdict.OVER_BUDGET}:
+    elif verdicts & {CodeVerdict.ERROR, CodeVerdict.OVER_BUDGET}:
         print("mend:   the kernel, or its budgets in matrix.yaml; neither can be blessed")
-    elif every:
+    elif judged:
         print('accept: nox -s bless -- codegen --reason "why the code may change"')
     print(STATIC)
     return Exit.BLOCKED

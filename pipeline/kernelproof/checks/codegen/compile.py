@@ -1,8 +1,8 @@
-"""A worker: compiles its share of the builds, without a GPU, and prints one JSON line for each.
+"""A worker that compiles its share of the builds without a GPU, and prints a JSON line for each.
 
-``python -m kernelproof.checks.codegen.compile REQUEST`` runs in a Python with the toolchain's Triton, where
-TRITON_INTERPRET is 0. What was compiled before, from the same source with the same toolchain, is
-read from the store, which is also where the disassemblies are, by their hashes.
+``python -m kernelproof.checks.codegen.compile REQUEST`` runs in a Python with the toolchain's
+Triton and TRITON_INTERPRET=0. The store keeps costs by source and toolchain, so that nothing is
+compiled twice, and disassemblies by their hashes.
 """
 
 import hashlib
@@ -34,25 +34,26 @@ _TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32":
 _INT32 = 2**31
 _ALIGNMENT = 16
 _SM_90 = 90
-# A multiple of 16 bytes or of 16, and a pointer to less than 2 GiB (of which only AMD's backend
-# makes anything): what Triton's launcher finds of tensors of these shapes.
+# Triton's launcher marks arguments of these shapes so: D is a multiple of 16, in bytes for a
+# pointer, and S is a pointer to less than 2 GiB, which only AMD's backend makes use of.
 _POINTER, _INTEGER = "DS", "D"
+_NVIDIA_WARP, _AMD_WAVE = 32, 64  # threads
 
 
 def work(request: CompileRequest) -> Iterator[CompiledBuild]:
-    """Everything asked for, in its order, compiled or read from the store."""
+    """Yields the requested builds in their order, compiled or read from the store."""
     tools = toolchain()
     for kernel in request.kernels:
         spec = spec_of(kernel)
         builds = [build for build in spec.builds if _is_wanted(build, request)]
         pairs = [
-            (build, one)
+            (build, architecture)
             for build in builds
-            for one in request.architectures
-            if build.backend == backend_of(one)
+            for architecture in request.architectures
+            if build.backend == backend_of(architecture)
         ]
         for build, architecture in pairs[request.share :: request.shares]:
-            found = CompiledBuild(
+            answer = CompiledBuild(
                 kernel=kernel,
                 build=build.name,
                 architecture=architecture,
@@ -61,10 +62,10 @@ def work(request: CompileRequest) -> Iterator[CompiledBuild]:
             )
             try:
                 costs = _stored_or_compiled(build, architecture, tools, Path(request.store))
-                yield found.model_copy(update={"costs": costs})
+                yield answer.model_copy(update={"costs": costs})
             except Exception as error:  # noqa: BLE001  (a compiler's own, of any kind)
-                told = f"{type(error).__name__}: {error}".strip()
-                yield found.model_copy(update={"error": told})
+                message = f"{type(error).__name__}: {error}".strip()
+                yield answer.model_copy(update={"error": message})
 
 
 def _is_wanted(build: Build, request: CompileRequest) -> bool:
@@ -72,19 +73,19 @@ def _is_wanted(build: Build, request: CompileRequest) -> bool:
 
 
 def backend_of(architecture: str) -> str:
-    """The backend that compiles for an architecture."""
+    """Returns the backend that compiles for an architecture."""
     return "hip" if architecture.startswith("gfx") else "cuda"
 
 
 def toolchain() -> dict[str, str]:
-    """The versions of what makes code: Triton, which brings LLVM, and its assemblers."""
+    """Returns the versions of Triton, which brings LLVM, and of its assemblers."""
     nvidia = triton.knobs.nvidia
     tools = {"ptxas": nvidia.ptxas, "ptxas-blackwell": nvidia.ptxas_blackwell}
     return {"triton": triton.__version__, **{name: tool.version for name, tool in tools.items()}}
 
 
 def settings(build: Build) -> BuildSettings:
-    """What the compiler is told of a build, as a lock holds it."""
+    """Returns the compiler's settings for a build, in the form of a lock."""
     return BuildSettings(
         pointers=dict(build.pointers),
         integers=dict(build.integers),
@@ -96,8 +97,8 @@ def settings(build: Build) -> BuildSettings:
 def _stored_or_compiled(
     build: Build, architecture: str, tools: Mapping[str, str], store: Path
 ) -> CodeCosts:
-    told = [settings(build).model_dump(), build.rows, architecture, dict(tools)]
-    text = json.dumps([build.function.cache_key, _program(), *told], sort_keys=True)
+    inputs = [settings(build).model_dump(), build.rows, architecture, dict(tools)]
+    text = json.dumps([build.function.cache_key, _program(), *inputs], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     file = store / "costs" / f"{key}.json"
     with suppress(OSError, ValidationError):
@@ -111,14 +112,14 @@ def _stored_or_compiled(
 
 
 def _program() -> str:
-    """The hash of what compiles and counts: answers may change with it."""
+    """Returns the hash of the files that compile and count: answers may change with them."""
     folder = Path(__file__).parent
     files = (folder / name for name in ("compile.py", "disassembly.py", "instruction_costs.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def text_file(store: Path, sha256: str) -> Path:
-    """Where the store has a disassembly, compressed."""
+    """Returns the place of a compressed disassembly in the store."""
     return store / "text" / f"{sha256}.z"
 
 
@@ -130,7 +131,7 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def compiled(build: Build, architecture: str) -> tuple[Disassembly, CodeCosts]:
-    """The code of a build on an architecture, and what it costs."""
+    """Returns the code of a build on an architecture, and its costs."""
     kernel = binary(build, architecture)
     code = code_of(kernel)
     costs = counted(
@@ -138,40 +139,43 @@ def compiled(build: Build, architecture: str) -> tuple[Disassembly, CodeCosts]:
         architecture=architecture,
         rows=build.rows,
         num_warps=kernel.metadata.num_warps,
-        shared=kernel.metadata.shared + _of_the_code(code, architecture),
+        shared=kernel.metadata.shared + _shared_of_code(code, architecture),
     )
     return code, costs
 
 
-def _of_the_code(code: Disassembly, architecture: str) -> int:
-    """Shared memory that inline assembly declares, without what the driver keeps from sm_90 on."""
+def _shared_of_code(code: Disassembly, architecture: str) -> int:
+    """Returns the bytes of shared memory that inline assembly declares.
+
+    From sm_90 on, the code's count includes the bytes that the driver reserves.
+    """
     is_counted = architecture.startswith("sm_") and int(architecture.removeprefix("sm_")) >= _SM_90
-    kept = UNITS[architecture].reserved if is_counted else 0
-    return max(0, code.shared - kept)
+    reserved = UNITS[architecture].reserved if is_counted else 0
+    return max(0, code.shared - reserved)
 
 
 def binary(build: Build, architecture: str) -> Any:
-    """What Triton makes of a build, as its launcher gets it."""
+    """Returns the kernel that Triton compiles of a build, as its launcher gets it."""
     target = (
-        GPUTarget("hip", architecture, 64)
+        GPUTarget("hip", architecture, _AMD_WAVE)
         if backend_of(architecture) == "hip"
-        else GPUTarget("cuda", int(architecture.removeprefix("sm_")), 32)
+        else GPUTarget("cuda", int(architecture.removeprefix("sm_")), _NVIDIA_WARP)
     )
     options = {"num_warps": build.num_warps, **build.options}
     return triton.compile(_source(build, make_backend(target)), target=target, options=options)
 
 
 def code_of(kernel: Any) -> Disassembly:
-    """The disassembly of a kernel that Triton compiled, to launch it or not."""
+    """Returns the disassembly of a kernel that Triton compiled, for a launch or without one."""
     if "amdgcn" in kernel.asm:
         return disassembly.of_amdgcn(kernel.asm["amdgcn"])
     return disassembly.of_cubin(kernel.asm["cubin"], triton.knobs.nvidia.cuobjdump.path)
 
 
 def _source(build: Build, backend: Any) -> ASTSource:
-    """The function specialised as Triton's launcher would: by value 1, and by multiples of 16."""
+    """Returns the function specialised as by Triton's launcher: by value 1, by multiples of 16."""
     names = build.function.arg_names
-    special = {one.name for one in build.function.params if not one.do_not_specialize}
+    special = {param.name for param in build.function.params if not param.do_not_specialize}
     ones = {name: 1 for name, value in build.integers.items() if value == 1 and name in special}
     constants = {**build.constants, **ones}
     types = {name: f"*{_TYPES[dtype]}" for name, dtype in build.pointers.items()}
@@ -184,17 +188,17 @@ def _source(build: Build, backend: Any) -> ASTSource:
         fn=build.function,
         signature={name: "constexpr" if name in constants else types[name] for name in names},
         constexprs={(names.index(name),): value for name, value in constants.items()},
-        attrs={(names.index(name),): backend.parse_attr(it) for name, it in attributes.items()},
+        attrs={(names.index(name),): backend.parse_attr(mark) for name, mark in attributes.items()},
     )
 
 
 def main() -> int:
-    """Answers the request in the command line."""
+    """Prints the builds that the command line requests, and returns 0."""
     request = CompileRequest.model_validate_json(sys.argv[1])
     with tempfile.TemporaryDirectory() as cache:
-        os.environ["TRITON_CACHE_DIR"] = cache  # nothing is taken from older runs but the store
-        for found in work(request):
-            print(found.model_dump_json(), flush=True)
+        os.environ["TRITON_CACHE_DIR"] = cache  # of older runs only the store counts
+        for build in work(request):
+            print(build.model_dump_json(), flush=True)
     return 0
 
 

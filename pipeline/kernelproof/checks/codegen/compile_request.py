@@ -1,4 +1,4 @@
-"""What workers are asked and what they answer, and the processes that they are."""
+"""Requests to compile, compiled builds, and the worker processes between the two."""
 
 import os
 import subprocess
@@ -15,19 +15,19 @@ from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.records.code_lock import BuildSettings, CodeCosts
 
 STORE = ROOT / ".nox" / "codegen"
-# Variables that change what is compiled, or whether it is.
+# Variables with these prefixes change the compiled code, or keep it from compiling.
 _VARIABLES = ("TRITON_", "MLIR_", "LLVM_", "AMDGCN_", "PTXAS_", "DISABLE_", "NVPTX_")
 _LAST_LINES = 3
 
 
 class CompilerError(UserError):
-    """A worker that ended before it had answered: its environment lacks something."""
+    """A worker that ended before it had answered, since its environment lacks something."""
 
     exit = Exit.BLOCKED
 
 
 class CompileRequest(BaseModel):
-    """Kernels, architectures and patterns of builds; a worker takes each `shares`-th of them."""
+    """Kernels, architectures and patterns of builds; a worker takes every `shares`-th of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

@@ -1,6 +1,6 @@
-"""Disassemblies, normalised: no addresses, no names, no comments, no paths; labels numbered anew.
+"""Normalised disassemblies: without addresses, names, comments and paths; labels are renumbered.
 
-What is left is what the machine executes, so that a kernel which is moved, renamed or commented
+Only the executed instructions are left, so that a kernel which is moved, renamed or commented
 disassembles to the same text.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 _SASS = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(.+?)\s*;", re.MULTILINE)
 _USAGE = re.compile(r"^\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", re.MULTILINE)
 _PREDICATE = re.compile(r"^@!?\w+\s+")
-# Instructions whose last number is a place in the code.
+# Instructions whose last number is an address in the code.
 _JUMPS = re.compile(r"^((?:@!?\w+\s+)?(?:BRA|BSSY|CALL|JMP|BRX|WARPSYNC)\b.*?)(0x[0-9a-f]+)$")
 _SASS_BYTES = 16
 _GCN_LABEL = re.compile(r"\.L(?:BB|tmp|func_begin)?\w+")
@@ -25,10 +25,10 @@ _GCN_BYTES = re.compile(r"^; codeLenInByte = (\d+)", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Disassembly:
-    """Normalised lines, labels among them (``L3:``), and what the compiler says of the code.
+    """Normalised lines, labels among them (``L3:``), and the compiler's figures of the code.
 
-    `spills` is what the compiler counts of them, None where it does not: then loads and stores of
-    local memory tell. `shared` is what the code itself takes of shared memory, in bytes.
+    `spills` is the compiler's count, None if it has none: then loads and stores of local memory
+    count. `stack`, `bytes` and `shared`, the shared memory that the code declares, are in bytes.
     """
 
     lines: tuple[str, ...]
@@ -40,23 +40,23 @@ class Disassembly:
 
     @property
     def sha256(self) -> str:
-        """The hash of its text."""
+        """The SHA-256 of the text, in hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def text(self) -> str:
-        """Its lines, as a file."""
+        """The lines, each with its end."""
         return "".join(f"{line}\n" for line in self.lines)
 
     @property
     def opcodes(self) -> list[str]:
-        """The instruction of each line, with its modifiers, without its predicate."""
+        """The instruction of each line with its modifiers, without predicate and operands."""
         code = [line for line in self.lines if not line.endswith(":")]
         return [_PREDICATE.sub("", line).split(maxsplit=1)[0] for line in code]
 
 
 def of_cubin(cubin: bytes, cuobjdump: str) -> Disassembly:
-    """The disassembly of an NVIDIA binary with one kernel; the tool is Triton's own."""
+    """Returns the disassembly of an NVIDIA binary with one kernel, by Triton's own cuobjdump."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         Path(file.name).write_bytes(cubin)
         command = [cuobjdump, "-sass", "-res-usage", file.name]
@@ -65,16 +65,20 @@ def of_cubin(cubin: bytes, cuobjdump: str) -> Disassembly:
 
 
 def of_sass(text: str) -> Disassembly:
-    """The disassembly in what ``cuobjdump -sass -res-usage`` prints of one kernel."""
+    """Returns the disassembly in the output of ``cuobjdump -sass -res-usage`` of one kernel.
+
+    Raises ValueError if the output has no kernel.
+    """
     usage = _USAGE.search(text)
     code = [(int(address, 16), words) for address, words in _SASS.findall(text)]
     while code and code[-1][1] == "NOP":  # padding
         code.pop()
     if usage is None or not code:
         raise ValueError("no kernel in what cuobjdump printed")
+    # Addresses that jumps go to become labels, in the order of the addresses.
     jumps = {address: jump for address, words in code if (jump := _JUMPS.match(words))}
-    places = {int(jump[2], 16) for jump in jumps.values()}
-    labels = {place: f"L{i}" for i, place in enumerate(sorted(places))}
+    targets = {int(jump[2], 16) for jump in jumps.values()}
+    labels = {target: f"L{number}" for number, target in enumerate(sorted(targets))}
     lines = []
     for address, words in code:
         if address in labels:
@@ -93,7 +97,10 @@ def of_sass(text: str) -> Disassembly:
 
 
 def of_amdgcn(text: str) -> Disassembly:
-    """The disassembly in the assembly that LLVM writes for one AMD kernel."""
+    """Returns the disassembly in the assembly that LLVM writes for one AMD kernel.
+
+    Raises ValueError if the text has no kernel.
+    """
     numbers = {name: int(value) for name, value in _GCN_NUMBER.findall(text)}
     size = _GCN_BYTES.search(text)
     if size is None or "vgpr_count" not in numbers:
@@ -108,7 +115,7 @@ def of_amdgcn(text: str) -> Disassembly:
 
 
 def _gcn_lines(text: str) -> Iterable[str]:
-    """Instructions and labels of the one function, without directives and comments."""
+    """Yields instructions and labels of the function, without directives and comments."""
     body = text.partition("@function\n")[2].partition("\n\t.section")[0]
     for line in body.splitlines()[1:]:  # the first is the kernel's name
         words = " ".join(line.partition(";")[0].split())

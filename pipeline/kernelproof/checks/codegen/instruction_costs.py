@@ -1,4 +1,4 @@
-"""What one build costs on one architecture: counted in its disassembly, never measured."""
+"""Costs of one build on one architecture: counted in its disassembly, never measured."""
 
 import re
 from collections import Counter
@@ -9,10 +9,11 @@ from kernelproof.records.code_lock import CodeCosts
 
 
 class Unit(NamedTuple):
-    """A multiprocessor or compute unit: what its programs share.
+    """The resources of a multiprocessor or compute unit, which its programs share.
 
-    `registers` and `granule` are of a warp's one lane where `by_lane` (AMD: of one SIMD of four),
-    else of the whole file; `reserved` is shared memory that the driver keeps of each program.
+    `registers` and the `granule` in which they are given out are those of one lane if `by_lane`
+    (AMD: of one SIMD of four), else of the whole register file. `shared` memory and the part of it
+    that the driver has `reserved` for each program are in bytes.
     """
 
     warps: int
@@ -40,8 +41,9 @@ UNITS = {
 }
 _LANES = 32
 _SIMDS = 4
+_WORD_BYTES = 4
 
-# The first pattern that an instruction matches says what it keeps busy.
+# The class of an instruction is that of the first pattern that it matches.
 _SASS_CLASSES = {
     "global_loads": r"LDG|LD$|LDGSTS|UBLKCP|UTMALDG",
     "global_stores": r"STG|ST$|UTMASTG",
@@ -82,7 +84,10 @@ _GCN_WIDTHS = (("x4", 16), ("x3", 12), ("x2", 8), ("dword", 4), ("short", 2), ("
 def counted(
     code: Disassembly, *, architecture: str, rows: int, num_warps: int, shared: int
 ) -> CodeCosts:
-    """The costs of code that runs `rows` rows on `num_warps` warps a program, as launched."""
+    """Returns the costs of code whose programs have `rows` rows and `num_warps` warps each.
+
+    `shared` is the bytes of shared memory of a program.
+    """
     is_amd = architecture.startswith("gfx")
     table = _GCN_CLASSES if is_amd else _SASS_CLASSES
     kinds = Counter(_kind(opcode, is_amd=is_amd) for opcode in code.opcodes)
@@ -113,13 +118,15 @@ def counted(
 
 
 def resident_warps(unit: Unit, registers: int, num_warps: int, shared: int) -> int:
-    """The warps that a unit can hold of programs with these needs; 0 where not even one fits."""
+    """Returns the warps that a unit holds of programs with these needs, 0 if none fits."""
+    # Warps that the registers leave, each warp's rounded up to granules.
     needed = -(-max(registers, 1) // unit.granule) * unit.granule
     if unit.by_lane:
         of_registers = _SIMDS * min(unit.warps // _SIMDS, unit.registers // needed)
     else:
         of_lanes = -(-max(registers, 1) * _LANES // unit.granule) * unit.granule
         of_registers = unit.registers // of_lanes
+    # Whole programs that registers, warps and shared memory leave.
     programs = min(unit.programs, min(unit.warps, of_registers) // num_warps)
     if shared + unit.reserved:
         programs = min(programs, unit.shared // (shared + unit.reserved))
@@ -140,9 +147,10 @@ def _class(opcode: str, table: dict[str, str]) -> str:
 
 
 def _width(opcode: str, *, is_amd: bool) -> int:
-    """The bytes that a thread loads or stores."""
+    """Returns the bytes that a thread loads or stores."""
     if is_amd:
         if bits := re.search(r"_[bui](\d+)", opcode):
             return int(bits[1]) // 8
-        return next((width for mark, width in _GCN_WIDTHS if mark in opcode), 4)
-    return next((_SASS_WIDTHS[word] for word in opcode.split(".") if word in _SASS_WIDTHS), 4)
+        return next((width for mark, width in _GCN_WIDTHS if mark in opcode), _WORD_BYTES)
+    marks = opcode.split(".")
+    return next((_SASS_WIDTHS[mark] for mark in marks if mark in _SASS_WIDTHS), _WORD_BYTES)

@@ -1,4 +1,4 @@
-"""Verdicts on generated code: what compilers answered, against the lock and the budgets."""
+"""Verdicts on generated code, by the lock and the budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Value = int | float | str | bool | None
 
 
 class CodeVerdict(StrEnum):
-    """A conclusion; `same` lets a build through, all others block it."""
+    """A conclusion on the code of one build; only `same` lets it through."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -24,7 +24,7 @@ class CodeVerdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A count or a setting that is another one than in the lock; None where it is not there."""
+    """A count or a setting that differs from the lock; None on the side that lacks it."""
 
     name: str
     old: Value
@@ -33,7 +33,7 @@ class Move:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedBuild:
-    """A build on an architecture with its verdict, the reason, and what moved."""
+    """A build on an architecture with its verdict, the reason, and its moves."""
 
     build: str
     architecture: str
@@ -43,80 +43,82 @@ class JudgedBuild:
 
 
 def judge(
-    found: Sequence[CompiledBuild],
+    compiled: Sequence[CompiledBuild],
     lock: CodeLock | None,
     budgets: Sequence[Budget],
     *,
     is_whole: bool = True,
 ) -> tuple[JudgedBuild, ...]:
-    """One verdict for each answer of one kernel.
+    """Returns a verdict for each compiled build of one kernel.
 
-    Where the answers are all that there are, also one for each line of the lock without an answer.
+    If these are all its builds (`is_whole`), each line of the lock without a build gets one, too.
     """
-    judged = [_judge_one(one, lock, budgets) for one in found]
-    answered = {(one.build, one.architecture) for one in found}
+    judged = [_judge_build(build, lock, budgets) for build in compiled]
+    pairs = {(build.build, build.architecture) for build in compiled}
     if lock and is_whole:
-        reason = "it is in the lock, but not among the builds and architectures of now"
+        reason = "it is in the lock, but no longer among the builds and architectures"
         judged += [
-            JudgedBuild(build=build, architecture=one, verdict=CodeVerdict.CHANGED, reason=reason)
+            JudgedBuild(
+                build=build, architecture=architecture, verdict=CodeVerdict.CHANGED, reason=reason
+            )
             for build, costs in lock.costs.items()
-            for one in costs
-            if (build, one) not in answered
+            for architecture in costs
+            if (build, architecture) not in pairs
         ]
     return tuple(judged)
 
 
-def _judge_one(
-    found: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
+def _judge_build(
+    compiled: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
 ) -> JudgedBuild:
-    verdict, reason, moves = _concluded(found, lock, budgets)
+    verdict, reason, moves = _conclusion(compiled, lock, budgets)
     return JudgedBuild(
-        build=found.build,
-        architecture=found.architecture,
+        build=compiled.build,
+        architecture=compiled.architecture,
         verdict=verdict,
         reason=reason,
         moves=moves,
     )
 
 
-def _concluded(
-    found: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
+def _conclusion(
+    compiled: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
 ) -> tuple[CodeVerdict, str, tuple[Move, ...]]:
-    if found.costs is None:
-        return CodeVerdict.ERROR, found.error or "no costs and no error", ()
-    lines = lock.costs.get(found.build, {}) if lock else {}
-    locked = next((line for name, line in lines.items() if name == found.architecture), None)
+    """Returns the verdict, its reason and the moves: error, budget, lock, in this order."""
+    if compiled.costs is None:
+        return CodeVerdict.ERROR, compiled.error or "no costs and no error", ()
+    lines = lock.costs.get(compiled.build, {}) if lock else {}
+    locked = next((line for name, line in lines.items() if name == compiled.architecture), None)
     moves: tuple[Move, ...] = ()
     if lock and locked:
-        old = {"settings": lock.builds[found.build].model_dump(), **locked.model_dump()}
-        new = {"settings": found.settings.model_dump(), **found.costs.model_dump()}
+        old = {"settings": lock.builds[compiled.build].model_dump(), **locked.model_dump()}
+        new = {"settings": compiled.settings.model_dump(), **compiled.costs.model_dump()}
         moves = tuple(_moves(_flat(old), _flat(new)))
-    if passed := _passed(found, budgets):
-        return CodeVerdict.OVER_BUDGET, passed, moves
+    if excess := _excess(compiled, budgets):
+        return CodeVerdict.OVER_BUDGET, excess, moves
     if lock is None or locked is None:
         return CodeVerdict.MISSING, "the lock has no line for it", ()
     if not moves:
         return CodeVerdict.SAME, "", ()
-    return CodeVerdict.CHANGED, _why(found, lock, moves), moves
+    return CodeVerdict.CHANGED, _cause(compiled, lock, moves), moves
 
 
-def _passed(found: CompiledBuild, budgets: Sequence[Budget]) -> str:
-    """The budgets that it passes, or nothing."""
-    passed = []
+def _excess(compiled: CompiledBuild, budgets: Sequence[Budget]) -> str:
+    """Returns the counts that are above a budget of the build, empty if none is."""
+    counts = []
     for budget in budgets:
-        if not budget.covers(found.build):
+        if not budget.covers(compiled.build):
             continue
         for name in ("spills", "instructions_per_row"):
-            limit, count = getattr(budget, f"max_{name}"), getattr(found.costs, name)
+            limit, count = getattr(budget, f"max_{name}"), getattr(compiled.costs, name)
             if limit is not None and count > limit:
                 words = name.replace("_", " ")
-                passed.append(f"found {count:g} {words}, expected at most {limit:g}")
-    return "; ".join(passed)
+                counts.append(f"found {count:g} {words}, expected at most {limit:g}")
+    return "; ".join(counts)
 
 
-def _why(found: CompiledBuild, lock: CodeLock, moves: Sequence[Move]) -> str:
-    """What the change is to be put down to."""
-    if tools := drift(lock.toolchain, found.toolchain):
+def _cause(compiled: CompiledBuild, lock: CodeLock, moves: Sequence[Move]) -> str:
+    if tools := drift(lock.toolchain, compiled.toolchain):
         return f"the toolchain is another one ({tools}); that is no fault of the kernel"
     if [move.name for move in moves] == ["sha256"]:
         return "the same counts, but other instructions or another order"
@@ -124,7 +126,7 @@ def _why(found: CompiledBuild, lock: CodeLock, moves: Sequence[Move]) -> str:
 
 
 def drift(old: dict[str, str], new: dict[str, str]) -> str:
-    """``triton 3.6.0 -> 3.9.0``, for each tool of another version; nothing where all agree."""
+    """Returns ``triton 3.6.0 -> 3.9.0`` for each tool of another version, empty if all agree."""
     return ", ".join(
         f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
         for name in sorted(old.keys() | new.keys())
@@ -133,7 +135,7 @@ def drift(old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Value]:
-    """Nested values by their dotted names."""
+    """Returns nested values by their dotted names."""
     flat: dict[str, Value] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -148,5 +150,6 @@ def _moves(old: dict[str, Value], new: dict[str, Value]) -> list[Move]:
     return [
         Move(name=name, old=old.get(name), new=new.get(name))
         for name in names
+        # False and 0 are equal, but compile to other code.
         if old.get(name) != new.get(name) or type(old.get(name)) is not type(new.get(name))
     ]

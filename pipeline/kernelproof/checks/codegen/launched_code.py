@@ -1,7 +1,7 @@
-"""``python -m kernelproof.checks.codegen.launched_code``: on a GPU, that what is launched is what is locked.
+"""``python -m kernelproof.checks.codegen.launched_code``: compares launched with locked code.
 
-Launches every locked build's shape through the kernel's own launcher, takes the binary that the
-driver was given, and compares its normalised disassembly with the lock's line for this GPU.
+Needs a GPU. Launches every locked build's shape through the kernel's own launcher, takes the binary
+that the driver was given, and compares its normalised disassembly with the lock's line.
 """
 
 import difflib
@@ -28,7 +28,7 @@ _SHOWN = 40
 
 
 def architecture_here() -> str:
-    """The architecture of the first GPU; NotTheRowError where none is there."""
+    """Returns the architecture of the first GPU; raises NotTheRowError if there is none."""
     if triton.knobs.runtime.interpret or not torch.cuda.is_available():
         message = "codegen: found no GPU, expected one that compiles (unset TRITON_INTERPRET)"
         raise NotTheRowError(message)
@@ -39,7 +39,7 @@ def architecture_here() -> str:
 
 
 def launched(spec: Spec, build: Build) -> Disassembly:
-    """The code that launching a build's shape runs on this GPU."""
+    """Returns the code that a launch of a build's shape runs on this GPU."""
     device = torch.device("cuda", 0)
     rows = InputRows(
         seed=0,
@@ -56,16 +56,17 @@ def launched(spec: Spec, build: Build) -> Disassembly:
 
 
 def compare(kernel: str, lock: CodeLock, architecture: str) -> Iterator[tuple[bool, str]]:
-    """For each build of a kernel: whether the launched code is the locked, and a line that says so.
+    """Yields for each build of a kernel if the launched code is the locked, and a line about it.
 
-    Where it is not, the line goes on with the difference from what is compiled without launching.
+    If they differ, the text goes on with the difference from the code compiled without a launch.
     """
     spec = spec_of(kernel)
     tools = drift(lock.toolchain, toolchain())
-    for build in (one for one in spec.builds if one.backend == backend_of(architecture)):
+    builds = [build for build in spec.builds if build.backend == backend_of(architecture)]
+    for build in builds:
         name = f"{kernel} {build.name} {architecture}"
         lines = lock.costs.get(build.name, {}).items()
-        locked = next((line for of, line in lines if of == architecture), None)
+        locked = next((line for place, line in lines if place == architecture), None)
         if locked is None:
             yield False, f"missing {name}: the lock has no line for it"
             continue
@@ -76,8 +77,8 @@ def compare(kernel: str, lock: CodeLock, architecture: str) -> Iterator[tuple[bo
             continue
         expected = f"{locked.sha256[:16]}, {locked.registers} registers"
         blame = f" (toolchain: {tools})" if tools else ""
-        story = "\n".join(_difference(build, architecture, code))
-        yield False, f"changed {name}: launched {found}, locked {expected}{blame}\n{story}"
+        difference = "\n".join(_difference(build, architecture, code))
+        yield False, f"changed {name}: launched {found}, locked {expected}{blame}\n{difference}"
 
 
 def _difference(build: Build, architecture: str, code: Disassembly) -> list[str]:
@@ -91,13 +92,15 @@ def _difference(build: Build, architecture: str, code: Disassembly) -> list[str]
 
 
 def main() -> int:
-    """The exit code: 0 where every launched build is the locked one."""
+    """Returns 0 if every launched build is the locked one, 1 otherwise."""
     architecture = architecture_here()
-    # As locks are compiled: line numbers change the order of instructions, and some of them.
+    # Locks are compiled so, too: line numbers change the order of instructions, and some of them.
     triton.knobs.compilation.disable_line_info = True
     plan = matrix.load()
     answers = []
-    for kernel in (name for name, one in plan.kernels.items() if one.codegen is not None):
+    for kernel, planned in plan.kernels.items():
+        if planned.codegen is None:
+            continue
         lock = locks.read(kernel)
         if lock is None:
             raise BaselineError(f"{locks.path_of(kernel)}: found no lock, expected one; bless it")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kernelproof.checks.codegen.code_tables import drift_lines, lines_of, summary
+from kernelproof.checks.codegen.code_tables import drift_lines, report_lines, summary
 from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, drift, judge
 from kernelproof.plan.schema import Budget
@@ -199,18 +199,18 @@ def test_a_line_that_nothing_answers_is_changed() -> None:
     same, gone = judge([found()], lock_of(), [])
     assert (same.verdict, gone.verdict) == (CodeVerdict.SAME, CodeVerdict.CHANGED)
     assert (gone.build, gone.architecture) == (BUILD, "gfx942")
-    said = "it is in the lock, but not among the builds and architectures of now"
+    said = "it is in the lock, but no longer among the builds and architectures"
     assert gone.reason == said
 
 
-def test_the_lines_of_a_change() -> None:
+def test_the_report_lines_a_change() -> None:
     """One an architecture, then the reason and the table."""
     judged = judge([found(registers=64), found("gfx942")], lock_of(), [])
-    assert list(lines_of("toy", judged)) == [
+    assert list(report_lines("toy", judged)) == [
         "toy  sm_90   1 changed",
         "toy  gfx942  1 same",
         f"\nchanged {BUILD} sm_90: the kernel, or how it is launched, compiles to other code",
-        "    registers  62 -> 64",
+        "    registers  62  -> 64",
     ]
     assert list(drift_lines(judged)) == [f"changed {BUILD} sm_90: registers 62 -> 64"]
     assert summary(judged) == "1 same, 1 changed"
