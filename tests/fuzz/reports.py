@@ -168,7 +168,7 @@ def _with_record(folder: Path) -> bool:
 def _with_history(folder: Path) -> bool:
     read, found = earlier_runs.read, []
 
-    def noted(place: Path) -> earlier_runs.Runs:
+    def noted(place: Path) -> earlier_runs.EarlierRuns:
         found.append(read(place))
         return found[-1]
 

@@ -1,1 +1,1 @@
-"""The report: one verdict for everything planned, as terminal lines, JSON, JUnit XML, Markdown."""
+"""The report: one verdict for everything planned, in a terminal, as JSON, JUnit, Markdown, HTML."""

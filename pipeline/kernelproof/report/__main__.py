@@ -1,4 +1,4 @@
-"""``python -m kernelproof.report``: judge results/ against the plan and say so everywhere."""
+"""``python -m kernelproof.report``: judges results/ against the plan, and writes every form."""
 
 import argparse
 import datetime
@@ -25,21 +25,23 @@ from kernelproof.report.terminal import print_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judges everything planned for the rows named, or else for the rows of this machine."""
+    """Judges everything planned for the named rows, or for those of this machine.
+
+    Returns 0 if all is good, 75 if nothing but inconclusive verdicts block, 1 otherwise.
+    """
     options = _options(arguments)
-    the_matrix, selection = matrix.load(), cases.Selection.of(options)
-    cases.plan(the_matrix, selection)
+    plan, selection = matrix.load(), cases.Selection.of(options)
+    cases.plan(plan, selection)  # refuses wrong names before anything else
     past = earlier_runs.read(options.history) if options.history else None
     for line in past.skipped if past else ():
         print(line, file=sys.stderr)
-    if not selection.rows(the_matrix):
-        here = hardware.rows_here(the_matrix, hardware.accelerators())
+    if not selection.rows(plan):
+        here = hardware.rows_here(plan, hardware.accelerators())
         selection = replace(selection, row=here)
     state = revision.current()
-    planned = cases.plan(the_matrix, selection, checks=[options.check] if options.check else Check)
-    judged = judge(planned, options.results, state)
+    planned = cases.plan(plan, selection, checks=[options.check] if options.check else Check)
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    report = report_of(judged, state, now)
+    report = report_of(judge(planned, options.results, state), state, now)
     folder: Path = options.results
     write_whole(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     write_whole(folder / "report.xml", junit(report))
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if past:
         history.print_steps(past, console)
     print_report(report, console)
-    shown = page_data.content(report, the_matrix, page_data.stored(the_matrix, folder), past)
+    shown = page_data.content(report, plan, page_data.stored(plan, folder), past)
     write_whole(folder / "report.html", page(shown))
     if report.is_undecided:
         return int(Exit.INCONCLUSIVE)
@@ -73,7 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="show trends, and the commits of steps, over the runs whose report.json is in a "
-        "folder below DIR, three deep at most; what is no report is skipped, and told",
+        "folder below DIR, three deep at most; skips what is no report, with a line",
     )
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--processes", help=argparse.SUPPRESS)

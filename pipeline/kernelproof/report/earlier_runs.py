@@ -1,4 +1,4 @@
-"""The reports of earlier runs, as a folder has kept them, for years perhaps."""
+"""The reports of earlier runs, from a folder that keeps them."""
 
 import reprlib
 from dataclasses import dataclass, replace
@@ -18,21 +18,22 @@ _VERSION = Report.model_fields["version"].default
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
-    """The reports that could be read, the oldest first; and a line for each that was skipped."""
+class EarlierRuns:
+    """The readable reports, the oldest first, and a line for each that was skipped."""
 
     reports: tuple[Report, ...]
     skipped: tuple[str, ...] = ()
 
-    def then(self, report: Report) -> "Runs":
-        """These runs, and the one of now."""
+    def then(self, report: Report) -> "EarlierRuns":
+        """Returns these runs, followed by one more."""
         return replace(self, reports=(*self.reports, report))
 
 
-def read(folder: Path) -> Runs:
-    """The reports below `folder`, three deep at most; ResultsError where none of some is readable.
+def read(folder: Path) -> EarlierRuns:
+    """Returns the reports below `folder`, three deep at most.
 
-    A single one that is not is skipped: for one bad file of long ago nobody should miss the rest.
+    Skips an unreadable one, so that one bad file does not hide all other runs. Raises ResultsError
+    if there is no folder, or if it has reports and none is readable.
     """
     if not folder.is_dir():
         raise ResultsError(f"--history: {folder}: found no folder, expected one of runs")
@@ -41,37 +42,36 @@ def read(folder: Path) -> Runs:
     skipped: list[str] = []
     for file in sorted(file for pattern in patterns for file in folder.glob(pattern)):
         try:
-            reports.append(_read_one(file))
+            reports.append(_read_report(file))
         except ResultsError as error:
-            line = f"skipped {error}"
-            skipped.append(plain_line(line, None))
+            skipped.append(plain_line(f"skipped {error}", None))
     if skipped and not reports:
         last = f"--history: {folder}: found {len(skipped)} unreadable, expected a report among them"
         raise ResultsError("\n".join([*skipped, last]))
     reports.sort(key=lambda report: report.date.timestamp() if report.date else 0.0)
-    return Runs(reports=tuple(reports), skipped=tuple(skipped))
+    return EarlierRuns(reports=tuple(reports), skipped=tuple(skipped))
 
 
-def _read_one(file: Path) -> Report:
+def _read_report(file: Path) -> Report:
     try:
         content = safe_read.read(file, _MAX_BYTES)
-        if not (found := safe_read.excess(content, _MAX_BYTES)):
+        if not (fault := safe_read.excess(content, _MAX_BYTES)):
             return Report.model_validate_json(content)
     except OSError as error:
-        found = (error.strerror or str(error)).lower()
+        fault = (error.strerror or str(error)).lower()
     except ValidationError as error:
-        found = _found(error)
-    raise ResultsError(f"{file}: found {found}; expected a report of version {_VERSION}")
+        fault = _fault(error)
+    raise ResultsError(f"{file}: found {fault}; expected a report of version {_VERSION}")
 
 
-def _found(error: ValidationError) -> str:
-    """The first fault, with the value that is there: ``2 at version: input should be 1``."""
+def _fault(error: ValidationError) -> str:
+    """Returns the first fault with the value there: ``2 at version: input should be 1``."""
     if error.error_count() > MOST_FAULTS:
         return first_fault(error)
     first = error.errors()[0]
-    place, said = plain_line(".".join(map(str, first["loc"]))), first["msg"].lower()
+    place, message = plain_line(".".join(map(str, first["loc"]))), first["msg"].lower()
     if first["type"] == "json_invalid":
-        return said
+        return message
     if first["type"] == "missing":
         return f"nothing at {place}"
-    return f"{reprlib.repr(first['input'])}{f' at {place}' if place else ''}: {said}"
+    return f"{reprlib.repr(first['input'])}{f' at {place}' if place else ''}: {message}"

@@ -1,7 +1,7 @@
-"""History: the reports of many runs, what each case did over them, and where a step happened.
+"""The history of many runs: each case's verdicts and times, and the runs at which a time stepped.
 
-A step is a change of a case's time between neighbouring runs of more than half its limit, which the
-runs after it confirm. Where the time over the floor moved with it, the kernel changed; where that
+A step is a change of a case's time between neighbouring runs by more than half its limit, which
+the runs after it confirm. If the time over the floor moved with it, the kernel changed; if that
 stayed, the machine did.
 """
 
@@ -12,18 +12,19 @@ from typing import Any
 
 from rich.console import Console
 
-from kernelproof.report.earlier_runs import Runs
+from kernelproof.files.text_table import aligned
+from kernelproof.report.earlier_runs import EarlierRuns
 from kernelproof.report.report_file import Report, ReportedCase
+from kernelproof.report.terminal import PLAIN
 
 _NEAR = 3  # runs before a step and after it that have to agree
 _SHOWN = 20
 _COLUMNS = ("case", "step", "over the floor", "by", "from", "to", "state")
-_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What one run says of one case; times are in microseconds, where it has them."""
+    """The verdict of one run on one case, and its time in microseconds if it has one."""
 
     run: int
     verdict: str
@@ -34,9 +35,9 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A change of speed: `run` is the first run that has it, `before` the last one that has not.
+    """A change of speed between `before`, the last run of the old speed, and `run`, the next one.
 
-    `is_confirmed` is None where no run came after it.
+    `is_confirmed` is None if no run came after it.
     """
 
     case: str
@@ -49,19 +50,19 @@ class Step:
 
 
 def series(reports: Sequence[Report]) -> dict[tuple[str, str], list[Point]]:
-    """By check and case, what the runs say of it; a time that is judged again counts once."""
-    found: dict[tuple[str, str], list[Point]] = {}
-    told: dict[tuple[str, str], tuple[object, ...]] = {}
+    """Returns the points of each check and case; a time that is reported again counts once."""
+    points: dict[tuple[str, str], list[Point]] = {}
+    last: dict[tuple[str, str], tuple[object, ...]] = {}
     for run, report in enumerate(reports):
         for case in report.cases:
             key, point = (case.check, case.id), _point(run, case)
             measured = (report.commit, point.time_us, point.ratio)
-            if point.time_us is not None and told.get(key) == measured:
+            if point.time_us is not None and last.get(key) == measured:
                 point = replace(point, time_us=None, ratio=None)
             elif point.time_us is not None:
-                told[key] = measured
-            found.setdefault(key, []).append(point)
-    return found
+                last[key] = measured
+            points.setdefault(key, []).append(point)
+    return points
 
 
 def _point(run: int, case: ReportedCase) -> Point:
@@ -80,28 +81,31 @@ def _positive(case: ReportedCase, name: str) -> float | None:
 
 
 def steps(reports: Sequence[Report]) -> list[Step]:
-    """Every step of every case that the runs confirm, or that nothing could confirm yet."""
-    found = [
+    """Returns the steps of every case that later runs confirm, or that no later run could."""
+    result = [
         step
         for (_, case), points in series(reports).items()
         for step in _steps_of(case, [point for point in points if point.time_us is not None])
     ]
-    return sorted(found, key=lambda step: (step.run, step.case))
+    return sorted(result, key=lambda step: (step.run, step.case))
 
 
 def _steps_of(case: str, points: list[Point]) -> Iterator[Step]:
     start = 0
     for place in range(1, len(points)):
+        # Against the last run, and against the middle of the runs before since the last step.
         half = (points[place].limit or points[place - 1].limit or 0.0) / 2
         before = _times(points[max(start, place - _NEAR) : place])
         here, after = _times(points[place:][:1]), _times(points[place + 1 :][:_NEAR])
         percent = _change(here[0], before[-1])
         if not half or abs(percent) <= half or _by_median(before, here, percent) <= half:
             continue
+        # The runs after it have to keep it.
         is_confirmed = _by_median(before, after, percent) > half if after else None
         if is_confirmed is False:
             continue
         start = place
+        # The kernel is to blame if its time over the floor moved in the same direction.
         moved = _ratio_change(points[place - 1], points[place])
         is_kernel = moved is None or (moved > half if percent > 0 else moved < -half)
         yield Step(
@@ -120,7 +124,10 @@ def _times(points: Sequence[Point]) -> list[float]:
 
 
 def _by_median(before: list[float], after: list[float], percent: float) -> float:
-    """The size of the change between medians, in the direction of `percent`, at its least."""
+    """Returns the size of the change between medians, in the direction of `percent`.
+
+    Of two middle times the one counts that makes the change smaller.
+    """
     if percent > 0:
         return _change(median_low(after), median_high(before))
     return -_change(median_high(after), median_low(before))
@@ -136,19 +143,25 @@ def _ratio_change(before: Point, after: Point) -> float | None:
     return _change(after.ratio, before.ratio)
 
 
-def content(runs: Runs) -> dict[str, Any]:
-    """What the page shows of the runs: verdicts as a letter each, times as points, the steps."""
+def content(runs: EarlierRuns) -> dict[str, Any]:
+    """Returns the page's data of the runs: a letter for each verdict, times as points, the steps.
+
+    A run without the case has a full stop for its verdict.
+    """
     reports = runs.reports
-    every = series(reports)
-    words = sorted({point.verdict for points in every.values() for point in points})
+    points_of = series(reports)
+    words = sorted({point.verdict for points in points_of.values() for point in points})
     letters = {word: chr(ord("a") + place) for place, word in enumerate(words)}
     cases: dict[str, dict[str, Any]] = {}
-    for (check, case), points in every.items():
+    for (check, case), points in points_of.items():
         verdicts = ["."] * len(reports)
         for point in points:
             verdicts[point.run] = letters[point.verdict]
-        timed = [[one.run, one.time_us, one.ratio] for one in points if one.time_us is not None]
-        cases[f"{check} {case}"] = {"verdicts": "".join(verdicts), "points": timed}
+        timed = [point for point in points if point.time_us is not None]
+        cases[f"{check} {case}"] = {
+            "verdicts": "".join(verdicts),
+            "points": [[point.run, point.time_us, point.ratio] for point in timed],
+        }
     return {
         "runs": [
             {
@@ -167,23 +180,19 @@ def content(runs: Runs) -> dict[str, Any]:
     }
 
 
-def print_steps(runs: Runs, console: Console) -> None:
-    """A line a step, with the commits that it lies between."""
+def print_steps(runs: EarlierRuns, console: Console) -> None:
+    """Prints the last steps with the commits before and after each, and a line of counts."""
     reports = runs.reports
-    found = steps(reports)
-    lines = [_line(step, reports) for step in found[-_SHOWN:]]
-    if lines:
-        widths = [max(map(len, column)) for column in zip(_COLUMNS, *lines, strict=True)]
-        for line in (_COLUMNS, *lines):
-            text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
-            console.print(text.rstrip(), **_PLAIN)
-    hidden = f", {len(found) - _SHOWN} earlier ones not shown" if len(found) > _SHOWN else ""
+    every = steps(reports)
+    if every:
+        for line in aligned([_COLUMNS, *(_row(step, reports) for step in every[-_SHOWN:])]):
+            console.print(line, **PLAIN)
+    hidden = f", {len(every) - _SHOWN} earlier ones not shown" if len(every) > _SHOWN else ""
     skipped = f"; {len(runs.skipped)} unreadable, skipped" if runs.skipped else ""
-    told = f"history: {len(reports)} runs, {len(found)} steps{hidden}{skipped}"
-    console.print(told, **_PLAIN)
+    console.print(f"history: {len(reports)} runs, {len(every)} steps{hidden}{skipped}", **PLAIN)
 
 
-def _line(step: Step, reports: Sequence[Report]) -> tuple[str, ...]:
+def _row(step: Step, reports: Sequence[Report]) -> tuple[str, ...]:
     ratio = "" if step.ratio_percent is None else f"{step.ratio_percent:+.2f} %"
     state = "confirmed" if step.is_confirmed else "last run: not confirmed yet"
     commits = (reports[step.before].commit[:12], reports[step.run].commit[:12])

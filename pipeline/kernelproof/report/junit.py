@@ -1,43 +1,46 @@
-"""The report as JUnit XML: a suite a check and cell, a test a case."""
+"""The report as JUnit XML: a suite for each check and cell, a test for each case."""
 
 import re
 import xml.etree.ElementTree as ET
 
 from kernelproof.report.report_file import Report, ReportedCase
 
-# What XML 1.0 cannot hold, whatever message it comes in.
+# Letters that XML 1.0 cannot hold, whatever message they come in.
 _NO_CHARACTER = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
-    """The XML text."""
+    """Returns the XML text."""
     root = ET.Element("testsuites", name="kernelproof")
-
     suites: dict[str, list[ReportedCase]] = {}
     for case in report.cases:
         suites.setdefault(f"{case.check}.{case.cell}", []).append(case)
     for name, cases in suites.items():
-        suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(cases)))
-        failures, errors, skips = 0, 0, 0
-        for case in cases:
-            seconds = f"{case.seconds or 0:.3f}"
-            test = ET.SubElement(suite, "testcase", classname=name, name=case.id)
-            test.set("time", seconds)
-            if case.verdict == "skip":
-                skips += 1
-                ET.SubElement(test, "skipped", message=_clean(case.cause))
-            elif case.blocks:
-                is_failure = case.verdict == "fail"
-                failures, errors = failures + is_failure, errors + (not is_failure)
-                element = ET.SubElement(test, "failure" if is_failure else "error")
-                element.set("type", case.verdict)
-                element.set("message", _clean(case.cause))
-                element.text = _clean(f"{case.reason}\nreproduce: {case.reproduce}")
-        suite.set("failures", str(failures))
-        suite.set("errors", str(errors))
-        suite.set("skipped", str(skips))
+        _add_suite(root, name, cases)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add_suite(root: ET.Element, name: str, cases: list[ReportedCase]) -> None:
+    """Adds a suite with its counts; a failure is a wrong answer, an error is none."""
+    suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(cases)))
+    counts = {"failure": 0, "error": 0, "skipped": 0}
+    for case in cases:
+        test = ET.SubElement(suite, "testcase", classname=name, name=case.id)
+        test.set("time", f"{case.seconds or 0:.3f}")
+        if case.verdict == "skip":
+            counts["skipped"] += 1
+            ET.SubElement(test, "skipped", message=_clean(case.cause))
+        elif case.blocks:
+            tag = "failure" if case.verdict == "fail" else "error"
+            counts[tag] += 1
+            element = ET.SubElement(test, tag)
+            element.set("type", case.verdict)
+            element.set("message", _clean(case.cause))
+            element.text = _clean(f"{case.reason}\nreproduce: {case.reproduce}")
+    suite.set("failures", str(counts["failure"]))
+    suite.set("errors", str(counts["error"]))
+    suite.set("skipped", str(counts["skipped"]))
 
 
 def _clean(text: str) -> str:

@@ -1,7 +1,7 @@
 """`results/report.html`: the report as one page that needs no network, from `assets/`.
 
-Its policy lets the page's own two blocks run, by their hashes, and forbids everything else: what a
-case or a reason says is data, whatever it looks like.
+The page's policy lets its own script and style run, by their hashes, and forbids all else: names
+and reasons of cases are data, whatever they look like.
 """
 
 import base64
@@ -21,7 +21,7 @@ _STYLES = ("uPlot.min.css", "page.css")
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """The whole page; `content` is that of `page_data`."""
+    """Returns the page of a content, which is that of `page_data`."""
     script, style = _joined(_SCRIPTS), _joined(_STYLES)
     parts = {
         "policy": html.escape(_policy(script, style)),
@@ -31,12 +31,12 @@ def page(content: Mapping[str, Any]) -> str:
         "script": script,
     }
     template = (ASSETS / "page.html").read_text(encoding="utf-8")
-    # In one pass, so that a mark within a part stays what it is.
+    # One pass, which replaces no mark within a part.
     return _MARK.sub(lambda mark: parts[mark[1]], template)
 
 
 def embedded(content: Mapping[str, Any]) -> str:
-    """JSON that no HTML parser takes for the end of its block, or the start of another."""
+    """Returns JSON without letters that could end its block in HTML, or start another."""
     text = to_json(content, inf_nan_mode="null").decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -46,7 +46,7 @@ def _joined(names: tuple[str, ...]) -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """The Content-Security-Policy: nothing but these two."""
+    """Returns the Content-Security-Policy that allows these two alone."""
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -54,6 +54,6 @@ def _policy(script: str, style: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """As browsers compare it: of what stands between the tags."""
+    """Returns the hash of the text between two tags, in the form of the policy."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

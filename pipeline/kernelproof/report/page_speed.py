@@ -1,7 +1,7 @@
-"""Times over T for the page's chart: of bench where there are some, else of results or baselines.
+"""Times over T for the page's charts: those of bench, or else of results, or else of baselines.
 
-A set is of one row, kernel, dtype and other axes; it has a curve each for the kernel, its fastest
-floor and its peers.
+A chart is of one row, kernel, dtype and sizes of all axes but T. It has a curve for the kernel, one
+for its fastest floor, and one for each peer.
 """
 
 import re
@@ -13,12 +13,12 @@ from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report.report_file import Report
 
 _AXIS = "T"
-# Of a case's id, behind kernel and row: the dtype, then the sizes by axis.
+# The end of a case's id, after kernel and row: the dtype, then the size of each axis.
 _PARTS = re.compile(r"([a-z0-9]+)((?:-[A-Z][0-9]{1,13})+)")
 
 
-class Key(NamedTuple):
-    """What the curves of one chart share."""
+class ChartKey(NamedTuple):
+    """The row, kernel, dtype and axes that the curves of one chart share."""
 
     row: str
     kernel: str
@@ -32,14 +32,14 @@ Curves = dict[str, dict[int, float]]
 def sets(
     report: Report, baselines: Iterable[TimeBaseline], benches: Iterable[BenchRun]
 ) -> list[dict[str, Any]]:
-    """Every set that has times, with the best source that it has."""
-    found: dict[Key, tuple[str, Curves]] = {}
+    """Returns every chart that has times, with the first of its sources, best first."""
+    charts: dict[ChartKey, tuple[str, Curves]] = {}
     for source, key, t, times in (
         *_of_benches(benches),
         *_of_report(report),
         *_of_baselines(baselines),
     ):
-        kept, curves = found.setdefault(key, (source, {}))
+        kept, curves = charts.setdefault(key, (source, {}))
         if kept != source:
             continue
         for name, us in times.items():
@@ -53,41 +53,42 @@ def sets(
                 for name, points in curves.items()
             ],
         }
-        for key, (source, curves) in found.items()
+        for key, (source, curves) in charts.items()
     ]
 
 
-_Told = tuple[str, Key, int, dict[str, float]]
+# Source, chart, T, and times in microseconds by curve.
+_Times = tuple[str, ChartKey, int, dict[str, float]]
 
 
-def _key(row: str, kernel: str, dtype: str, shape: Mapping[str, int]) -> Key:
+def _key(row: str, kernel: str, dtype: str, shape: Mapping[str, int]) -> ChartKey:
     axes = "-".join(f"{axis}{size}" for axis, size in sorted(shape.items()) if axis != _AXIS)
-    return Key(row, kernel, dtype, axes)
+    return ChartKey(row, kernel, dtype, axes)
 
 
-def _of_benches(benches: Iterable[BenchRun]) -> Iterator[_Told]:
+def _of_benches(benches: Iterable[BenchRun]) -> Iterator[_Times]:
     for bench in benches:
         dirty = " (dirty)" if bench.dirty else ""
         source = f"bench of {bench.date} at {bench.commit[:12]}{dirty}"
-        for one in bench.measured:
-            times = {"kernel": one.ours.timing, "floor": one.floor}
-            times |= {name: entry.timing for name, entry in one.peers.items()}
-            known = {name: timing.us for name, timing in times.items() if timing}
-            if one.shape.get(_AXIS):
-                key = _key(bench.row, one.kernel, one.dtype, one.shape)
-                yield source, key, one.shape[_AXIS], known
+        for case in bench.measured:
+            timings = {"kernel": case.ours.timing, "floor": case.floor}
+            timings |= {name: entry.timing for name, entry in case.peers.items()}
+            times = {name: timing.us for name, timing in timings.items() if timing}
+            if case.shape.get(_AXIS):
+                key = _key(bench.row, case.kernel, case.dtype, case.shape)
+                yield source, key, case.shape[_AXIS], times
 
 
-def _of_report(report: Report) -> Iterator[_Told]:
+def _of_report(report: Report) -> Iterator[_Times]:
     for case in report.cases:
         names = {"kernel": "time_us", "floor": "floor_us"}
-        times = {name: case.numbers[of] for name, of in names.items() if of in case.numbers}
+        times = {curve: case.numbers[name] for curve, name in names.items() if name in case.numbers}
         if times and case.shape.get(_AXIS):
             key = _key(case.row, case.kernel, case.dtype, case.shape)
             yield f"results at {report.commit[:12]}", key, case.shape[_AXIS], times
 
 
-def _of_baselines(baselines: Iterable[TimeBaseline]) -> Iterator[_Told]:
+def _of_baselines(baselines: Iterable[TimeBaseline]) -> Iterator[_Times]:
     for baseline in baselines:
         own = baseline.kernelproof
         for case, stored in baseline.stored.items():

@@ -1,4 +1,4 @@
-"""`results/report.json`: the report that other tools read. Its shape is versioned and tested."""
+"""`results/report.json`: the report that other tools read, of a versioned and tested shape."""
 
 import datetime
 from collections import Counter
@@ -33,7 +33,7 @@ class ReportedCase(BaseModel):
 
     @property
     def cell(self) -> str:
-        """``h200-bf16``."""
+        """The row and dtype: ``h200-bf16``."""
         return f"{self.row}-{self.dtype}"
 
     @property
@@ -43,9 +43,9 @@ class ReportedCase(BaseModel):
 
 
 class Report(BaseModel):
-    """Everything planned, each with its verdict; `blocks` says whether any of them blocks.
+    """Everything planned, each with its verdict; `blocks` is True if any of them blocks.
 
-    `date` is when it was made; reports of before the field was there have none.
+    `date` is the time of the report; None in reports older than the field.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +62,7 @@ class Report(BaseModel):
 
     @property
     def is_undecided(self) -> bool:
-        """Whether all that blocks is a measurement that decided nothing."""
+        """True if it blocks by nothing but inconclusive measurements."""
         return self.blocks and all(case.verdict == "inconclusive" for case in self.blocking)
 
     @property
@@ -72,15 +72,17 @@ class Report(BaseModel):
 
 
 def report_of(
-    judged: Sequence[CaseVerdict], source: Revision, date: datetime.datetime | None = None
+    verdicts: Sequence[CaseVerdict], revision: Revision, date: datetime.datetime | None = None
 ) -> Report:
-    """The report of these verdicts, made at `date`."""
-    cases = [_reported(one) for one in judged]
-    machines = {one.planned.case.row: one.record.machine for one in judged if one.record}
+    """Returns the report of these verdicts on the sources at `revision`, made at `date`."""
+    cases = [_reported(verdict) for verdict in verdicts]
+    machines = {
+        verdict.planned.case.row: verdict.record.machine for verdict in verdicts if verdict.record
+    }
     return Report(
         date=date,
-        commit=source.commit,
-        dirty=source.dirty,
+        commit=revision.commit,
+        dirty=revision.dirty,
         rows=list(dict.fromkeys(case.row for case in cases)),
         cases=cases,
         summary=dict(Counter(case.verdict for case in cases)),
@@ -89,20 +91,20 @@ def report_of(
     )
 
 
-def _reported(one: CaseVerdict) -> ReportedCase:
-    case, record = one.planned.case, one.record
+def _reported(verdict: CaseVerdict) -> ReportedCase:
+    case, record = verdict.planned.case, verdict.record
     return ReportedCase(
         id=case.id,
-        check=one.planned.check,
+        check=verdict.planned.check,
         row=case.row,
         kernel=case.kernel,
         dtype=case.dtype,
         shape=dict(case.shape),
-        verdict=one.verdict,
-        blocks=not one.verdict.is_good,
-        reason=one.reason,
-        reproduce=one.reproduce,
+        verdict=verdict.verdict,
+        blocks=not verdict.verdict.is_good,
+        reason=verdict.reason,
+        reproduce=verdict.reproduce,
         seconds=record.seconds if record else None,
         digest=record.digest if record else None,
-        numbers={**(record.numbers if record else {}), **one.numbers},
+        numbers={**(record.numbers if record else {}), **verdict.numbers},
     )

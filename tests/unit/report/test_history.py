@@ -9,7 +9,7 @@ from rich.console import Console
 
 from kernelproof.machine.revision import Revision
 from kernelproof.report import history
-from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.earlier_runs import EarlierRuns
 from kernelproof.report.report_file import Report, report_of
 from tests.unit.report.test_report import judged
 
@@ -100,7 +100,7 @@ def test_a_time_judged_again_is_no_confirmation() -> None:
 def test_the_content_for_the_page() -> None:
     """A letter a run for the verdicts, a point for each time, and the steps."""
     runs = [run_of(0, 10), run_of(1, None, verdict="missing"), run_of(2, 11), run_of(3, 11)]
-    told = history.content(Runs(reports=tuple(runs), skipped=("a line",)))
+    told = history.content(EarlierRuns(reports=tuple(runs), skipped=("a line",)))
     letters = {word: letter for letter, word in told["words"].items()}
     one = told["cases"][f"parity {CASE}"]
     assert one["verdicts"] == "".join(letters[word] for word in ("pass", "missing", "pass", "pass"))
@@ -118,7 +118,7 @@ def test_the_content_for_the_page() -> None:
 def test_the_steps_in_a_terminal(skipped: tuple[str, ...], told: str) -> None:
     """A line each, with both commits, and how many runs there were, and were not read."""
     file = io.StringIO()
-    runs = Runs(reports=tuple(runs_of([10, 10, 11, 11])), skipped=skipped)
+    runs = EarlierRuns(reports=tuple(runs_of([10, 10, 11, 11])), skipped=skipped)
     history.print_steps(runs, Console(file=file, width=80, force_terminal=False))
     head, line, end = file.getvalue().splitlines()
     assert " ".join(head.split()) == "case step over the floor by from to state"

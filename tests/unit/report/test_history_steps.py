@@ -11,7 +11,7 @@ from rich.console import Console
 from kernelproof.machine.revision import Revision
 from kernelproof.records.verdict import Verdict
 from kernelproof.report import history
-from kernelproof.report.earlier_runs import Runs
+from kernelproof.report.earlier_runs import EarlierRuns
 from kernelproof.report.history import Step
 from kernelproof.report.report_file import Report, report_of
 from tests.unit.report.test_history import CASE, NOON, run_of, runs_of
@@ -170,7 +170,7 @@ def test_what_is_no_time_is_no_point(us: float) -> None:
 
 
 def _content(runs: list[Report]) -> dict[str, Any]:
-    return history.content(Runs(reports=tuple(runs)))
+    return history.content(EarlierRuns(reports=tuple(runs)))
 
 
 def test_the_whole_content_for_the_page() -> None:
@@ -211,7 +211,7 @@ def test_the_whole_content_for_the_page() -> None:
 def _printed(runs: list[Report], **settings: Any) -> list[str]:
     file = io.StringIO()
     console = Console(file=file, width=80, no_color=False, **settings)
-    history.print_steps(Runs(reports=tuple(runs)), console)
+    history.print_steps(EarlierRuns(reports=tuple(runs)), console)
     return file.getvalue().splitlines()
 
 

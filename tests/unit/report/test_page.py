@@ -15,17 +15,17 @@ from kernelproof.plan import matrix
 from kernelproof.records.mutation_run import Status
 from kernelproof.report import page_data
 from kernelproof.report.page import ASSETS, embedded, page
-from kernelproof.report.page_data import Stored
+from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import Report, report_of
 from kernelproof.report.terminal import conclusion
 from tests.unit.report.test_report import SOURCE, judged, mixed
 
-NOTHING = Stored(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)
+NOTHING = PageSources(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)
 PLAN = matrix.load()
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028@@style@@ &quot; <!-- ]]>"
 
 
-def content_of(report: Report, beside: Stored = NOTHING) -> dict[str, Any]:
+def content_of(report: Report, beside: PageSources = NOTHING) -> dict[str, Any]:
     """What the page of a report holds."""
     return page_data.content(report, PLAN, beside)
 

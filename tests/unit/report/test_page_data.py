@@ -88,7 +88,7 @@ def test_blessings_the_oldest_first() -> None:
     own = stored.kernelproof
     later = own.blessings[0].model_copy(update={"date": "2026-12-01", "reason": "later"})
     grown = own.model_copy(update={"blessings": [later, *own.blessings]})
-    beside = page_data.Stored(
+    beside = page_data.PageSources(
         **{**vars(NOTHING), "baselines": [stored.model_copy(update={"kernelproof": grown})]}
     )
     (one,) = content_of(report_of([], SOURCE), beside)["baselines"]

@@ -12,7 +12,7 @@ from kernelproof.records.code_lock import CodeLock
 from kernelproof.records.golden import Golden, GoldenBlessing
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report import page_data
-from kernelproof.report.page_data import Stored
+from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import report_of
 from tests.unit.checks.codegen.test_codegen_judge import BUILD, lock_of
 from tests.unit.checks.perf.test_perf_judge import MACHINE
@@ -44,7 +44,7 @@ def _baseline() -> TimeBaseline:
 
 
 def _content(**stored: Any) -> dict[str, Any]:
-    return content_of(report_of([], SOURCE), Stored(**{**vars(NOTHING), **stored}))
+    return content_of(report_of([], SOURCE), PageSources(**{**vars(NOTHING), **stored}))
 
 
 def test_the_keys_of_the_whole() -> None:
@@ -154,7 +154,7 @@ def test_every_fingerprint_says_what_it_is_of() -> None:
     report = report_of([judged("pass", 1)], SOURCE)
     told = content_of(
         report,
-        Stored(**{**vars(NOTHING), "baselines": [_baseline()], "cards": [card_of()],
+        PageSources(**{**vars(NOTHING), "baselines": [_baseline()], "cards": [card_of()],
                   "benches": [bench]}),
     )  # fmt: skip
     assert told["machines"] == [
