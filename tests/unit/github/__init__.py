@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tests of the workflows, the runner guide and the security rules of `.github`."""

@@ -1,96 +1,194 @@
-"""The workflows run here, step by step, for the row that needs no GPU and one case of it.
+"""The scripts of the workflows run here by bash, job by job, with a nox that only notes its words.
 
-`tests/unit/github/workflows/hub.py` stands for GitHub; scripts, exit codes, outputs and artifacts are
-those of the real files.
+What the sessions do is asked by tests/unit/sessions; the scripts are those of the real files.
 """
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kernelproof.plan import cases, schedule
-from kernelproof.report.report_file import Report
-from tests.unit.github.workflows.hub import BRANCH, Hub
-from tests.unit.github.workflows.runner import Run, again, start
-from tests.unit.github.workflows.stand_ins import CASE
+from kernelproof.records import golden
+from tests.unit.extending.tree import Tree
+from tests.unit.github.workflow_files import BASELINE, CI, GPU, PAGES, Shell, value_of
 
-ROWS = json.dumps(schedule.schedule(cases.Selection(row=["cpu"]), kind="golden"))
-ALL = {"plan": "success", "row": "success", "report": "success", "pages": "success"}
+BY_HAND = {"row": "", "check": "all", "against": ""}
 FILES = ["report.html", "report.json", "report.md", "report.xml"]
+KEY = "fp32-E8-K8-T1"
+TIMES = "perf-regress -- --row=cpu --processes=12"
 
 
-def _report(folder: Path) -> Report:
-    return Report.model_validate_json((folder / "report.json").read_bytes())
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell in which nothing has run yet."""
+    return Shell(folder=tmp_path)
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Hub:
-    """A repository whose nox runs parity, report and bless."""
-    return Hub.at(tmp_path_factory.mktemp("hub"))
+@pytest.fixture
+def new_shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Shell]:
+    """Makes shells, each in a folder of its own."""
+    return lambda: Shell(folder=tmp_path_factory.mktemp("shell"))
 
 
-@pytest.fixture(scope="module")
-def nights(hub: Hub) -> tuple[Run, Run]:
-    """Two runs of gpu.yml: in the first one the row's runner never came."""
-    before = start(hub, "gpu", "schedule", rows=ROWS, lost=frozenset({"row"}))
-    hub.noted()
-    return before, start(hub, "gpu", "schedule", rows=ROWS)
+def test_the_plan_is_what_schedule_prints(shell: Shell) -> None:
+    """The output of the planning job is a JSON list of every GPU row."""
+    assert shell.run(GPU.jobs["plan"], BY_HAND, ROW="", CHECK="all")
+    assert json.loads(shell.outputs["rows"]) == schedule.schedule(cases.Selection())
 
 
-def test_ci_runs_in_order_and_leaves_its_report(hub: Hub) -> None:
-    """Every session, a result that passes, and the four files of the report in the artifact."""
-    hub.noted()
-    run = start(hub, "ci", "pull_request")
-    assert set(run.results.values()) == {"success"}, run.said
-    install = "pip install nox==2026.10.20"
-    sessions = ["lint", "tests", "page", "codegen", "parity", "mutants -- --quick"]
-    assert hub.noted() == [line for name in sessions for line in (install, f"nox -s {name}")]
-    report = _report(hub.artifacts / "results")
-    assert (report.summary, [case.id for case in report.cases]) == ({"pass": 1}, [CASE])
-    found = {file.name for file in (hub.artifacts / "results").iterdir()}
-    assert {*FILES, "parity"} <= found
-    assert hub.summary.startswith(f"### GOOD: 1 pass at {hub.sha[:12]}\n")
+@pytest.mark.parametrize("row", ["h200 --row=a100", '"; touch "$NOTES"; "'], ids=["words", "code"])
+def test_an_input_stays_one_word(shell: Shell, row: str) -> None:
+    """A row that is none ends the plan, and the report has no rows to judge."""
+    assert not shell.run(GPU.jobs["plan"], BY_HAND, ROW=row, CHECK="all")
+    assert f"--row: found {row!r}, expected a row of matrix.yaml" in shell.printed
+    assert not shell.run(GPU.jobs["report"], BY_HAND, ROWS="", CHECK="all")
+    assert "ROWS: the plan has no rows" in shell.printed
+    assert shell.noted == []
 
 
-def test_a_runner_that_never_came_is_missing_and_blocks(hub: Hub, nights: tuple[Run, Run]) -> None:
-    """The report has its verdict and its command, and the page is published all the same."""
-    run = nights[0]
-    assert run.results == {**ALL, "row": "failure", "report": "failure"}, run.said
-    report = _report(hub.folder / "runs" / str(run.number) / "report")
-    assert (report.rows, report.blocks, report.summary) == (["cpu"], True, {"missing": 1})
-    summary = (hub.folder / f"summary-{run.number}").read_text()
-    assert summary.startswith("### BLOCKED: 1 missing at ")
-    assert f"`nox -s parity -- --case {CASE}`" in summary
+def test_by_hand_a_run_does_what_its_inputs_say(new_shell: Callable[[], Shell]) -> None:
+    """The row runs the sessions that are asked for, in order, and the report judges just those."""
+    bits, times, judged = "parity(cpu)", "perf-regress -- --row=cpu", "report -- --row cpu"
+    against = f"{times} --against=v1;  exit 7"
+    expected = {
+        ("all", ""): [bits, times, judged],
+        ("parity", ""): [bits, f"{judged} --check parity"],
+        ("perf", ""): [times, f"{judged} --check perf"],
+        ("all", "v1;  exit 7"): [bits, against, f"{judged} --check parity"],
+        ("perf", "v1;  exit 7"): [against],
+    }
+    for (check, commit), commands in expected.items():
+        shell, inputs = new_shell(), {"row": "", "check": check, "against": commit}
+        report = GPU.jobs["report"]
+        reported = GPU.step("Judge all that was planned")["env"]["CHECK"].strip("${ }")
+        shell.cwd = shell.folder
+        assert shell.run(GPU.jobs["row"], inputs, ROW="cpu", AGAINST=commit)
+        if value_of(report["if"], inputs):
+            shell.run(report, inputs, ROWS="cpu", CHECK=value_of(reported, inputs))
+        assert shell.noted == commands
 
 
-def test_a_night_goes_from_the_plan_to_the_page(hub: Hub, nights: tuple[Run, Run]) -> None:
-    """Parity before perf, records to the report, the report and the one before it to the page."""
-    run = nights[1]
-    assert run.results == ALL, run.said
-    artifacts = hub.folder / "runs" / str(run.number)
-    assert [file.name for file in (artifacts / "results-cpu").rglob("*.json")] == [f"{CASE}.json"]
-    assert _report(artifacts / "report").summary == {"pass": 1}
-    assert (artifacts / "report" / "parity" / f"{CASE}.json").is_file()
-    assert "history: " in run.said["build"]
-    assert hub.deployed == ["index.html", *FILES]
-    assert hub.attested[-4:] == FILES
-    noted = hub.noted()
-    assert [line for line in noted if line.startswith("nox")] == [
-        "nox -s parity(cpu)",
-        "nox -s perf-regress -- --row=cpu",
-        "nox -s report -- --row cpu",
-        "nox -s report -- --history history --row cpu",
-    ]
-    before = nights[0].number
-    listed = f"gh run list --workflow gpu.yml --branch {BRANCH} --status completed --limit 60 "
-    assert [line for line in noted if line.startswith(listed)] != []
-    assert f"gh run download {before} --name report --dir history/{before}" in noted
+def test_times_against_a_commit_are_shown(shell: Shell) -> None:
+    """The summary of the run has them even if they are red, and the row is red then."""
+    shell.cwd, shell.failing = shell.folder, "perf-regress"
+    inputs = {**BY_HAND, "check": "perf", "against": "v1"}
+    assert not shell.run(GPU.jobs["row"], inputs, ROW="cpu", AGAINST="v1")
+    assert shell.summary == "```text\nperf-regress: noted\n```\n"
 
 
-def test_a_run_that_is_started_again_is_published_again(hub: Hub, nights: tuple[Run, Run]) -> None:
-    """Its page has another name than that of the first attempt, which is still there."""
-    hub.deployed = []
-    run = again(nights[1])
-    assert run.results == ALL, run.said
-    assert hub.deployed == ["index.html", *FILES]
+@pytest.mark.parametrize(("failing", "count"), [("parity", 1), ("perf-regress", 2)])
+def test_wrong_bits_are_not_timed(shell: Shell, failing: str, count: int) -> None:
+    """The exit code of a session is its job's, and no session runs after a red one."""
+    shell.failing = failing
+    assert not shell.run(GPU.jobs["row"], BY_HAND, ROW="cpu")
+    assert shell.noted == ["parity(cpu)", "perf-regress -- --row=cpu"][:count]
+
+
+def test_the_report_is_shown(shell: Shell) -> None:
+    """The jobs that leave a report show it whether it is green or red."""
+    shell.cwd, shell.failing = shell.folder, "parity"
+    (shell.folder / "results").mkdir()
+    (shell.folder / "results" / "report.md").write_text("### BLOCKED\n")
+    assert not shell.run(CI.jobs["parity"], {})
+    shell.failing = "report"
+    assert not shell.run(GPU.jobs["report"], BY_HAND, ROWS="cpu", CHECK="all")
+    assert shell.summary == "### BLOCKED\n" * 2
+
+
+@pytest.mark.parametrize("code", [0, 1, 75, 3])
+def test_the_page_is_made_of_red_reports_too(shell: Shell, code: int) -> None:
+    """The page holds this run's report and reads those of earlier runs; other codes end the job."""
+    shell.cwd, shell.failing, shell.code = shell.folder, "report", code
+    (shell.folder / "results").mkdir()
+    for name in FILES:
+        (shell.folder / "results" / name).touch()
+    is_made = code != 3  # results that cannot be read
+    given = {"BRANCH": "main", "GH_TOKEN": "token", "ROWS": "cpu h200"}
+    assert shell.run(PAGES.jobs["build"], {}, **given) == is_made
+    listed = "gh run list --workflow gpu.yml --branch main --status completed --limit 60 "
+    assert shell.noted[0].startswith(listed)
+    run = (shell.folder / "history" / "runs.txt").read_text().strip()
+    assert shell.noted[1] == f"gh run download {run} --name report --dir history/{run}"
+    assert shell.noted[2] == "report -- --history history --row cpu --row h200"
+    page = [file.name for file in (shell.folder / "page").glob("*")]
+    assert sorted(page) == (["index.html", *FILES] if is_made else [])
+
+
+def test_each_kind_of_baseline_is_measured_in_its_own_way(new_shell: Callable[[], Shell]) -> None:
+    """New bits may fail and new times may be red before they are blessed; nothing else may."""
+    bits, blessed = "parity(cpu)", "--row=cpu --reason=--why  not"
+    for kind, failing, code, is_measured, commands in (
+        ("codegen", "none", 0, True, [bits, f"bless -- codegen {blessed}"]),
+        ("golden", "parity", 1, True, [bits, f"bless -- golden {blessed}"]),
+        ("golden", "parity", 4, False, [bits]),
+        ("codegen", "parity", 1, False, [bits]),
+        ("perf", "perf-regress", 1, True, [bits, TIMES, f"bless -- perf {blessed}"]),
+        ("perf", "perf-regress", 75, True, [bits, TIMES, f"bless -- perf {blessed}"]),
+        ("perf", "perf-regress", 5, False, [bits, TIMES]),
+        ("perf", "bless", 1, False, [bits, TIMES, f"bless -- perf {blessed}"]),
+        ("gate-card", "none", 0, True, ["gate-card -- --row=cpu"]),
+    ):
+        shell = new_shell()
+        shell.failing, shell.code = failing, code
+        given = {"ROW": "cpu", "KIND": kind, "REASON": "--why  not"}
+        assert shell.run(BASELINE.jobs["measure"], {"kind": kind}, **given) == is_measured
+        assert shell.noted == commands
+
+
+def test_no_times_of_an_interpreter_are_planned(shell: Shell) -> None:
+    """The plan refuses a baseline of a kind that the row cannot have."""
+    assert shell.run(BASELINE.jobs["plan"], {}, ROW="cpu", KIND="golden")
+    assert [row["name"] for row in json.loads(shell.outputs["rows"])] == ["cpu"]
+    assert not shell.run(BASELINE.jobs["plan"], {}, ROW="cpu", KIND="perf")
+
+
+def test_a_baseline_is_proposed_on_a_branch_of_its_own(shell: Shell, tmp_path: Path) -> None:
+    """The branch changes that file alone, says the reason, old and new; main stays as it was."""
+    tree, origin = Tree.at(tmp_path / "tree").root, tmp_path / "origin.git"
+    folder = tree / "pipeline" / "baselines" / "golden"
+    measured = tree / "results" / "measured" / "golden"
+    measured.mkdir(parents=True)
+    (measured / "gemma4_routing.json").write_bytes((folder / "gemma4_routing.json").read_bytes())
+    _forget(folder, KEY)
+    (tree / ".gitignore").write_text("results/\n")
+    _git(tree, "init", "--quiet", "--initial-branch", "main")
+    _git(tree, "add", "--all")
+    _git(tree, "commit", "--quiet", "--message", "The project")
+    _git(tree, "clone", "--quiet", "--bare", str(tree), str(origin))
+    _git(tree, "remote", "add", "origin", str(origin))
+    sha = _git(tree, "rev-parse", "HEAD")
+    shell.cwd = tree
+    given = {"ROW": "cpu", "KIND": "golden", "REASON": "a new $(shape)"}
+    given |= {"BASE": "main", "GH_TOKEN": "token"}
+    assert shell.run(BASELINE.jobs["propose"], {}, **given), shell.printed
+    branch, file = "baseline/golden-cpu-1001-1", "pipeline/baselines/golden/gemma4_routing.json"
+    assert _git(origin, "rev-parse", "main") == _git(origin, "rev-parse", f"{branch}^") == sha
+    assert _git(origin, "diff", "--name-only", "main", branch) == file
+    message, title = _git(origin, "log", "-1", "--format=%B", branch), "Bless the golden baselines"
+    assert message.startswith(f"{title} of cpu\n\nBaselines of kind golden, measured")
+    assert "\nReason: a new $(shape)\n" in message
+    assert f"\n  {KEY}: nothing -> " in message
+    assert message.endswith(shell.summary.strip())
+    opened = f"--base main --head {branch} --title {title} of cpu --body-file results/body.md"
+    assert shell.noted == [f"gh pr create {opened}"]
+    assert not shell.run(BASELINE.jobs["propose"], {}, **given)
+    assert "found no golden baseline of cpu that changes" in shell.printed
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Runs git in a folder as some author; returns what it prints."""
+    author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    command = ["git", "-C", str(folder), *author, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _forget(folder: Path, key: str) -> None:
+    """Takes one digest out of the golden digests in `folder`."""
+    stored = golden.load("gemma4_routing", folder)
+    assert stored
+    digests = {name: digest for name, digest in stored.digests.items() if name != key}
+    seal = golden.seal_of(digests)
+    golden.write(stored.model_copy(update={"digests": digests, "seal": seal}), folder)

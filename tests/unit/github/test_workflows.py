@@ -1,14 +1,15 @@
-"""The workflows: what starts them, what they run, and that matrix.yaml alone names hardware.
+"""The workflows: what they run, how they fit each other, and that they name no hardware.
 
-What may reach a GPU runner is asked by test_security.py.
+What may start them and what they may reach is asked by test_security.py.
 """
 
 import re
 import shlex
+from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import nox.registry
-import pytest
 import yaml
 
 import noxfile
@@ -17,50 +18,67 @@ from kernelproof.plan import cases, matrix, schedule
 from kernelproof.plan.repository import ROOT, TOOLCHAINS
 from kernelproof.plan.schema import Check
 from kernelproof.plan.timing_pace import PACE
-from tests.unit.github.workflows.reading import FOLDER, Workflow, workflows
-
-EVERY = workflows()
-CI, GPU, BASELINE, PAGES, NIGHTLY = (
-    EVERY[f"{name}.yml"] for name in ("ci", "gpu", "baseline", "pages", "nightly")
+from tests.unit.github.workflow_files import (
+    BASELINE,
+    CI,
+    FOLDER,
+    GPU,
+    NIGHTLY,
+    PAGES,
+    WORKFLOWS,
+    Block,
+    WorkflowFile,
 )
+
 QUEUE = {"group": "${{ matrix.row.queue }}", "cancel-in-progress": False, "queue": "max"}
+_REFERENCE = re.compile(r"\b(?:needs|steps|inputs|matrix)\.[\w.]*\w")
+_STEP_OUTPUT = re.compile(r"steps\.\w+\.outputs")
 
-each_workflow = pytest.mark.parametrize("file", EVERY.values(), ids=EVERY)
 
-
-def _sessions(file: Workflow) -> set[str]:
-    """The nox sessions that its scripts run; `$ROW` stands for each row that is planned."""
+def _sessions(file: WorkflowFile) -> set[str]:
+    """Returns the nox sessions that its scripts run; `$ROW` stands for each planned row."""
     lines = [line for run in file.scripts for line in run.splitlines() if "nox -s " in line]
     named = {shlex.split(line.partition("nox -s ")[2])[0] for line in lines}
     rows = [entry["name"] for entry in schedule.schedule(cases.Selection(), kind="golden")]
     return {name.replace("$ROW", row) for name in named for row in rows}
 
 
-def _step(file: Workflow, name: str) -> dict[str, Any]:
-    return dict(next(step for _, step in file.steps if step["name"] == name))
-
-
-def test_runs_are_started_as_designed() -> None:
-    """Pull requests start one; reviewed code another, which calls the page; a hand the last."""
-    assert CI.triggers == {
-        "pull_request": None,
-        "merge_group": None,
-        "push": {"branches": ["main"]},
-    }
-    reviewed = {"push", "merge_group", "schedule", "workflow_dispatch"}
-    assert GPU.triggers.keys() == reviewed
-    assert GPU.triggers["push"] == {"branches": ["main", "gpu/**"]}
+def test_inputs_offer_what_there_is() -> None:
+    """The choices of the two workflows that a hand starts are the checks and the kinds."""
     inputs = GPU.triggers["workflow_dispatch"]["inputs"]
     assert inputs.keys() == {"row", "check", "against"}
     assert inputs["check"]["options"] == ["all", *Check]
-    assert PAGES.triggers.keys() == {"workflow_call"}
-    assert GPU.calls == {"pages": "pages.yml"}
-    assert BASELINE.triggers.keys() == {"workflow_dispatch"}
     inputs = BASELINE.triggers["workflow_dispatch"]["inputs"]
     assert inputs.keys() == {"row", "kind", "reason"}
     assert inputs["kind"]["options"] == list(schedule.KINDS)
-    assert all(one["required"] for one in inputs.values())
-    assert NIGHTLY.triggers.keys() == {"schedule", "workflow_dispatch"}
+    assert all(settings["required"] for settings in inputs.values())
+    assert GPU.jobs["pages"]["with"].keys() == PAGES.triggers["workflow_call"]["inputs"].keys()
+
+
+def test_expressions_name_what_exists() -> None:
+    """GitHub reads an input, a step, a needed job or an output that is not there as nothing."""
+    wrong = []
+    for file in WORKFLOWS.values():
+        for key, job in file.jobs.items():
+            known = set(_known(file, job))
+            for reference in _REFERENCE.findall(yaml.safe_dump(job, width=10_000)):
+                whole_output = _STEP_OUTPUT.match(reference)
+                if (whole_output[0] if whole_output else reference) not in known:
+                    wrong.append(f"{file.name}: {key}: {reference}")
+    assert wrong == []
+
+
+def _known(file: WorkflowFile, job: Block) -> Iterator[str]:
+    """Yields what the expressions of a job may name."""
+    for settings in file.triggers.values():
+        inputs: dict[str, Any] = settings.get("inputs", {}) if isinstance(settings, dict) else {}
+        yield from (f"inputs.{name}" for name in inputs)
+    yield from (f"matrix.row.{name}" for name in schedule.Entry.__annotations__)
+    yield from (f"steps.{step['id']}.outputs" for step in job.get("steps", []) if "id" in step)
+    for name in [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", []):
+        yield f"needs.{name}.result"
+        outputs = file.jobs[name].get("outputs", {})
+        yield from (f"needs.{name}.outputs.{output}" for output in outputs)
 
 
 def test_the_row_without_a_gpu_runs_on_the_machine_that_the_matrix_gives_it() -> None:
@@ -69,109 +87,121 @@ def test_the_row_without_a_gpu_runs_on_the_machine_that_the_matrix_gives_it() ->
     assert [[CI.jobs["parity"]["runs-on"]]] == [row.runner for row in interpreted]
 
 
-def test_rows_wait_for_each_other_host_by_host_and_a_red_one_stops_none() -> None:
-    """Whoever asks: runs of the plan, or new baselines. No run's own group is a host's."""
+def test_rows_wait_for_each_other_host_by_host() -> None:
+    """Runs of the plan and new baselines share a host's queue, and no run's own group is a host's.
+
+    The commit of a baseline, or the one that is named, is somewhere in the history.
+    """
     for file, key in ((GPU, "row"), (BASELINE, "measure")):
         job = file.jobs[key]
         assert job["concurrency"] == QUEUE
-        assert job["strategy"]["fail-fast"] is False
         assert job["timeout-minutes"] == "${{ matrix.row.minutes }}"
         assert file.content["concurrency"]["group"].endswith("-run-${{ github.run_id }}")
+        checkout = job["steps"][0]["with"]
+        assert (checkout["fetch-depth"], checkout["clean"]) == (0, True)
     queues = [entry["queue"] for entry in schedule.schedule(cases.Selection(), kind="golden")]
     assert [queue for queue in queues if not queue.startswith("host-")] == []
 
 
-def test_all_that_perf_needs_is_checked_out() -> None:
-    """The commit of a baseline, or the one that is named, is somewhere in the history."""
-    for file, key in ((GPU, "row"), (BASELINE, "measure")):
-        settings = file.jobs[key]["steps"][0]["with"]
-        assert (settings["fetch-depth"], settings["clean"]) == (0, True)
-
-
-def test_results_are_uploaded_whatever_they_are() -> None:
-    """An artifact begins at the pattern's first wildcard, and the report's is no row's."""
-    upload = _step(GPU, "Upload the results")
-    assert upload["if"] == "always()"
-    assert upload["with"]["name"] == "results-${{ matrix.row.name }}"
+def test_artifacts_come_where_they_are_looked_for() -> None:
+    """Red results are uploaded, too; an artifact begins at its pattern's first wildcard."""
+    upload = GPU.step("Upload the results")
     assert upload["with"]["path"] == "results/*/*.json"
-    assert GPU.jobs["report"]["if"].startswith("always() && ")
-    for file, name in ((GPU, "Upload the report"), (CI, "Upload the results")):
-        assert (_step(file, name)["if"], _step(file, name)["with"]["path"]) == (
-            "always()",
-            "results/",
-        )
+    download = GPU.step("Download every row's results")["with"]
+    assert download == {"pattern": "results-*", "path": "results", "merge-multiple": True}
+    row = upload["with"]["name"].replace("${{ matrix.row.name }}", "h200")
+    report = GPU.step("Upload the report")
+    assert fnmatch(row, download["pattern"])
+    assert not fnmatch(report["with"]["name"], download["pattern"])
+    for step in (report, CI.step("Upload the results")):
+        assert step["with"]["path"] == "results/"
+    for step in (upload, report, CI.step("Upload the results")):
+        assert step["if"] == "always()"
+        assert step["with"]["overwrite"] is True
+    for file, uploaded, downloaded in (
+        (PAGES, report, "Download this run's report"),
+        (PAGES, PAGES.step("Upload the page"), "Download the page"),
+        (BASELINE, BASELINE.step("Upload the baselines"), "Download the baselines"),
+    ):
+        assert file.step(downloaded)["with"]["name"] == uploaded["with"]["name"]
+    assert BASELINE.step("Download the baselines")["with"]["path"] == "results/measured"
+    assert BASELINE.step("Upload the baselines")["with"]["path"] == "pipeline/baselines/"
+
+
+def test_a_run_that_is_started_again_is_published_again() -> None:
+    """GitHub Pages deploys neither of two artifacts of one name, so each attempt has its own."""
+    name = "github-pages-${{ github.run_attempt }}"
+    assert PAGES.step("Upload the page for GitHub Pages")["with"] == {"name": name, "path": "page/"}
+    assert PAGES.jobs["build"]["outputs"] == {"artifact": name}
+    deployed = PAGES.step("Deploy the page")["with"]
+    assert deployed == {"artifact_name": "${{ needs.build.outputs.artifact }}"}
+    download, attest = PAGES.step("Download the page"), PAGES.step("Attest the report")
+    assert attest["with"]["subject-path"] == f"{download['with']['path']}/report.*"
 
 
 def test_a_baseline_of_times_has_as_many_processes_as_the_gate_card_judges_by() -> None:
     """The two numbers are kept by hand, and allow what perf-regress does by itself."""
-    assert f"--processes={BASELINE_PROCESSES} " in _step(BASELINE, "Time")["run"]
+    assert f"--processes={BASELINE_PROCESSES} " in BASELINE.step("Time")["run"]
     assert PACE.first <= BASELINE_PROCESSES <= PACE.most
 
 
 def test_an_action_has_one_commit_and_one_version_in_all_workflows() -> None:
     """An update reaches every place."""
-    text = "".join(file.text for file in EVERY.values())
+    text = "".join(file.text for file in WORKFLOWS.values())
     pins = set(re.findall(r"uses: (actions/\S+@\S+ # \S+)", text))
     assert len(pins) == len({pin.partition("@")[0] for pin in pins}) > 0
 
 
-@each_workflow
-def test_no_gpu_row_is_named(file: Workflow) -> None:
-    """Neither it nor its device, architecture or own label: matrix.yaml alone knows them."""
+def test_no_gpu_row_is_named() -> None:
+    """Names, devices and architectures of GPU rows stand in matrix.yaml alone."""
     rows = {name: row for name, row in matrix.load().rows.items() if row.backend != "interpreter"}
     words = {word for name, row in rows.items() for word in (name, row.device, row.arch)}
-    assert [word for word in sorted(words) if re.search(rf"\b{re.escape(word)}", file.text)] == []
+    pattern = re.compile("|".join(rf"\b{re.escape(word)}" for word in words))
+    texts = {name: file.text for name, file in WORKFLOWS.items()}
+    assert [name for name, text in texts.items() if pattern.search(text)] == []
 
 
-@each_workflow
-def test_every_session_exists(file: Workflow) -> None:
-    """With each planned row in the place of $ROW."""
+def test_every_session_exists() -> None:
+    """Each workflow runs sessions, which the noxfile has, with each planned row for $ROW."""
     assert noxfile.ROOT == ROOT
-    sessions = _sessions(file)
-    assert sessions - set(nox.registry.get()) == set()
-    assert len(sessions) > 0
+    sessions = {name: _sessions(file) for name, file in WORKFLOWS.items()}
+    assert all(sessions.values())
+    assert set().union(*sessions.values()) - set(nox.registry.get()) == set()
 
 
-def test_ci_runs_lint_tests_page_codegen_parity_and_mutants() -> None:
-    """All that a change has to pass; perf-regress would be codegen again there."""
-    assert _sessions(CI) == {"lint", "tests", "page", "codegen", "parity", "mutants"}
-    assert "nox -s mutants -- --quick" in CI.scripts
+def test_changes_and_nights_run_their_sessions() -> None:
+    """A change passes all of ci.yml; what takes long runs each night, with its default options."""
+    changes = ["lint", "tests", "page", "codegen", "parity", "mutants -- --quick"]
+    assert [run for run in CI.scripts if "nox -s" in run] == [f"nox -s {name}" for name in changes]
+    nights = ["judge", "fuzz", "mutants", "faults"]
+    runs = [run for run in NIGHTLY.scripts if "nox -s" in run]
+    assert runs == [f"nox -s {name}" for name in nights]
+    inputs = NIGHTLY.step("Upload the inputs that went wrong")["with"]["path"]
+    assert "results/fuzz/\n" in inputs
 
 
-def test_what_takes_long_runs_each_night() -> None:
-    """On hosted machines: a pull request does not wait for it."""
-    assert _sessions(NIGHTLY) == {"judge", "fuzz", "mutants", "faults"}
-    assert "nox -s mutants" in NIGHTLY.scripts
+def test_packages_are_the_ones_of_the_toolchains() -> None:
+    """Every workflow installs nox, in the version that the tests run with, and no other package."""
+    toolchain = (TOOLCHAINS / "cpu.txt").read_text(encoding="utf-8").splitlines()
+    for file in WORKFLOWS.values():
+        installs = [script.split() for script in file.scripts if "pip install" in script]
+        packages = {word for words in installs for word in words[words.index("install") + 1 :]}
+        assert packages - set(toolchain) == set()
+        assert any(package.startswith("nox==") for package in packages)
 
 
-def test_every_reader_is_given_new_broken_files_each_night() -> None:
-    """As many as the session's own default; what went wrong can be fetched, and asked again."""
-    assert [run for run in NIGHTLY.scripts if "fuzz" in run] == ["nox -s fuzz"]
-    assert "results/fuzz/\n" in _step(NIGHTLY, "Upload the inputs that went wrong")["with"]["path"]
-
-
-@each_workflow
-def test_packages_are_the_ones_of_the_toolchains(file: Workflow) -> None:
-    """The versions that the tests were run with."""
-    toolchain = (TOOLCHAINS / "cpu.txt").read_text(encoding="utf-8")
-    installs = [script.split() for script in file.scripts if "pip install" in script]
-    packages = {word for words in installs for word in words[words.index("install") + 1 :]}
-    assert packages - set(toolchain.splitlines()) == set()
-    assert any(package.startswith("nox==") for package in packages)
-
-
-@each_workflow
-def test_names_say_what_runs(file: Workflow) -> None:
-    """Of the workflow, of each job, and of each step, which a job does not name twice."""
-    assert file.content["name"]
-    for job in file.jobs.values():
-        names = [step["name"] for step in job.get("steps", [])]
-        assert job["name"]
-        assert len(set(names)) == len(names)
+def test_names_say_what_runs() -> None:
+    """Workflows, jobs and steps are named, and a job names no step twice."""
+    for file in WORKFLOWS.values():
+        assert file.content["name"]
+        for job in file.jobs.values():
+            names = [step["name"] for step in job.get("steps", [])]
+            assert job["name"]
+            assert len(set(names)) == len(names)
 
 
 def test_the_files_are_yaml_that_others_read_alike() -> None:
-    """No tabs, no anchors, no key twice in what the tests above read."""
+    """No file has anchors."""
     for file in FOLDER.iterdir():
         tokens = [type(token) for token in yaml.scan(file.read_text(encoding="utf-8"))]
         assert yaml.AnchorToken not in tokens
