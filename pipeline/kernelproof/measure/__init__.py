@@ -1,1 +1,1 @@
-"""TODO."""
+"""Measurement: launches kernels with torch and Triton, watches them and compares their outputs."""

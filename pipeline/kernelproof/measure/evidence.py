@@ -1,4 +1,4 @@
-"""What a case leaves behind while it runs: numbers, digests, and how its inputs came about."""
+"""The evidence of a case: numbers, digests and inputs that its record will hold."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ from kernelproof.spec import Inputs, Outputs
 
 @dataclass(kw_only=True)
 class Evidence:
-    """One case's evidence; `promise` is what the kernel holds at the case's dtype."""
+    """The evidence of one case, collected while it runs on `device`.
+
+    `promise` is the kernel's promise at the case's dtype.
+    """
 
     case: Case
     device: torch.device
@@ -28,26 +31,26 @@ class Evidence:
 
     @property
     def seed(self) -> int:
-        """64 bits of the sha256 of the case's key: the same on every row."""
+        """The first 64 bits of the sha256 of the case's key, the same on every row."""
         return int.from_bytes(hashlib.sha256(self.case.key.encode()).digest()[:8], "big")
 
-    def will_see(self, distributions: Sequence[str], launches: int) -> None:
-        """Notes the distributions of the inputs and the number of launches."""
+    def plan_launches(self, distributions: Sequence[str], launches: int) -> None:
+        """Notes the distributions of the inputs and the number of launches to come."""
         self.distributions = list(distributions)
         self.numbers["launches"] = launches
 
-    def fed(self, inputs: Inputs) -> None:
-        """Notes the inputs of a launch."""
+    def add_inputs(self, inputs: Inputs) -> None:
+        """Adds the tensors among the inputs of a launch to the digest of inputs."""
         for value in inputs.values():
             if isinstance(value, torch.Tensor):
                 self.inputs_digest.add(value)
 
-    def saw(self, outputs: Outputs) -> None:
-        """Notes the outputs of a launch."""
+    def add_outputs(self, outputs: Outputs) -> None:
+        """Adds the outputs of a launch to the digest of outputs."""
         for output in outputs:
             self.outputs_digest.add(output)
 
-    def measured(self, **numbers: float) -> None:
-        """Notes numbers, the largest of each name."""
+    def add_numbers(self, **numbers: float) -> None:
+        """Notes numbers; of two with the same name, the larger one stays."""
         for name, number in numbers.items():
             self.numbers[name] = max(number, self.numbers.get(name, number))

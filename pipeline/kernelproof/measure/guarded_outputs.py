@@ -1,4 +1,4 @@
-"""Output buffers that show a missing or a stray store: poisoned, with guard zones around them."""
+"""Output buffers that reveal missing and stray stores: poisoned, between guard zones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,12 +13,12 @@ _POISON = 0xA5  # as fp32 -2.87e-16, as int32 -1515870811: no weight, no id
 
 
 class GuardedOutputs:
-    """Contiguous tensors for a kernel's outputs, each within a poisoned buffer of its own."""
+    """Contiguous tensors for a kernel's outputs, each inside a poisoned buffer of its own."""
 
     def __init__(
         self, outputs: Sequence[Output], shape: Mapping[str, int], device: torch.device
     ) -> None:
-        """Allocates outputs of `shape`, a size for each axis, on `device`."""
+        """Allocates the outputs on `device`; `shape` has the size of each axis."""
         self.outputs = outputs
         self.buffers: list[Tensor] = []
         tensors: list[Tensor] = []
@@ -32,7 +32,7 @@ class GuardedOutputs:
         self.tensors = tuple(tensors)
 
     def check(self) -> None:
-        """Raises Mismatch where a guard zone was written to, or a row of no output was."""
+        """Raises Mismatch if a guard zone was written to, or a row of all outputs was not."""
         for output, buffer in zip(self.outputs, self.buffers, strict=True):
             for side, zone in (("before", buffer[:_ZONE]), ("after", buffer[-_ZONE:])):
                 stray = (zone != _POISON).nonzero()[:, 0]
@@ -46,7 +46,10 @@ class GuardedOutputs:
         self._check_rows()
 
     def _check_rows(self) -> None:
-        """Rows that are poison in all outputs: one value may be so by chance, a row is not."""
+        """Raises Mismatch if a row is poison in all outputs.
+
+        A single value may be equal to the poison by chance, a whole row is not.
+        """
         untouched: Tensor | None = None
         for output, tensor, buffer in zip(self.outputs, self.tensors, self.buffers, strict=True):
             if output.axes[0] != "T" or not tensor.numel():

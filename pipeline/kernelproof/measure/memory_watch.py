@@ -1,13 +1,12 @@
-"""What an interpreted kernel reads and writes: its arguments alone, each value by one program.
+"""A watch of the memory of interpreted kernels: they access their arguments alone, and store once.
 
-Triton's interpreter loads from any address that it is given, so that a mask too wide shows in no
-output where the values are not used. On a GPU this is compute-sanitizer's question, which
-`kernelproof.selftest.sanitize` asks.
+Triton's interpreter loads from any address, so that a mask too wide shows in no output if the
+values are not used. On a GPU compute-sanitizer asks this: see `kernelproof.selftest.sanitize`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import triton
@@ -16,18 +15,25 @@ from triton.runtime.interpreter import interpreter_builder
 
 from kernelproof.measure.comparison import Mismatch
 
-# The interpreter's functions behind every load and store, and where each takes its mask.
-_FUNCTIONS = {"create_masked_load": 1, "create_masked_store": 2}
+# The interpreter's functions behind every load and store, and the place of their mask.
+_LOAD_MASK, _STORE_MASK = 1, 2
+_FUNCTIONS = {"create_masked_load": _LOAD_MASK, "create_masked_store": _STORE_MASK}
 
-# What one store wrote: its program, its first and its last address, and all of them.
-_Stored = tuple[tuple[int, ...], int, int, Any]
+
+class _Store(NamedTuple):
+    """One store: its program, its first and last address, and all of its addresses."""
+
+    program: tuple[int, ...]
+    first: int
+    last: int
+    addresses: Any
 
 
 @contextmanager
-def only_arguments(jitted: Sequence[Any]) -> Iterator[None]:
-    """Mismatch where an interpreted launch leaves its tensors, or has programs of no use.
+def watch_memory(jitted: Sequence[Any]) -> Iterator[None]:
+    """Raises Mismatch if an interpreted launch accesses memory outside of its tensors.
 
-    Every program has to store something, and no two the same value: that would be a race.
+    Also if a program stores nothing, or if two programs store the same value, which is a race.
     """
     with ExitStack() as stack:
         if triton.knobs.runtime.interpret:
@@ -42,77 +48,88 @@ def only_arguments(jitted: Sequence[Any]) -> Iterator[None]:
 
 
 class _Watch:
-    """One launch at a time: its tensors' addresses, and what its programs have stored."""
+    """A watch of one launch at a time: the addresses of its tensors, and its stores so far."""
 
     def __init__(self) -> None:
         self.extents: list[tuple[int, int]] = []
         self.program: tuple[int, ...] | None = None
         self.has_stored = True
-        self.stored: list[_Stored] = []
+        self.stores: list[_Store] = []
         self.finding: Mismatch | None = None
 
     def launches(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        """`run` of a jitted function, watched."""
+        """Returns the `run` of a jitted function, watched."""
 
         def watched(*arguments: Any, **settings: Any) -> Any:
-            tensors = (one for one in (*arguments, *settings.values()) if isinstance(one, Tensor))
-            self.extents = [_extent(tensor) for tensor in tensors]
-            self.program, self.has_stored, self.stored, self.finding = None, True, [], None
+            values = (*arguments, *settings.values())
+            self.extents = [_extent(value) for value in values if isinstance(value, Tensor)]
+            self.program, self.has_stored, self.stores, self.finding = None, True, [], None
             try:
                 result = run(*arguments, **settings)
             except Exception:
-                if self.finding:  # which the interpreter wraps in an error of its own
+                if self.finding:  # wrapped by the interpreter in an error of its own
                     raise self.finding from None
                 raise
             finally:
                 self.extents = []
-            if self.program and not self.has_stored:
-                raise _idle(self.program)
+            self._require_store()
             return result
 
         return watched
 
-    def accesses(self, function: Callable[..., Any], place: int) -> Callable[..., Any]:
-        """A load or store of the interpreter, watched; its mask is the argument at `place`."""
+    def accesses(self, function: Callable[..., Any], mask_place: int) -> Callable[..., Any]:
+        """Returns a load or store of the interpreter, watched."""
 
-        def watched(pointers: Any, *others: Any) -> Any:
+        def watched(pointers: Any, *arguments: Any) -> Any:
             try:
-                mask = others[place - 1].data
+                mask = arguments[mask_place - 1].data
                 addresses = pointers.data[mask]
-                if place > 1:
+                if mask_place == _STORE_MASK:
                     self._note_store(addresses)
                 if addresses.size:
                     size = pointers.get_element_ty().primitive_bitwidth // 8
-                    self._require_inside(addresses, size, "writes" if place > 1 else "reads")
+                    verb = "writes" if mask_place == _STORE_MASK else "reads"
+                    self._require_inside(addresses, size, verb)
             except Mismatch as finding:
                 self.finding = finding
                 raise
-            return function(pointers, *others)
+            return function(pointers, *arguments)
 
         return watched
 
+    def _require_store(self) -> None:
+        """Raises Mismatch if the last program ended without a store."""
+        if self.program and not self.has_stored:
+            message = (
+                f"grid: found program {self.program}, which stores nothing; "
+                "expected work for every one"
+            )
+            raise Mismatch(message)
+
     def _note_store(self, addresses: Any) -> None:
+        """Notes a store; raises Mismatch if another program has stored to one of its addresses."""
         program = interpreter_builder.grid_idx
         if program != self.program:
-            if self.program and not self.has_stored:
-                raise _idle(self.program)
+            self._require_store()
             self.program, self.has_stored = program, False
         if not addresses.size:
             return
         self.has_stored = True
-        low, high = int(addresses.min()), int(addresses.max())
-        for other, first, last, before in self.stored:
-            if other != program and first <= high and low <= last:
-                twice = len({*addresses.tolist()} & {*before.tolist()})
+        store = _Store(program, int(addresses.min()), int(addresses.max()), addresses)
+        for before in self.stores:
+            is_near = before.first <= store.last and store.first <= before.last
+            if before.program != program and is_near:
+                twice = len({*addresses.tolist()} & {*before.addresses.tolist()})
                 if twice:
                     message = (
-                        f"grid: found {twice:,} values stored by program {other} and by {program}; "
-                        "expected each by one"
+                        f"grid: found {twice:,} values stored by program {before.program} and by "
+                        f"{program}; expected each by one"
                     )
                     raise Mismatch(message)
-        self.stored.append((program, low, high, addresses))
+        self.stores.append(store)
 
-    def _require_inside(self, addresses: Any, size: int, word: str) -> None:
+    def _require_inside(self, addresses: Any, size: int, verb: str) -> None:
+        """Raises Mismatch if values of `size` bytes at these addresses are in no tensor."""
         low, high = int(addresses.min()), int(addresses.max()) + size
         if any(start <= low and high <= end for start, end in self.extents):
             return
@@ -121,19 +138,14 @@ class _Watch:
             outside &= (addresses < start) | (addresses > end - size)
         if count := int(outside.sum()):
             message = (
-                f"bounds: found {count:,} {word} outside of the kernel's arguments by program "
+                f"bounds: found {count:,} {verb} outside of the kernel's arguments by program "
                 f"{interpreter_builder.grid_idx}; expected none"
             )
             raise Mismatch(message)
 
 
-def _idle(program: tuple[int, ...]) -> Mismatch:
-    message = f"grid: found program {program}, which stores nothing; expected work for every one"
-    return Mismatch(message)
-
-
 def _extent(tensor: Tensor) -> tuple[int, int]:
-    """The addresses from a tensor's first element to the end of its last."""
+    """Returns the address of a tensor's first element, and the end of its last."""
     start = tensor.data_ptr()
     if not tensor.numel():
         return start, start

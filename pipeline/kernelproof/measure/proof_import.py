@@ -1,4 +1,4 @@
-"""Imports of a kernel's proof: the `SPEC` of `kernels/<name>/proof`."""
+"""Imports of a kernel's proof."""
 
 import importlib
 
@@ -6,6 +6,6 @@ from kernelproof.spec import Spec
 
 
 def spec_of(kernel: str) -> Spec:
-    """Returns the `SPEC` of a kernel, imported from the first folder of kernels on the path."""
+    """Returns the `SPEC` of a kernel, from ``<kernel>.proof`` in the first folder on the path."""
     spec: Spec = importlib.import_module(f"{kernel}.proof").SPEC
     return spec

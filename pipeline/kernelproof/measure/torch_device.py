@@ -1,4 +1,4 @@
-"""This machine as torch sees it: whether it is the row it should be, and its fingerprint."""
+"""The device of a row as torch sees it, and the fingerprint of this machine."""
 
 import hashlib
 import os
@@ -18,12 +18,12 @@ from kernelproof.plan.schema import Row
 _PACKAGES = ("torch", "triton", "numpy", "pytest", "pytest-benchmark")
 # Environment variables that change a kernel's numbers or speed.
 _VARIABLES = ("TRITON_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_TF32", "HIP_", "HSA_", "OMP_", "ZE_")
-# A GPU by its name for the whole world, as variables may name it: recorded as a hash.
+# The UUID of a GPU, which variables may contain: recorded as a hash.
 _UUID = re.compile(r"(GPU|MIG)-[0-9a-f-]+")
 
 
 def device_of(name: str, row: Row) -> torch.device:
-    """The device that the cells of a row run on; NotTheRowError where it is another one."""
+    """Returns the device that the cells of a row run on; raises NotTheRowError if it is another."""
     if row.backend == "interpreter":
         return torch.device("cpu")
     kind = "xpu" if row.backend == "xpu" else "cuda"
@@ -40,31 +40,34 @@ def device_of(name: str, row: Row) -> torch.device:
 
 
 def _reported_name(kind: str) -> str | None:
+    """Returns torch's name of the first device of a kind, None if there is none."""
     module = torch.cuda if kind == "cuda" else torch.xpu
     return str(module.get_device_name(0)) if module.is_available() else None
 
 
 def _hash(uuid: str) -> str:
+    """Returns 16 digits of the sha256 of a UUID."""
     return hashlib.sha256(uuid.encode()).hexdigest()[:16]
 
 
-def _hashed(uuid: re.Match[str]) -> str:
+def _hide(uuid: re.Match[str]) -> str:
+    """Returns the text that replaces a UUID: ``GPU-`` and its hash."""
     return f"{uuid[1]}-{_hash(uuid[0])}"
 
 
 def fingerprint(row: Row) -> dict[str, Any]:
-    """What could explain that a result differs between two machines."""
+    """Returns the facts that could explain a different result on another machine."""
     return {
         "os": platform.platform(),
         "processor": platform.machine(),
         "python": platform.python_version(),
-        # torch's own word tells its build, too: 2.11.0+cu130.
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))}
+        # torch's own version names its build, too: 2.11.0+cu130.
+        "packages": {name: release for name in _PACKAGES if (release := _version(name))}
         | {"torch": torch.__version__},
         "toolchain": row.toolchain,
         "toolchain_hash": _toolchain_hash(row),
         "environment": {
-            name: _UUID.sub(_hashed, value)
+            name: _UUID.sub(_hide, value)
             for name, value in sorted(os.environ.items())
             if name.startswith(_VARIABLES)
         },
@@ -73,36 +76,42 @@ def fingerprint(row: Row) -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
+    """Returns the version of an installed package, else None."""
     with suppress(PackageNotFoundError):
         return version(package)
     return None
 
 
 def _toolchain_hash(row: Row) -> str:
+    """Returns the sha256 of the requirements of the row's toolchain."""
     file = TOOLCHAINS / f"{row.toolchain}.txt"
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def uuid_of(device: torch.device) -> str | None:
-    """The UUID by which NVIDIA's driver knows a device; None for any other device."""
+    """Returns the UUID of an NVIDIA GPU, without ``GPU-``; None for any other device."""
     if device.type != "cuda" or torch.version.hip:
         return None
     return str(torch.cuda.get_device_properties(device).uuid)
 
 
 def _nvidia() -> dict[str, Any]:
-    """Name, a hash of the UUID, driver, clocks in MHz, throttle reasons, temperature, ECC."""
+    """Returns facts of the first NVIDIA GPU, without those that its driver does not tell.
+
+    Name, hash of the UUID, driver, clocks in MHz, power limit in mW, throttle reasons,
+    temperature in degrees Celsius, ECC.
+    """
     pynvml.nvmlInit()
     try:
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid_of(torch.device('cuda', 0))}")
         uuid = pynvml.nvmlDeviceGetUUID(handle)
-        read = {
+        queries = {
             "name": pynvml.nvmlDeviceGetName,
             "sm_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM),
             "memory_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(
                 gpu, pynvml.NVML_CLOCK_MEM
             ),
-            # What the clocks may be: a run under another policy is another measurement.
+            # Limits of the clocks and the power: under others, a run is another measurement.
             "max_sm_clock_mhz": lambda gpu: pynvml.nvmlDeviceGetMaxClockInfo(
                 gpu, pynvml.NVML_CLOCK_SM
             ),
@@ -118,9 +127,9 @@ def _nvidia() -> dict[str, Any]:
         }
         facts: dict[str, Any] = {"uuid_hash": _hash(uuid)}
         facts["driver"] = pynvml.nvmlSystemGetDriverVersion()
-        for name, ask in read.items():
+        for name, query in queries.items():
             with suppress(pynvml.NVMLError):
-                facts[name] = ask(handle)
+                facts[name] = query(handle)
         return facts
     finally:
         pynvml.nvmlShutdown()

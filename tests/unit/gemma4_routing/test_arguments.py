@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gemma4_routing import gemma4_fused_routing_kernel_triton, gemma4_routing
 from gemma4_routing.proof import SPEC
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
 DEVICE = torch.zeros(
@@ -31,7 +31,7 @@ def of(*sizes: int, dtype: torch.dtype = FLOAT, device: object = DEVICE) -> torc
 def refused(error: type[Exception], **arguments: Any) -> str:
     """The message of `error`, which the call must raise without a launch."""
     whole = {"gating_output": of(4, 8), "topk": 2, "per_expert_scale": of(8), **arguments}
-    with counted(SPEC.jitted) as launched, pytest.raises(error) as caught:
+    with count_launches(SPEC.jitted) as launched, pytest.raises(error) as caught:
         gemma4_routing(**whole)
     assert launched.total() == 0
     assert caught.type is error
@@ -165,6 +165,9 @@ def test_an_output_that_is_no_tensor() -> None:
 
 def test_the_name_in_vllm_refuses_the_same() -> None:
     """A topk above E was read out of bounds there."""
-    with counted(SPEC.jitted) as launched, pytest.raises(ValueError, match=r"^topk: found 9, "):
+    with (
+        count_launches(SPEC.jitted) as launched,
+        pytest.raises(ValueError, match=r"^topk: found 9, "),
+    ):
         gemma4_fused_routing_kernel_triton(of(4, 8), 9, of(8))
     assert launched.total() == 0

@@ -20,7 +20,7 @@ from gemma4_routing import (
 from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.guarded_outputs import GuardedOutputs
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 from kernelproof.spec import InputRows, Inputs
 
 DEVICE = torch.device(
@@ -128,7 +128,7 @@ def test_rows_at_the_edges_of_tiles(count: int) -> None:
 def test_no_tokens(dtype: torch.dtype) -> None:
     """T = 0 gives empty outputs of the right form, and launches nothing."""
     inputs = inputs_of(0, num_experts=5, topk=2, dtype=dtype)
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         weights, ids = gemma4_routing(**inputs)
     assert launched.total() == 0
     assert (weights.shape, weights.dtype, weights.device.type) == (
@@ -146,7 +146,7 @@ def test_out_is_filled_whole_and_returned(count: int, dtype: torch.dtype) -> Non
     """No value of `out` is left as it was, and nothing beside it is written."""
     inputs = inputs_of(count, num_experts=33, topk=7, dtype=dtype)
     guarded = GuardedOutputs(SPEC.outputs, {"T": count, "K": 7}, DEVICE)
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         returned = gemma4_routing(**inputs, out=guarded.tensors)
     guarded.check()
     assert launched.total() == 1
@@ -172,7 +172,7 @@ def test_the_names_that_callers_of_vllm_use() -> None:
     inputs = inputs_of(19, num_experts=8, topk=3, dtype=torch.float32)
     logits, scale = inputs["gating_output"], inputs["per_expert_scale"]
     expected = gemma4_routing(logits, 3, scale)
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         require_same(gemma4_fused_routing_kernel_triton(logits, 3, scale), expected)
         require_same(gemma4_fused_routing_kernel_triton(logits, 3, scale, 4), expected)
         require_same(gemma4_fused_routing_kernel_triton(**inputs, num_warps=2), expected)

@@ -19,7 +19,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from gemma4_routing import gemma4_routing, gemma4_routing_reference
 from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 from kernelproof.spec import InputRows
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
@@ -96,7 +96,7 @@ def test_the_operators_give_the_bits_of_the_function(
     """By their names, in one launch each."""
     inputs = inputs_of(38, dtype, num_experts, topk)
     out = outputs_of(38, topk)
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         found = OPERATOR(*inputs)
         assert OPERATOR_OUT(*inputs, *out) is None
     assert launched.total() == 2
@@ -146,7 +146,7 @@ def test_traced_by_make_fx(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("count", [0, 5])
 def test_fake_tensors(count: int, dtype: torch.dtype) -> None:
     """Shapes, dtypes and device, and no launch."""
-    with counted(SPEC.jitted) as launched, FakeTensorMode():
+    with count_launches(SPEC.jitted) as launched, FakeTensorMode():
         logits = torch.empty(count, 128, dtype=dtype, device=DEVICE)
         weights, ids = gemma4_routing(logits, 8, torch.empty(128, device=DEVICE))
         assert gemma4_routing(logits, 8, logits.new_empty(128), out=(weights, ids))[0] is weights
@@ -191,12 +191,12 @@ UNINTERPRETED = """\
 import torch
 from gemma4_routing import gemma4_routing, gemma4_routing_reference
 from gemma4_routing.proof import SPEC
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 logits = torch.randn(38, 128).to(torch.bfloat16)
 scale = torch.linspace(-1, 2, 128)
 expected = gemma4_routing_reference(logits, 8, scale)
 out = torch.zeros(38, 8), torch.zeros(38, 8, dtype=torch.int32)
-with counted(SPEC.jitted) as launched:
+with count_launches(SPEC.jitted) as launched:
     gemma4_routing(logits, 8, scale, out=out)
     every = (out, gemma4_routing(logits, 8, scale),
              gemma4_routing(logits.T.contiguous().T, 8, scale),

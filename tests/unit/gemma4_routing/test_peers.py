@@ -48,11 +48,12 @@ for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):
     for function, more, constants, warps in (*launches, peer):
         for dtype in ("fp32", "fp16", "bf16") if num_experts == 128 else ("fp32",):
             integers = {"num_tokens": 2048, "stride_gt": num_experts}
+            integers = {name: integers[name] for name in integers if name in function.arg_names}
             build = Build(
                 backend="cuda",
                 dtype=dtype, shape={"T": 2048}, function=function,
                 pointers={"gating_ptr": dtype, **more, **POINTERS},
-                integers={name: size for name, size in integers.items() if name in function.arg_names},
+                integers=integers,
                 constants=constants, rows=constants.get("BLOCK_T", 1), num_warps=warps, options={},
             )
             _, costs = compiled(build, "sm_90")

@@ -11,7 +11,7 @@ import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.proof import SPEC
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
@@ -71,7 +71,7 @@ def test_the_operator_refuses_as_the_function_does(
     call: Any, wrong: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """The same words, before anything is launched."""
-    with counted(SPEC.jitted) as launched, pytest.raises(error) as caught:
+    with count_launches(SPEC.jitted) as launched, pytest.raises(error) as caught:
         call(**{**small(), **wrong})
     assert (caught.type, str(caught.value)) == (error, message)
     assert launched.total() == 0

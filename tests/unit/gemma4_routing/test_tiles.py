@@ -14,7 +14,7 @@ from gemma4_routing import gemma4_routing, gemma4_routing_reference
 from gemma4_routing.launch import backend_of
 from gemma4_routing.proof import SPEC
 from kernelproof.measure.comparison import bits_of
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 from kernelproof.spec import InputRows
 
 DEVICE = torch.device(
@@ -42,9 +42,9 @@ def warp_kernel(count: int) -> str:
     return LANES if count < 4096 else TILE
 
 
-def require_bits(logits: Tensor, scale: Tensor, kernel: str, *, topk: int = K) -> None:
+def require_same_bits(logits: Tensor, scale: Tensor, kernel: str, *, topk: int = K) -> None:
     """Asserts that this kernel, and it alone, gives the reference's bits."""
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         weights, ids = gemma4_routing(logits, topk, scale)
     expected = gemma4_routing_reference(logits, topk, scale)
     assert torch.equal(ids, expected[1])
@@ -114,7 +114,7 @@ ROWS: dict[str, Callable[[int], Tensor]] = {
 @pytest.mark.parametrize("count", TOKENS)
 def test_rows_of_every_distribution(count: int, dtype: torch.dtype) -> None:
     """On both sides of each line of the table, in whole tiles and one row more or less."""
-    require_bits(*drawn(count, dtype), warp_kernel(count))
+    require_same_bits(*drawn(count, dtype), warp_kernel(count))
 
 
 @each_dtype
@@ -123,7 +123,7 @@ def test_rows_of_every_distribution(count: int, dtype: torch.dtype) -> None:
 def test_rows_that_are_hard_to_rank(rows: str, count: int, dtype: torch.dtype) -> None:
     """By the keys of the warp kernels, or past them where they do not decide."""
     scale = torch.linspace(-2, 3, E, device=DEVICE)
-    require_bits(ROWS[rows](count).to(dtype).to(DEVICE), scale, warp_kernel(count))
+    require_same_bits(ROWS[rows](count).to(dtype).to(DEVICE), scale, warp_kernel(count))
 
 
 @each_dtype
@@ -132,7 +132,7 @@ def test_one_undecided_row_among_others(dtype: torch.dtype) -> None:
     logits = normal(MANY, 17).to(dtype).to(DEVICE)
     places = torch.arange(0, MANY, 17, device=DEVICE)
     logits[places, places % E] = torch.nan
-    require_bits(logits, torch.ones(E, device=DEVICE), warp_kernel(MANY))
+    require_same_bits(logits, torch.ones(E, device=DEVICE), warp_kernel(MANY))
 
 
 @each_dtype
@@ -143,7 +143,7 @@ def test_padded_rows_that_16_bytes_divide(padding: int, count: int, dtype: torch
     logits, scale = drawn(count, dtype)
     wide = torch.full((count, E + padding // dtype.itemsize), torch.nan, device=DEVICE).to(dtype)
     wide[:, :E] = logits
-    require_bits(wide[:, :E], scale, warp_kernel(count))
+    require_same_bits(wide[:, :E], scale, warp_kernel(count))
 
 
 @each_dtype
@@ -151,7 +151,7 @@ def test_padded_rows_that_16_bytes_divide(padding: int, count: int, dtype: torch
 def test_one_row_for_all_tokens(count: int, dtype: torch.dtype) -> None:
     """A row stride of 0, which 16 divides, too."""
     logits, scale = drawn(1, dtype)
-    require_bits(logits.expand(count, E), scale, warp_kernel(count))
+    require_same_bits(logits.expand(count, E), scale, warp_kernel(count))
 
 
 @each_dtype
@@ -161,7 +161,7 @@ def test_rows_apart_by_no_multiple_of_16_bytes(count: int, dtype: torch.dtype) -
     logits, scale = drawn(count, dtype)
     wide = torch.zeros(count + 1, E + 1, dtype=dtype, device=DEVICE)
     wide[:count, :E] = logits
-    require_bits(wide[:count, :E], scale, PORTABLE)
+    require_same_bits(wide[:count, :E], scale, PORTABLE)
 
 
 def shifted(tensor: Tensor) -> Tensor:
@@ -176,8 +176,8 @@ def shifted(tensor: Tensor) -> Tensor:
 def test_logits_or_scale_one_element_off(count: int, dtype: torch.dtype) -> None:
     """Contiguous, but no address that 16 divides."""
     logits, scale = drawn(count, dtype)
-    require_bits(shifted(logits), scale, PORTABLE)
-    require_bits(logits, shifted(scale), PORTABLE)
+    require_same_bits(shifted(logits), scale, PORTABLE)
+    require_same_bits(logits, shifted(scale), PORTABLE)
 
 
 @each_count
@@ -189,7 +189,7 @@ def test_an_output_four_bytes_off(place: int, count: int) -> None:
     out = [torch.empty_like(one) for one in expected]
     buffer = torch.full((count * K + 2,), 77, dtype=out[place].dtype, device=DEVICE)
     out[place] = buffer[1:-1].view(count, K)
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         gemma4_routing(logits, K, scale, out=(out[0], out[1]))
     assert launched == {PORTABLE: 1}
     assert torch.equal(bits_of(out[0]), bits_of(expected[0]))
@@ -203,4 +203,4 @@ def test_an_output_four_bytes_off(place: int, count: int) -> None:
 def test_other_shapes(num_experts: int, topk: int, count: int, dtype: torch.dtype) -> None:
     """One expert or choice less or more is the portable kernel's."""
     logits, scale = drawn(count, dtype, num_experts=num_experts)
-    require_bits(logits, scale, PORTABLE, topk=topk)
+    require_same_bits(logits, scale, PORTABLE, topk=topk)

@@ -10,7 +10,7 @@ from torch import Tensor
 from kernelproof.measure.comparison import (
     Mismatch,
     bits_of,
-    require_bits,
+    require_same_bits,
     require_within,
     ulp_distance,
 )
@@ -31,7 +31,9 @@ INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 def asked(actual: Tensor, expected: Tensor) -> None:
     """The question of one output's bits."""
-    require_bits("topk_weights", actual, expected, of="the reference", explain=lambda r: f"row {r}")
+    require_same_bits(
+        "topk_weights", actual, expected, origin="the reference", explain=lambda r: f"row {r}"
+    )
 
 
 def floats(*rows: list[float]) -> Tensor:
@@ -136,16 +138,16 @@ def test_another_shape_or_dtype_is_never_the_same(actual: Tensor, found: str) ->
 def test_distances_within_their_bound_pass() -> None:
     """The bound itself is within; it is one number, or one for each value."""
     distance = floats([0.0, 6], [3, 2])
-    require_within("w", distance, 6, of="the oracle", explain=str)
-    require_within("w", distance, distance.clone(), of="the oracle", explain=str)
-    require_within("w", distance[:0], 0, of="the oracle", explain=str)
+    require_within("w", distance, 6, origin="the oracle", explain=str)
+    require_within("w", distance, distance.clone(), origin="the oracle", explain=str)
+    require_within("w", distance[:0], 0, origin="the oracle", explain=str)
 
 
 def test_a_distance_beyond_its_bound_is_told_in_full() -> None:
     """NaN is within no bound, not even an infinite one."""
     distance = floats([0.0, 6.5], [NAN, 2])
     with pytest.raises(Mismatch) as caught:
-        require_within("w (in ulp)", distance, 6, of="the oracle", explain=lambda r: f"row {r}")
+        require_within("w (in ulp)", distance, 6, origin="the oracle", explain=lambda r: f"row {r}")
     assert str(caught.value) == (
         "w (in ulp) is too far from the oracle: 2 of 4 values differ, "
         "in 2 of 2 rows; the worst by inf\n"
@@ -153,13 +155,13 @@ def test_a_distance_beyond_its_bound_is_told_in_full() -> None:
         "  place 0: off by nan, at most 6.0; row 1"
     )
     with pytest.raises(Mismatch, match=r"  place 0: off by nan, at most inf; 1$"):
-        require_within("w", distance, INF, of="the oracle", explain=str)
+        require_within("w", distance, INF, origin="the oracle", explain=str)
 
 
 def test_each_distance_has_its_own_bound() -> None:
     """What is within another value's bound counts for nothing."""
     with pytest.raises(Mismatch, match=r"1 of 2 .*\n  place 1: off by 2.0, at most 1.5; 0$"):
-        require_within("w", floats([1.0, 2]), floats([2.0, 1.5]), of="the oracle", explain=str)
+        require_within("w", floats([1.0, 2]), floats([2.0, 1.5]), origin="the oracle", explain=str)
 
 
 @pytest.mark.parametrize(

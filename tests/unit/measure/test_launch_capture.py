@@ -6,7 +6,7 @@ import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.proof import SPEC
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.launch_capture import count_launches
 
 DEVICE = torch.device(
     "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
@@ -34,7 +34,7 @@ def launch(num_tokens: int) -> None:
 def test_launches_are_counted_by_name() -> None:
     """Each function on its own; what it is given and gives passes through."""
     one, other = Jitted("one"), Jitted("other")
-    with counted([one, other]) as launched:
+    with count_launches([one, other]) as launched:
         assert one.run(1, grid=(2,)) == ("one", (1,), {"grid": (2,)})
         one.run()
         other.run()
@@ -46,7 +46,7 @@ def test_run_is_restored() -> None:
     """Afterwards nothing is counted, and nothing of the count is left on the function."""
     jitted = Jitted("one")
     before = dict(vars(jitted))
-    with counted([jitted]) as launched:
+    with count_launches([jitted]) as launched:
         jitted.run()
     jitted.run()
     assert launched == {"one": 1}
@@ -57,7 +57,7 @@ def test_run_is_restored_after_an_error() -> None:
     """A launch that fails is counted, too."""
     jitted = Jitted("one")
     before = dict(vars(jitted))
-    with pytest.raises(RuntimeError), counted([jitted]) as launched:
+    with pytest.raises(RuntimeError), count_launches([jitted]) as launched:
         jitted.run(fails=True)
     assert launched == {"one": 1}
     assert vars(jitted) == before
@@ -66,9 +66,9 @@ def test_run_is_restored_after_an_error() -> None:
 def test_counts_within_counts() -> None:
     """Each one sees the launches of its own time."""
     jitted = Jitted("one")
-    with counted([jitted]) as outer:
+    with count_launches([jitted]) as outer:
         jitted.run()
-        with counted([jitted]) as inner:
+        with count_launches([jitted]) as inner:
             jitted.run()
         jitted.run()
     assert (outer.total(), inner.total()) == (3, 1)
@@ -77,7 +77,7 @@ def test_counts_within_counts() -> None:
 def test_the_real_kernel_is_counted() -> None:
     """Interpreted or compiled: one launch a call, none for no tokens; `run` is what it was."""
     before = [function.run for function in SPEC.jitted]
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         launch(0)
         assert launched.total() == 0
         launch(1)
@@ -89,6 +89,6 @@ def test_the_real_kernel_is_counted() -> None:
 
 def test_a_fallback_is_not_counted() -> None:
     """The reference launches no Triton kernel."""
-    with counted(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launched:
         SPEC.reference(torch.zeros(3, 4, device=DEVICE), 2, torch.ones(4, device=DEVICE))
     assert launched.total() == 0

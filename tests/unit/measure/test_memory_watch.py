@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 
 from kernelproof.measure.comparison import Mismatch
-from kernelproof.measure.memory_watch import only_arguments
+from kernelproof.measure.memory_watch import watch_memory
 
 pytestmark = pytest.mark.skipif(
     not triton.knobs.runtime.interpret, reason="what is compiled is not watched"
@@ -28,7 +28,7 @@ def _launched(
     *, first: int = 0, size: int = 12, programs: int = 2, width: int = 12
 ) -> torch.Tensor:
     source, target = torch.arange(16.0)[:width], torch.zeros(16)[:width]
-    with only_arguments([_copy]):
+    with watch_memory([_copy]):
         _copy[(programs,)](source, target, first, size, BLOCK=8)
     return target
 
@@ -56,7 +56,7 @@ def test_launch_beyond_is_told(words: dict[str, int], said: str) -> None:
 def test_write_beyond_is_told() -> None:
     """Even where what is read is not."""
     source, target = torch.arange(16.0), torch.zeros(16)[:12]
-    with only_arguments([_copy]), pytest.raises(Mismatch, match="bounds: found 4 writes outside"):
+    with watch_memory([_copy]), pytest.raises(Mismatch, match="bounds: found 4 writes outside"):
         _copy[(2,)](source, target, 0, 16, BLOCK=8)
 
 
@@ -64,11 +64,11 @@ def test_value_stored_twice_is_told() -> None:
     """By two programs, of which the second one's is another axis."""
     source, target = torch.arange(8.0), torch.zeros(8)
     said = r"grid: found 8 values stored by program \(0, 0, 0\) and by \(0, 1, 0\)"
-    with only_arguments([_copy]), pytest.raises(Mismatch, match=said):
+    with watch_memory([_copy]), pytest.raises(Mismatch, match=said):
         _copy[(1, 2)](source, target, 0, 8, BLOCK=8)
 
 
 def test_others_errors_come_through() -> None:
     """As the interpreter tells them."""
-    with only_arguments([_copy]), pytest.raises(Exception, match="power of 2"):
+    with watch_memory([_copy]), pytest.raises(Exception, match="power of 2"):
         _copy[(1,)](torch.zeros(3), torch.zeros(3), 0, 3, BLOCK=3)

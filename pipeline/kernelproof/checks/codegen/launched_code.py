@@ -16,7 +16,7 @@ from kernelproof.checks.codegen.compile import backend_of, code_of, compiled, to
 from kernelproof.checks.codegen.disassembly import Disassembly
 from kernelproof.checks.codegen.judge import drift
 from kernelproof.errors import BaselineError, Exit, NotTheRowError, run_command
-from kernelproof.measure.launch_capture import compiled_by
+from kernelproof.measure.launch_capture import capture_kernels
 from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
@@ -50,7 +50,7 @@ def launched(spec: Spec, build: Build) -> Disassembly:
         count=build.shape["T"],
     )
     inputs = spec.make_inputs(rows)
-    (kernel,) = compiled_by(lambda: spec.launch(**inputs))
+    (kernel,) = capture_kernels(lambda: spec.launch(**inputs))
     torch.cuda.synchronize(device)
     return code_of(kernel)
 

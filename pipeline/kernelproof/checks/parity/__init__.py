@@ -1,1 +1,1 @@
-"""TODO."""
+"""Parity: whether a kernel still gives the right bits; README.md lists the questions."""

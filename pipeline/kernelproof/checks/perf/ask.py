@@ -28,4 +28,4 @@ def ask(
         code_hash=timing.code_hash,
         timing=timing.model_dump(mode="json"),
     )
-    evidence.measured(time_us=timing.us, floor_us=timing.floor_us, ratio_to_floor=timing.ratio)
+    evidence.add_numbers(time_us=timing.us, floor_us=timing.floor_us, ratio_to_floor=timing.ratio)

@@ -32,7 +32,7 @@ from kernelproof.measure.clock import (
     timed_rounds,
 )
 from kernelproof.measure.contestants import TensorSet, first_set
-from kernelproof.measure.launch_capture import compiled_by
+from kernelproof.measure.launch_capture import capture_kernels
 from kernelproof.measure.proof_import import spec_of
 from kernelproof.measure.throttle_watch import ThrottleWatch
 from kernelproof.plan import matrix
@@ -169,7 +169,7 @@ def _fastest(floors: dict[str, Any], enter: Callable[..., Contestant]) -> str:
 
 def _hash(call: Callable[[], object]) -> str | None:
     """A hash over the normalised code of every kernel that a call launches."""
-    codes = [code_of(kernel).sha256 for kernel in compiled_by(call)]
+    codes = [code_of(kernel).sha256 for kernel in capture_kernels(call)]
     return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
 
 

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from kernelproof.measure.comparison import Mismatch, require_bits
-from kernelproof.measure.launch_capture import counted
+from kernelproof.measure.comparison import Mismatch, require_same_bits
+from kernelproof.measure.launch_capture import count_launches
 from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
@@ -22,7 +22,7 @@ def answer(case: Case, seed: int, device: torch.device) -> Answer:
     """What became of a case: the reference's bits of every launch, or what was wrong."""
     spec = spec_of(case.kernel)
     outcome, reason, asked = "pass", "", 0
-    with counted(spec.jitted) as launched:
+    with count_launches(spec.jitted) as launched:
         try:
             for form, inputs in _inputs(case, seed, spec):
                 asked += 1
@@ -68,7 +68,7 @@ def _ask(spec: Spec, inputs: Inputs, form: str, device: torch.device) -> None:
     explain = partial(spec.explain_row, inputs)
     for output, found, wanted in zip(spec.outputs, out, expected, strict=True):
         of = f"the reference, of {form}"
-        require_bits(output.name, found.cpu(), wanted, of=of, explain=explain)
+        require_same_bits(output.name, found.cpu(), wanted, origin=of, explain=explain)
 
 
 def _placed(value: object, device: torch.device) -> object:
