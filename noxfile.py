@@ -151,7 +151,9 @@ def doctor(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test the project itself, on any machine."""
-    _on_the_cpu(session, "-m", "pytest", "tests/unit")
+    workers = ["-p", "no:benchmark", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile"]
+    command = ["-m", "pytest", *workers, "tests/unit", *session.posargs]
+    run(session, python_of(session, "tests"), *command, env=ROWS["cpu"].environment)
 
 
 @nox.session

@@ -102,6 +102,11 @@ def layer_of(module: str) -> str:
     return f"{module}.__init__".split(".")[1]
 
 
+def is_light(module: str) -> bool:
+    """Returns whether a module of the package plans, judges or reports, without torch."""
+    return layer_of(module) in LIGHT_LAYERS or module.rpartition(".")[2] in LIGHT_NAMES
+
+
 def test_imports_go_down_the_layers() -> None:
     """A folder imports folders below it, and neither tests nor kernels by their names."""
     strangers = {"tests", *(folder.name for folder in KERNELS.iterdir())}
@@ -131,7 +136,7 @@ def test_planning_and_judging_reach_nothing_heavy() -> None:
         f"{module} reaches {', '.join(sorted(heavy))}"
         for module in imports()
         if module.startswith("kernelproof.")
-        and (layer_of(module) in LIGHT_LAYERS or module.rpartition(".")[2] in LIGHT_NAMES)
+        and is_light(module)
         and (heavy := reached(module) & HEAVY)
     ] == []
 

@@ -3,7 +3,20 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+
+def _root() -> Path:
+    """Returns the folder of the source tree, or, if the package is installed, of matrix.yaml.
+
+    The latter is the working directory or the nearest folder above it.
+    """
+    source = Path(__file__).parents[2]
+    if source.name == "pipeline":
+        return source.parent
+    folders = (Path.cwd(), *Path.cwd().parents)
+    return next((folder for folder in folders if (folder / "matrix.yaml").is_file()), folders[0])
+
+
+ROOT = _root()
 # The requirements of each toolchain, `<name>.txt`.
 TOOLCHAINS = Path(__file__).parents[1] / "machine" / "toolchains"
 
