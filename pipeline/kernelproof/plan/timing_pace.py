@@ -1,10 +1,12 @@
-"""How many processes time a row, and how long each may take."""
+"""The numbers of processes and of rounds that time a row, and the seconds of each process."""
 
 from dataclasses import dataclass
 
 SECONDS_A_PROCESS = 300
 # Of one case in one run; a judgement resamples all of them.
 MOST_PROCESSES = 200
+# Samples of each case in one process.
+ROUNDS = 7
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,9 @@ from statistics import median
 
 from kernelproof.checks.perf.effect import Effect, paired_effect
 from kernelproof.checks.perf.judge import Speed, classify
-from kernelproof.checks.perf.row_timing import ROUNDS
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.plan.cases import Case
-from kernelproof.plan.timing_pace import PACE, Pace
+from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
 from kernelproof.records.timing import (
     KERNEL,
     REFERENCE,

@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kernelproof.checks.perf.row_timing import ROUNDS
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.checks.perf.trials import TrialPlan, alarms_of, cases_of
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
@@ -28,6 +27,7 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import shown_path
 from kernelproof.plan.schema import Check, Matrix
+from kernelproof.plan.timing_pace import ROUNDS
 from kernelproof.records import record_files, sensitivity, time_baseline
 from kernelproof.records.sensitivity import CardTimes, GateCard
 from kernelproof.records.timing import CaseRequest, TimingAnswer, TimingRequest

@@ -14,7 +14,7 @@ from kernelproof.machine.worktree import commit_of, worktree
 from kernelproof.measure import torch_device
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import shown_path
-from kernelproof.plan.timing_pace import PACE, SECONDS_A_PROCESS, Pace
+from kernelproof.plan.timing_pace import PACE, ROUNDS, SECONDS_A_PROCESS, Pace
 from kernelproof.records import record_files, time_baseline
 from kernelproof.records.timing import (
     KERNEL,
@@ -28,7 +28,6 @@ from kernelproof.records.timing import (
 from kernelproof.run.worker import CaseRun
 from kernelproof.run.worker_messages import Told
 
-ROUNDS = 7
 Say = Callable[[str], None]
 # The samples at stored speed, and those beside another commit.
 _TIMINGS = 2

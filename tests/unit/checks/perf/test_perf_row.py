@@ -10,7 +10,7 @@ import pytest
 from kernelproof.checks.perf import row_timing
 from kernelproof.checks.perf.row_timing import CaseAnswers, time_row
 from kernelproof.checks.perf.timing_processes import ProcessError
-from kernelproof.plan.timing_pace import Pace
+from kernelproof.plan.timing_pace import ROUNDS, Pace
 from kernelproof.records import time_baseline
 from kernelproof.records.timing import KERNEL, REFERENCE, StoredTiming
 from tests.unit.run.processes import (
@@ -85,7 +85,7 @@ def test_each_process_has_its_own_order_and_one_is_hashed(run: Run) -> None:
     assert [one.seed for one in made.requests] == [*range(8)]
     assert [one.is_hashed for one in made.requests] == [True] + [False] * 7
     assert {(one.row, one.rounds, one.task, one.tree) for one in made.requests} == {
-        ("gpu", row_timing.ROUNDS, "time", None)
+        ("gpu", ROUNDS, "time", None)
     }
     assert {one.timing.code_hash for one in found.values()} == {CODE}
     assert {one.timing.floor_hash for one in found.values()} == {FLOOR_CODE}
