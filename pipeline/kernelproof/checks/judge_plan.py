@@ -66,7 +66,7 @@ def _judge_speed(planned: Planned, record: Record, comparisons: int) -> CaseVerd
     )
     return CaseVerdict(
         planned=planned,
-        verdict=Verdict(found.speed),
+        verdict=Verdict(found.verdict),
         reason=found.reason,
         record=record,
         numbers=found.numbers,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from kernelproof.checks.perf.row_timing import time_share
+from kernelproof.checks.perf.ask import time_share
 from kernelproof.errors import run_command
 from kernelproof.plan.schema import Check
 from kernelproof.run import run_plan

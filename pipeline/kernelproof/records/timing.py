@@ -1,36 +1,33 @@
-"""What is asked of a timing process, and what it leaves for each case."""
+"""The messages between a run and its timing processes, and the times that a record stores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.timing_pace import MOST_PROCESSES
 
-# From a femtosecond to eleven days: quotients of any two are numbers, too, and have logarithms.
+# From a femtosecond to eleven days: the quotient of any two is a float, too, and has a logarithm.
 Microseconds = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
 FailedOutcome = Literal["error", "crash", "timeout"]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-# What a process says once it is warm, before its answers.
+# The line that a timing process prints once it is warm, before its answers.
 READY = "ready"
+# Names of contestants: REPEAT is the kernel, recorded a second time; REFERENCE is another commit's.
 KERNEL, FLOOR, REFERENCE, REPEAT = "kernel", "floor", "reference", "again"
 
 
-class Part(BaseModel):
-    """A mapping of a file or of a message: every key known, frozen."""
+class CaseRequest(StrictModel):
+    """A case to time, as a timing process is asked for it.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CaseRequest(Part):
-    """One case to time: beside which floor, and beside itself, recorded again.
-
-    `planted` is the extra work by the name of the contestant; a calibration finds it, to be slower
-    by the percentages `slower_by`.
+    `floor` names the floor to time beside the kernel; None lets the process choose the fastest.
+    `is_repeated` adds the contestant REPEAT. `planted` gives the rounds of extra work by the name
+    of the contestant. A calibration finds these rounds for the slowdowns `slower_by`, in percent.
     """
 
     case: str
@@ -39,15 +36,15 @@ class CaseRequest(Part):
     shape: dict[str, int]
     floor: str | None = None
     is_repeated: bool = False
-    planted: dict[str, int] = {}
-    slower_by: list[float] = []
+    planted: dict[str, int] = Field(default_factory=dict)
+    slower_by: list[float] = Field(default_factory=list)
 
 
-class TimingRequest(Part):
-    """What one process does: `task` for each case.
+class TimingRequest(StrictModel):
+    """The task of one timing process, and the cases to do it for.
 
-    The kernels are those of the tree `tree`, or of this one; with `root`, those of that tree are
-    the reference that is timed beside them.
+    `tree` is the source tree of the kernels, None for this one. With `reference_tree`, the kernels
+    of that tree are timed beside them as REFERENCE.
     """
 
     task: Literal["time", "calibrate"] = "time"
@@ -57,11 +54,15 @@ class TimingRequest(Part):
     seed: int
     is_hashed: bool = False
     tree: str | None = None
-    root: str | None = None
+    reference_tree: str | None = None
 
 
-class ProcessTimes(Part):
-    """The samples of one process for one case, in microseconds a launch, by contestant."""
+class ProcessTimes(StrictModel):
+    """The samples of one case in one process, in microseconds a launch, by contestant.
+
+    `discarded` counts the rounds that met a throttled clock. The sentinel is a fixed pass over
+    memory, timed after the case: a measure of the machine alone.
+    """
 
     samples_us: dict[str, Annotated[list[Microseconds], Field(min_length=1)]]
     discarded: Count
@@ -70,31 +71,31 @@ class ProcessTimes(Part):
     temperature_c: Annotated[int, Field(ge=-300, le=1000)] | None
 
     def us(self, name: str) -> float:
-        """The process's time of a contestant: the median of its samples."""
+        """Returns the time of a contestant in microseconds: the median of its samples."""
         return median(self.samples_us[name])
 
 
-class TimingAnswer(Part):
-    """What a process says of one case: its samples, an error, or the planted work it found.
+class TimingAnswer(StrictModel):
+    """The answer of a timing process for one case: its samples, its planted rounds, or an error.
 
-    `outcome` says what an error is of; a process's parent says it of the case that it died at, or
-    was too long at.
+    `outcome` is the verdict on an error. If a process dies or takes too long, its parent writes
+    the answer for the case that was running.
     """
 
     case: str
     floor: str = ""
     process: ProcessTimes | None = None
-    launches: dict[str, int] = {}
+    launches: dict[str, int] = Field(default_factory=dict)
     bytes: int | None = None
-    code_hash: Hash | None = None
-    floor_hash: Hash | None = None
-    planted: dict[str, int] = {}
+    code_hash: Sha256 | None = None
+    floor_hash: Sha256 | None = None
+    planted: dict[str, int] = Field(default_factory=dict)
     error: str = ""
     outcome: FailedOutcome = "error"
 
 
-def _with(*names: str) -> AfterValidator:
-    """Refuses a process that has not timed all of these."""
+def _with_times_of(*names: str) -> AfterValidator:
+    """Returns a validator that refuses a process that lacks the times of a contestant."""
 
     def require(process: ProcessTimes) -> ProcessTimes:
         if missing := [name for name in names if name not in process.samples_us]:
@@ -104,56 +105,49 @@ def _with(*names: str) -> AfterValidator:
     return AfterValidator(require)
 
 
-class CaseTiming(Part):
-    """All processes of one case; `reference` names the commit timed beside it, where one was."""
+class CaseTiming(StrictModel):
+    """The times of one case in all its processes, as a record and a baseline store them.
+
+    `reference` is the commit whose kernel was timed beside this one in `reference_processes`.
+    """
 
     floor: str
     bytes: Annotated[int, Field(ge=0, le=2**63)] | None
-    code_hash: Hash | None
-    floor_hash: Hash | None
+    code_hash: Sha256 | None
+    floor_hash: Sha256 | None
     launches: Count
     processes: Annotated[
-        list[Annotated[ProcessTimes, _with(KERNEL, FLOOR)]],
+        list[Annotated[ProcessTimes, _with_times_of(KERNEL, FLOOR)]],
         Field(min_length=1, max_length=MOST_PROCESSES),
     ]
     reference: str | None = None
-    reference_processes: Annotated[
-        list[Annotated[ProcessTimes, _with(KERNEL, REFERENCE)]], Field(max_length=MOST_PROCESSES)
-    ] = []
+    reference_processes: list[Annotated[ProcessTimes, _with_times_of(KERNEL, REFERENCE)]] = Field(
+        default_factory=list, max_length=MOST_PROCESSES
+    )
 
     def times(self, name: str) -> list[float]:
-        """A time a process."""
+        """Returns the time of a contestant in each process, in microseconds."""
         return [process.us(name) for process in self.processes]
 
     @property
-    def ratios(self) -> list[float]:
-        """The kernel's time over the floor's, a number a process."""
-        return [process.us(KERNEL) / process.us(FLOOR) for process in self.processes]
-
-    @property
     def us(self) -> float:
-        """The kernel's time: the median over the processes."""
+        """Returns the kernel's time in microseconds: the median over the processes."""
         return median(self.times(KERNEL))
 
     @property
     def floor_us(self) -> float:
-        """The floor's."""
+        """Returns the floor's time in microseconds: the median over the processes."""
         return median(self.times(FLOOR))
 
     @property
     def ratio(self) -> float:
-        """Time over floor: the median over the processes."""
-        return median(self.ratios)
-
-    def middle(self, of: Callable[[ProcessTimes], Any]) -> float | None:
-        """The median over the processes of what each tells, None where one tells nothing."""
-        found = [of(process) for process in self.processes]
-        return None if any(one is None for one in found) else median(found)
+        """Returns the kernel's time over the floor's: the median over the processes."""
+        return median(process.us(KERNEL) / process.us(FLOOR) for process in self.processes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTiming:
-    """What a baseline holds of one case: its timing, the machine and the commit it is of."""
+    """The times of one case in a baseline, with the machine and commit that were measured."""
 
     timing: CaseTiming
     machine: Mapping[str, Any]

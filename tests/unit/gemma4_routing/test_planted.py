@@ -10,7 +10,7 @@ import triton
 
 from gemma4_routing.proof import SPEC
 from kernelproof.checks.perf import calibration
-from kernelproof.checks.perf.calibration import planted_name, rounds_for
+from kernelproof.checks.perf.calibration import planted_name, planted_rounds
 from kernelproof.measure.clock import Contestant
 from kernelproof.measure.comparison import bits_of
 from kernelproof.measure.contestants import first_set
@@ -115,7 +115,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[Curve], Gpu]:
 def test_rounds_are_found_for_each_size(gpu: Callable[[Curve], Gpu], name: str) -> None:
     """Within some percent of the wanted slowdown, or as near as whole rounds come."""
     curve = CURVES[name]
-    found = rounds_for(PERCENTS, SPEC_OF_MADE_UP, gpu(curve).enter)
+    found = planted_rounds(PERCENTS, SPEC_OF_MADE_UP, gpu(curve).enter)
     assert list(found) == [planted_name(percent) for percent in PERCENTS]
     for percent in PERCENTS:
         rounds = found[planted_name(percent)]
@@ -132,14 +132,14 @@ def test_each_number_of_rounds_is_measured_once(gpu: Callable[[Curve], Gpu]) -> 
         rounds.append(count)
         return Slowed(count)
 
-    rounds_for(PERCENTS, replace(SPEC, slowed=slowed), made.enter)  # type: ignore[arg-type]
+    planted_rounds(PERCENTS, replace(SPEC, slowed=slowed), made.enter)  # type: ignore[arg-type]
     assert len(rounds) == len(set(rounds))
     assert len(rounds) <= 20 + 3 * len(PERCENTS)
 
 
 def test_work_that_changes_nothing_ends(gpu: Callable[[Curve], Gpu]) -> None:
     """The most rounds are tried, not more; the gate card will say that nothing was found."""
-    found = rounds_for([3.0], SPEC_OF_MADE_UP, gpu(lambda _: 0.0).enter)
+    found = planted_rounds([3.0], SPEC_OF_MADE_UP, gpu(lambda _: 0.0).enter)
     assert list(found) == ["planted 3"]
     assert 0 <= found["planted 3"] <= 2**21
 
@@ -148,7 +148,7 @@ def test_a_kernel_that_cannot_be_slowed_is_told(gpu: Callable[[Curve], Gpu]) -> 
     """With what it lacks."""
     plain: Spec = replace(SPEC, slowed=None)
     with pytest.raises(NotImplementedError) as caught:
-        rounds_for(PERCENTS, plain, gpu(CURVES["linear"]).enter)
+        planted_rounds(PERCENTS, plain, gpu(CURVES["linear"]).enter)
     told = "SPEC.slowed: found none, expected a launch with extra work, to plant slowdowns"
     assert str(caught.value) == told
 

@@ -119,11 +119,11 @@ class Made:
         return answers
 
     def _answer(self, asked: CaseRequest, request: TimingRequest, number: int) -> TimingAnswer:
-        errors = self.errors | (self.errors_beside if request.root else {})
+        errors = self.errors | (self.errors_beside if request.reference_tree else {})
         if error := errors.get(asked.case):
             return TimingAnswer(case=asked.case, error=error)
-        beside = self.reference_us(asked.case, number) if request.root else None
-        names = {KERNEL, FLOOR, *([REFERENCE] if request.root else [])}
+        beside = self.reference_us(asked.case, number) if request.reference_tree else None
+        names = {KERNEL, FLOOR, *([REFERENCE] if request.reference_tree else [])}
         return TimingAnswer(
             case=asked.case,
             floor=asked.floor or FLOORS[0],
@@ -145,4 +145,4 @@ class Made:
 
 def root_of(requests: Sequence[TimingRequest]) -> list[Path | None]:
     """The tree that each process had to time beside."""
-    return [Path(one.root) if one.root else None for one in requests]
+    return [Path(one.reference_tree) if one.reference_tree else None for one in requests]

@@ -1,15 +1,15 @@
-"""Speed as a check: times of each perf case against a stored baseline, and what that can see.
+"""The perf check: times of each perf case against a stored baseline, and what that can see.
 
-The walk of one row, a file each, in this order::
+One row is timed and judged in these steps, a file each::
 
-    matrix.yaml (perf: shapes, limit) -> replicates (fresh processes, one after the other, alone on
-    the GPU) -> worker (clock: kernel and floor interleaved) -> timing (what a process leaves)
-    -> effect (resampling of processes) -> judge (verdict and cause, by baseline and gate card)
+    matrix.yaml (perf: shapes, limit) -> row_timing (which cases, how many processes)
+    -> timing_processes (fresh, one after the other, alone on the GPU)
+    -> timing_worker (kernel and floor interleaved) -> ask (the record of a case)
+    -> judge (verdict and cause, by the baseline), with the intervals of effect
 
-The process is the replicate: samples within one share its clocks, addresses and luck. What is
-compared is time over the floor's time, measured beside it; time itself is kept and told.
+The process is the replicate: samples within one share its clocks, addresses and luck.
 
-`gate` plants slowdowns and measures what is seen of them, which `card` holds; `against` compares
-two commits in the same processes; `bisect` finds the commit between two; `bless` replaces
-baselines, which pytest-benchmark's own ``compare`` can read.
+`gate_card` plants slowdowns, which `calibration` sizes, and counts in `trials` how many the judge
+finds. `commit_comparison` compares two commits, `bisection` finds the first slower one of several,
+and `bless` stores times as a baseline, which pytest-benchmark's own ``compare`` can read.
 """

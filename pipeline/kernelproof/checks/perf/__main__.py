@@ -1,7 +1,7 @@
-"""``python -m kernelproof.checks.perf``: two commits beside each other, or the one that made the difference.
+"""``python -m kernelproof.checks.perf``: compares two commits, or finds the first slower one.
 
-On a GPU row the kernels of both are timed in the same processes; on a row that is interpreted, what
-their generated code costs is compared.
+On a GPU row the kernels of both commits are timed in the same processes. On a row that is
+interpreted, the costs of their generated code are compared.
 """
 
 import argparse
@@ -14,10 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kernelproof.checks.perf import commit_costs
-from kernelproof.checks.perf.bisection import Bisection, CommitJudge, compiled
-from kernelproof.checks.perf.commit_comparison import CommitComparison
-from kernelproof.checks.perf.judge import Speed
+from kernelproof.checks.perf import commit_comparison
+from kernelproof.checks.perf.bisection import Bisection, CommitJudge, commit_compiler
+from kernelproof.checks.perf.commit_comparison import CommitComparison, CompiledCode, compare_costs
 from kernelproof.errors import Exit, UsageError, run_command
 from kernelproof.machine import gpus
 from kernelproof.machine.worktree import between, require_commit, subject_of, worktree
@@ -25,25 +24,25 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check, Matrix
+from kernelproof.records.verdict import Verdict
 
 _WORKERS = os.cpu_count() or 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 not slower, 1 slower, or found; 75 undecided."""
+    """Returns the exit code: 0 not slower, 1 slower or a first slower commit, 75 undecided."""
     options = _parser().parse_args(arguments)
     plan = matrix.load()
     row = plan.rows.get(options.on)
     if row is None:
         raise UsageError(f"--on: found {options.on!r}, expected one of {', '.join(plan.rows)}")
     is_timed = row.backend != "interpreter"
-    if options.against:
-        commit = require_commit("--against", options.against)
-        print(f"against {subject_of(commit)}")
-        if is_timed:
-            return _timed(plan, options, commit)
-        return _counted(plan, options, commit)
-    return _bisect(plan, options, is_timed=is_timed)
+    if not options.against:
+        return _bisect(plan, options, is_timed=is_timed)
+    commit = require_commit("--against", options.against)
+    print(f"against {subject_of(commit)}")
+    compare = _compare_times if is_timed else _compare_costs
+    return compare(plan, options, commit)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,85 +52,98 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 nothing is slower, 1 something is, 75 undecided: run it again",
     )
     parser.add_argument("--on", required=True, help=argparse.SUPPRESS)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--against", metavar="REF", help="the commit to compare this tree with")
-    what.add_argument("--bisect", metavar="GOOD..BAD", help="find the first slower commit")
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--against", metavar="REF", help="the commit to compare this tree with")
+    group.add_argument("--bisect", metavar="GOOD..BAD", help="find the first slower commit")
     Selection.add_options(parser.add_argument)
     return parser
 
 
-def _limits(plan: Matrix, options: Any) -> dict[Case, float]:
-    """The perf cases of the row within the selection, and their limits; UsageError for none."""
+def _timed_limits(plan: Matrix, options: Any) -> dict[Case, float]:
+    """Returns the limit in percent of each selected perf case of the row.
+
+    Raises UsageError if there is none.
+    """
     selection = Selection.of(options)
-    planned = cases.plan(plan, selection, [Check.PERF])
-    found = [one for one in planned if one.case.row == options.on and not one.skip]
-    if not found:
+    limits = {
+        planned.case: planned.limit_percent or 0.0
+        for planned in cases.plan(plan, selection, [Check.PERF])
+        if planned.case.row == options.on and not planned.skip
+    }
+    if not limits:
         within = " ".join(["", *selection.arguments()])
         message = f"--on {options.on}: found no perf case to time within{within}; name another"
         raise UsageError(message)
-    return {one.case: one.limit_percent or 0.0 for one in found}
+    return limits
 
 
-def _on_the_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
-    """Takes the turn on this machine's GPU; NotTheRowError where it is another one."""
+def _enter_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
+    """Takes the turn on this machine's GPU until `stack` ends.
+
+    Raises NotTheRowError if the GPU is not the row's.
+    """
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine, monitor = (
-        import_module("kernelproof.measure.torch_device"),
-        import_module("kernelproof.machine.gpu_monitor"),
-    )
-    device = machine.device_of(row, plan.rows[row])
-    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
-    stack.enter_context(monitor.turn_on(gpu))
+    torch_device = import_module("kernelproof.measure.torch_device")
+    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    device = torch_device.device_of(row, plan.rows[row])
+    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
+    stack.enter_context(gpu_monitor.turn_on(gpu))
 
 
-def _timed(plan: Matrix, options: Any, commit: str) -> int:
+def _compare_times(plan: Matrix, options: Any, commit: str) -> int:
     with ExitStack() as stack:
-        _on_the_gpu(plan, options.on, stack)
-        root = stack.enter_context(worktree(commit))
-        return _told(_beside(options.on, _limits(plan, options), root, None))
-
-
-def _beside(row: str, limits: Mapping[Case, float], root: Path, tree: Path | None) -> list[Speed]:
-    pairs = CommitComparison(row=row, limits=limits, root=root, tree=tree, told=_say).run()
-    for pair in pairs:
-        print(pair)
-    return [pair.speed for pair in pairs]
-
-
-def _told(speeds: Sequence[Speed]) -> int:
-    counts = Counter(speeds)
-    print(", ".join(f"{count} {speed}" for speed, count in sorted(counts.items())))
-    if counts[Speed.SLOWER]:
+        _enter_gpu(plan, options.on, stack)
+        reference_tree = stack.enter_context(worktree(commit))
+        verdicts = _verdicts(options.on, _timed_limits(plan, options), reference_tree, None)
+    counts = Counter(verdicts)
+    print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+    if counts[Verdict.SLOWER]:
         return Exit.BLOCKED
-    return Exit.INCONCLUSIVE if counts[Speed.INCONCLUSIVE] else Exit.GOOD
+    return Exit.INCONCLUSIVE if counts[Verdict.INCONCLUSIVE] else Exit.GOOD
 
 
-def _locked(plan: Matrix, options: Any) -> dict[str, float]:
-    """The kernels whose code is compiled, and the limit of each, in percent."""
-    wanted = options.kernel or list(plan.kernels)
-    found = {
+def _verdicts(
+    row: str, limits: Mapping[Case, float], reference_tree: Path, tree: Path | None
+) -> list[Verdict]:
+    """Prints the comparison of each case, and returns their verdicts."""
+    compared = CommitComparison(
+        row=row, limits=limits, reference_tree=reference_tree, tree=tree, say=_print_now
+    ).run()
+    for pair in compared:
+        print(pair)
+    return [pair.verdict for pair in compared]
+
+
+def _compiled_limits(plan: Matrix, options: Any) -> dict[str, float]:
+    """Returns the limit in percent of each selected kernel whose code is compiled.
+
+    Raises UsageError if there is none.
+    """
+    names = options.kernel or list(plan.kernels)
+    limits = {
         name: kernel.perf.limit_percent
         for name, kernel in plan.kernels.items()
-        if name in wanted and kernel.perf and kernel.codegen is not None
+        if name in names and kernel.perf and kernel.codegen is not None
     }
-    if not found:
-        message = f"--kernel: found {', '.join(wanted)}, expected one with perf: and codegen:"
+    if not limits:
+        message = f"--kernel: found {', '.join(names)}, expected one with perf: and codegen:"
         raise UsageError(message)
-    return found
+    return limits
 
 
-def _counted(plan: Matrix, options: Any, commit: str) -> int:
-    limits = _locked(plan, options)
-    with commit_costs.tree_of(commit) as root:
-        old = commit_costs.code_of(root, list(limits), plan.architectures, workers=_WORKERS)
-    new = commit_costs.code_of(ROOT, list(limits), plan.architectures, workers=_WORKERS)
-    found = commit_costs.compare(old, new)
-    dearer = [one for one in found if one.is_dearer(limits[one.name[0]])]
-    for one in found:
-        if not one.is_same:
-            print(f"{'dearer' if one in dearer else 'changed'}  {one}")
-    same = sum(one.is_same for one in found)
-    print(f"{same} same, {len(found) - same} changed, of which {len(dearer)} dearer")
+def _compare_costs(plan: Matrix, options: Any, commit: str) -> int:
+    limits = _compiled_limits(plan, options)
+    settings = list(limits), plan.architectures
+    with commit_comparison.commit_tree(commit) as root:
+        old = commit_comparison.compile_kernels(root, *settings, workers=_WORKERS)
+    new = commit_comparison.compile_kernels(ROOT, *settings, workers=_WORKERS)
+    changes = compare_costs(old, new)
+    dearer = [change for change in changes if change.is_dearer(limits[change.name[0]])]
+    for change in changes:
+        if not change.is_same:
+            print(f"{'dearer' if change in dearer else 'changed'}  {change}")
+    same = sum(change.is_same for change in changes)
+    print(f"{same} same, {len(changes) - same} changed, of which {len(dearer)} dearer")
     return Exit.BLOCKED if dearer else Exit.GOOD
 
 
@@ -142,17 +154,17 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
     good, bad = (require_commit("--bisect", name) for name in names)
     if not (commits := between(good, bad)):
         raise UsageError(f"--bisect: found no commit after {names[0]} up to {names[1]}")
-    limits = _locked(plan, options)
+    limits = _compiled_limits(plan, options)
     architectures = [plan.rows[options.on].arch] if is_timed else list(plan.architectures)
     with ExitStack() as stack:
         if is_timed:
-            _on_the_gpu(plan, options.on, stack)
+            _enter_gpu(plan, options.on, stack)
         bisection = Bisection(
             good=good,
             commits=commits,
-            compile=compiled(list(limits), architectures, workers=_WORKERS),
-            is_worse=_is_slower(plan, options) if is_timed else _is_dearer(limits),
-            told=_say,
+            compile=commit_compiler(list(limits), architectures, workers=_WORKERS),
+            is_worse=_slower_judge(plan, options) if is_timed else _dearer_judge(limits),
+            say=_print_now,
         )
         first = bisection.run()
     if first is None:
@@ -162,24 +174,27 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
     return Exit.BLOCKED
 
 
-def _is_dearer(limits: Mapping[str, float]) -> CommitJudge:
-    def judge(_good: str, _commit: str, old: commit_costs.Code, new: commit_costs.Code) -> bool:
-        return any(one.is_dearer(limits[one.name[0]]) for one in commit_costs.compare(old, new))
+def _dearer_judge(limits: Mapping[str, float]) -> CommitJudge:
+    """Returns the judge of the cpu row: a commit is worse if a build is dearer."""
 
-    return judge
+    def is_dearer(_good: str, _commit: str, old: CompiledCode, new: CompiledCode) -> bool:
+        return any(change.is_dearer(limits[change.name[0]]) for change in compare_costs(old, new))
 
-
-def _is_slower(plan: Matrix, options: Any) -> CommitJudge:
-    limits = _limits(plan, options)
-
-    def judge(good: str, commit: str, _old: commit_costs.Code, _new: commit_costs.Code) -> bool:
-        with worktree(good) as root, worktree(commit) as tree:
-            return Speed.SLOWER in _beside(options.on, limits, root, tree)
-
-    return judge
+    return is_dearer
 
 
-def _say(line: str) -> None:
+def _slower_judge(plan: Matrix, options: Any) -> CommitJudge:
+    """Returns the judge of a GPU row: a commit is worse if a case is slower."""
+    limits = _timed_limits(plan, options)
+
+    def is_slower(good: str, commit: str, _old: CompiledCode, _new: CompiledCode) -> bool:
+        with worktree(good) as reference_tree, worktree(commit) as tree:
+            return Verdict.SLOWER in _verdicts(options.on, limits, reference_tree, tree)
+
+    return is_slower
+
+
+def _print_now(line: str) -> None:
     print(line, flush=True)
 
 

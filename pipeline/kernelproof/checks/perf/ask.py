@@ -1,25 +1,38 @@
-"""Perf: what was timed of each case in processes of its own, handed to pytest-benchmark.
+"""The perf check: times a worker's cases, and hands each one's samples to pytest-benchmark.
 
-The samples are device times of one launch; the clock is moved on by each in turn, so that its
-statistics and its JSON are those of the device. The verdict is the report's, not this test's.
+The samples are device times of one launch. Each moves the virtual clock on in turn, so that the
+statistics and the JSON of pytest-benchmark are those of the device. The report gives the verdict,
+not this test.
 """
 
 from typing import Any
 
+from kernelproof.checks.perf.row_timing import time_row
+from kernelproof.machine import gpus
+from kernelproof.machine.gpu_monitor import SECONDS_FOR_A_TURN, turn_on
+from kernelproof.measure import torch_device
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
+from kernelproof.plan.repository import shown_path
+from kernelproof.plan.timing_pace import SECONDS_A_PROCESS, Pace
+from kernelproof.records import record_files
 from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.run.virtual_clock import VirtualClock
+from kernelproof.run.worker import CaseRun
+from kernelproof.run.worker_messages import Told
+
+# A case is timed at most twice: by itself, and beside the baseline's code.
+_TIMINGS = 2
 
 
 def ask(
     case: Case, evidence: Evidence, timing: CaseTiming, virtual: VirtualClock, benchmark: Any
 ) -> None:
-    """Every sample of the kernel's, and what its baseline will need, beside them."""
+    """Passes on every sample of the kernel, with the timing that its baseline will need."""
     evidence.timing = timing
     samples = [us for process in timing.processes for us in process.samples_us[KERNEL]]
-    every = iter(samples)
-    benchmark.pedantic(lambda: virtual.pass_us(next(every)), rounds=len(samples), iterations=1)
+    remaining = iter(samples)
+    benchmark.pedantic(lambda: virtual.pass_us(next(remaining)), rounds=len(samples), iterations=1)
     benchmark.extra_info.update(
         case=case.id,
         floor_us=round(timing.floor_us, 4),
@@ -29,3 +42,27 @@ def ask(
         timing=timing.model_dump(mode="json"),
     )
     evidence.add_numbers(time_us=timing.us, floor_us=timing.floor_us, ratio_to_floor=timing.ratio)
+
+
+def time_share(run: CaseRun) -> int:
+    """Times the cases of a worker's share, tests each, and returns the worker's exit code."""
+    asked, cells = run.asked, run.cells
+    file = asked.samples(asked.share)
+    record_files.make_folder(file.parent)
+    pace = Pace()
+    if count := asked.processes:
+        pace = Pace(first=count, most=count)
+    most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
+    run.teller.tell(Told(seconds=most))
+    with turn_on(gpus.lock_of(torch_device.uuid_of(cells.device), asked.row)):
+        # The report judges the whole plan together, however many cases are timed here.
+        cells.timed = time_row(cells.plan, cells.machine, _print_now, pace, len(asked.plan))
+    run.teller.tell(Told())
+    code = run.test_cases("--benchmark-quiet", f"--benchmark-json={file}")
+    if asked.share.of == 1:
+        print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
+    return code
+
+
+def _print_now(line: str) -> None:
+    print(line, flush=True)

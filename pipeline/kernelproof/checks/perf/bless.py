@@ -1,4 +1,4 @@
-"""Blessing of times: fresh results of a row become its baseline, on purpose, with a reason."""
+"""The blessing of times: stores fresh results of a row as its baseline, with a reason."""
 
 import datetime
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kernelproof.checks.perf.effect import trimmed
+from kernelproof.checks.perf.effect import trim
 from kernelproof.errors import RefusedError, ResultsError
 from kernelproof.plan.repository import shown_path
 from kernelproof.plan.timing_pace import Pace
@@ -26,8 +26,9 @@ from kernelproof.records.time_baseline import (
 from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
 
-# The spread between processes that is refused: times the gate card's, and at least in percent.
-_TIMES_THE_CARDS, _NO_NOISE_PERCENT = 2.0, 0.5
+# The most spread between processes: so many times the gate card's, and at least these percent.
+_MOST_TIMES_CARD, _LEAST_SPREAD_PERCENT = 2.0, 0.5
+# The host's properties that a baseline keeps of pytest-benchmark's.
 _MACHINE_INFO = ("processor", "machine", "system", "python_implementation", "python_version")
 _MEASURED = {
     Verdict.SAME,
@@ -42,61 +43,64 @@ _MEASURED = {
 def bless_perf(
     judged: Sequence[CaseVerdict], reason: str, results: Path, folder: Path = FOLDER
 ) -> str:
-    """Writes the baseline of each row and kernel in `judged`, and says what was written.
+    """Writes the baseline of each row and kernel in `judged`, and returns a line for each file.
 
-    RefusedError, and nothing written, where a case was not measured, or is noisier than its gate
-    card, or is slower and not named in the reason.
+    Raises RefusedError, before anything is written, if a case was not measured, is noisier than
+    its gate card allows, or is slower and not named in the reason.
     """
-    for one in judged:
-        _require_measured(one, reason)
-        _require_quiet(one, folder)
-    written = []
-    groups = dict.fromkeys((one.planned.case.row, one.planned.case.kernel) for one in judged)
-    for row, kernel in groups:
-        chosen = [one for one in judged if one.planned.case.row == row]
-        chosen = [one for one in chosen if one.planned.case.kernel == kernel]
-        written.append(_content(row, kernel, chosen, reason, results, folder))
-    said = []
-    for content in written:
+    groups: dict[tuple[str, str], list[CaseVerdict]] = {}
+    for verdict in judged:
+        _require_measured(verdict, reason)
+        _require_quiet(verdict, folder)
+        case = verdict.planned.case
+        groups.setdefault((case.row, case.kernel), []).append(verdict)
+    contents = [_content(group, reason, results, folder) for group in groups.values()]
+    lines = []
+    for content in contents:
         file = time_baseline.write(content, folder)
-        said.append(f"{shown_path(file)}: {len(content['benchmarks'])} cases; commit it")
-    return "\n".join(said)
+        lines.append(f"{shown_path(file)}: {len(content['benchmarks'])} cases; commit it")
+    return "\n".join(lines)
 
 
-def _timing(one: CaseVerdict) -> CaseTiming:
-    if one.record is None or one.record.timing is None:
-        raise RefusedError(f"{one.planned.case.id}: found no times, expected some; {one.reason}")
-    return one.record.timing
+def _record_of(verdict: CaseVerdict) -> tuple[Record, CaseTiming]:
+    """Returns the record of a case and its times; raises RefusedError if it has none."""
+    if verdict.record is None or verdict.record.timing is None:
+        case = verdict.planned.case.id
+        raise RefusedError(f"{case}: found no times, expected some; {verdict.reason}")
+    return verdict.record, verdict.record.timing
 
 
-def _require_measured(one: CaseVerdict, reason: str) -> None:
-    case = one.planned.case.id
-    if one.verdict not in _MEASURED:
-        first = one.reason.partition("\n")[0]
-        raise RefusedError(f"{case}: found {one.verdict}, expected times to store: {first}")
-    count = len(_timing(one).processes)
-    if count < Pace.first:
+def _require_measured(verdict: CaseVerdict, reason: str) -> None:
+    """Raises RefusedError if a case has too few times, or is slower and `reason` lacks its name."""
+    case = verdict.planned.case.id
+    if verdict.verdict not in _MEASURED:
+        first = verdict.reason.partition("\n")[0]
+        raise RefusedError(f"{case}: found {verdict.verdict}, expected times to store: {first}")
+    _, timing = _record_of(verdict)
+    if (count := len(timing.processes)) < Pace.first:
         message = f"{case}: found times of {count} processes, expected at least {Pace.first}"
         raise RefusedError(message)
     is_named = any(fnmatchcase(case, word.strip(",.;:")) for word in reason.split())
-    if one.verdict == Verdict.SLOWER and not is_named:
+    if verdict.verdict == Verdict.SLOWER and not is_named:
         message = (
             f"{case}: found it slower, expected its name in the reason (* stands for anything): "
-            f"{one.reason}"
+            f"{verdict.reason}"
         )
         raise RefusedError(message)
 
 
-def _require_quiet(one: CaseVerdict, folder: Path) -> None:
-    case = one.planned.case
-    found = sensitivity.load(case.row, folder)
-    of_case = found.cases.get(case.id) if found else None
-    if of_case is None:
+def _require_quiet(verdict: CaseVerdict, folder: Path) -> None:
+    """Raises RefusedError if the processes of a case differ by more than its gate card allows."""
+    case = verdict.planned.case
+    card = sensitivity.load(case.row, folder)
+    if card is None or case.id not in card.cases:
         message = f"{case.id}: found no gate card of it, expected one: nox -s gate-card"
         raise RefusedError(message)
-    times = trimmed(_timing(one).times(KERNEL))  # as the judge will: without a bad process
+    _, timing = _record_of(verdict)
+    times = trim(timing.times(KERNEL))  # without a bad process, as the judge will
     spread = 100 * stdev(times) / fmean(times)
-    most = max(_TIMES_THE_CARDS * of_case.spread_percent["time"], _NO_NOISE_PERCENT)
+    card_spread = card.cases[case.id].spread_percent["time"]
+    most = max(_MOST_TIMES_CARD * card_spread, _LEAST_SPREAD_PERCENT)
     if spread > most:
         message = (
             f"{case.id}: found {spread:.2f} % between processes, expected at most {most:.2f} %, by "
@@ -106,28 +110,18 @@ def _require_quiet(one: CaseVerdict, folder: Path) -> None:
 
 
 def _content(
-    row: str, kernel: str, judged: Sequence[CaseVerdict], reason: str, results: Path, folder: Path
+    judged: Sequence[CaseVerdict], reason: str, results: Path, folder: Path
 ) -> dict[str, Any]:
-    """The file to write: pytest-benchmark's own, the fresh cases in the place of the old ones."""
-    content = _of_pytest_benchmark(results / "perf" / f"{row}.benchmark.json")
-    fresh: dict[str, Any] = {}
-    for benchmark in content["benchmarks"]:
-        fresh[_extra(benchmark).case] = benchmark
-    for one in judged:
-        benchmark = fresh.get(one.planned.case.id)
-        if benchmark is None or _extra(benchmark).timing != _timing(one):
-            message = (
-                f"{one.planned.case.id}: found other samples in {row}.benchmark.json than in its "
-                f"result, expected those of one run; run it again"
-            )
-            raise ResultsError(message)
-    chosen = [fresh[one.planned.case.id] for one in judged]
+    """Returns the baseline of one row and kernel: pytest-benchmark's own content, with ours.
+
+    The fresh cases take the place of the old ones, and the other stored cases are kept.
+    """
+    row, kernel = judged[0].planned.case.row, judged[0].planned.case.kernel
+    content = _benchmark_content(results / "perf" / f"{row}.benchmark.json")
+    fresh = _fresh(content, judged)
     old = time_baseline.load(row, kernel, folder)
-    names = {one.planned.case.id for one in judged}
-    kept = [] if old is None else _kept(time_baseline.path_of(row, kernel, folder), names)
-    record = judged[0].record
-    if record is None:
-        raise RefusedError(f"{kernel} on {row}: found no result, expected one")
+    kept = [] if old is None else _kept(time_baseline.path_of(row, kernel, folder), set(fresh))
+    record, _ = _record_of(judged[0])
     blessings = [_blessing(judged, reason, record), *(old.kernelproof.blessings if old else [])]
     own = {
         "version": 1,
@@ -135,32 +129,53 @@ def _content(
         "kernel": kernel,
         "commit": record.commit,
         "machine": time_baseline.committed(record.machine),
-        "blessings": [one.model_dump() for one in blessings[:BLESSINGS_KEPT]],
+        "blessings": [blessing.model_dump() for blessing in blessings[:BLESSINGS_KEPT]],
     }
-    # What pytest-benchmark says of the host, less its name, and of the commit, less its folder's.
+    # pytest-benchmark's facts of the host without its name, of the commit without its folder's.
     info = {name: content["machine_info"].get(name) for name in _MACHINE_INFO}
     commit = {name: content["commit_info"].get(name) for name in ("id", "time", "dirty")}
     return {
         **{name: content.get(name) for name in ("datetime", "version")},
         "machine_info": {"node": row, **info},
         "commit_info": commit,
-        "benchmarks": [*kept, *chosen],
+        "benchmarks": [*kept, *fresh.values()],
         "kernelproof": own,
     }
 
 
+def _fresh(content: dict[str, Any], judged: Sequence[CaseVerdict]) -> dict[str, Any]:
+    """Returns pytest-benchmark's entry of each judged case, by its id.
+
+    Raises ResultsError if an entry is missing, or has other samples than the record of its case.
+    """
+    benchmarks = {_stored_case(benchmark).case: benchmark for benchmark in content["benchmarks"]}
+    fresh = {}
+    for verdict in judged:
+        case = verdict.planned.case
+        benchmark = benchmarks.get(case.id)
+        if benchmark is None or _stored_case(benchmark).timing != _record_of(verdict)[1]:
+            message = (
+                f"{case.id}: found other samples in {case.row}.benchmark.json than in its "
+                f"result, expected those of one run; run it again"
+            )
+            raise ResultsError(message)
+        fresh[case.id] = benchmark
+    return fresh
+
+
 def _kept(file: Path, blessed: set[str]) -> list[Any]:
-    """The stored cases that are not blessed now, each with the commit and machine that it is of."""
+    """Returns the stored cases that are not blessed now, each with its own commit and machine."""
     content = json.loads(file.read_bytes())
     origin = {name: content["kernelproof"][name] for name in ("commit", "machine")}
     return [
-        {**one, "extra_info": {**origin, **one["extra_info"]}}
-        for one in content["benchmarks"]
-        if one["extra_info"]["case"] not in blessed
+        {**benchmark, "extra_info": {**origin, **benchmark["extra_info"]}}
+        for benchmark in content["benchmarks"]
+        if benchmark["extra_info"]["case"] not in blessed
     ]
 
 
-def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
+def _benchmark_content(file: Path) -> dict[str, Any]:
+    """Returns the content of pytest-benchmark's file; raises ResultsError if it is none."""
     try:
         content: dict[str, Any] = json.loads(file.read_bytes())
         if missing := {"benchmarks", "machine_info", "commit_info"} - content.keys():
@@ -171,7 +186,8 @@ def _of_pytest_benchmark(file: Path) -> dict[str, Any]:
     return content
 
 
-def _extra(benchmark: dict[str, Any]) -> StoredCase:
+def _stored_case(benchmark: dict[str, Any]) -> StoredCase:
+    """Returns our part of pytest-benchmark's entry; raises ResultsError if it has none."""
     try:
         return StoredCase.model_validate_json(json.dumps(benchmark["extra_info"]))
     except (KeyError, ValidationError) as error:
@@ -179,14 +195,14 @@ def _extra(benchmark: dict[str, Any]) -> StoredCase:
 
 
 def _blessing(judged: Sequence[CaseVerdict], reason: str, record: Record) -> TimeBlessing:
-    timings = {one.planned.case.id: _timing(one) for one in judged}
+    timings = {verdict.planned.case.id: _record_of(verdict)[1] for verdict in judged}
     return TimeBlessing(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         reason=reason,
         commit=record.commit,
         machine=f"{record.device}, driver {record.machine.get('device', {}).get('driver')}",
         cases={
-            name: BlessedTime(time_us=round(one.us, 4), ratio_to_floor=round(one.ratio, 4))
-            for name, one in timings.items()
+            name: BlessedTime(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
+            for name, timing in timings.items()
         },
     )

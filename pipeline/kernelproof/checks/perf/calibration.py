@@ -1,4 +1,4 @@
-"""How many rounds of extra work make a kernel slower by a given part, on this GPU."""
+"""The calibration of planted slowdowns: rounds of extra work for each wanted percentage."""
 
 from collections.abc import Callable, Sequence
 from statistics import fmean, median
@@ -8,29 +8,31 @@ from kernelproof.measure.clock import Contestant, race
 from kernelproof.spec import Spec
 
 _MOST_ROUNDS = 2**20
-_REFINED = 3
+# The first rounds of extra work that are measured, then twice as many at a time.
+_FIRST_ROUNDS = 4
+# Measurements around each wanted slowdown, once it is bracketed.
+_REFINEMENTS = 3
 _SAMPLES = 8
-
-Enter = Callable[[Callable[..., Any]], Contestant]
-Points = dict[int, float]
 
 
 def planted_name(percent: float) -> str:
-    """``planted 3``: the contestant that is slower by so many percent."""
+    """Returns the name of the contestant that is slower by `percent`: ``planted 3``."""
     return f"planted {percent:g}"
 
 
-def rounds_for(percents: Sequence[float], spec: Spec, enter: Enter) -> dict[str, int]:
-    """For each percentage the rounds, by the name of the contestant.
+def planted_rounds(
+    percents: Sequence[float], spec: Spec, enter: Callable[[Callable[..., Any]], Contestant]
+) -> dict[str, int]:
+    """Returns the rounds for each percentage, by the name of its contestant.
 
-    Doubles the rounds until the largest slowdown is passed, then measures again between the two
-    measured points around each, interpolating.
+    Raises NotImplementedError if the spec has no kernel with extra work.
     """
     if spec.slowed is None:
         message = "SPEC.slowed: found none, expected a launch with extra work, to plant slowdowns"
         raise NotImplementedError(message)
     kernel = enter(spec.launch)
-    points: Points = {}
+    # The measured slowdown in percent, by rounds.
+    points: dict[int, float] = {}
 
     def measure(rounds: int) -> None:
         if rounds not in points:
@@ -39,21 +41,23 @@ def rounds_for(percents: Sequence[float], spec: Spec, enter: Enter) -> dict[str,
             ratios = [b / a for a, b in zip(times["kernel"], times["slowed"], strict=True)]
             points[rounds] = 100 * (median(ratios) - 1)
 
+    # Double the rounds until the largest slowdown is passed.
     measure(0)
-    rounds = 4
+    rounds = _FIRST_ROUNDS
     while max(points.values()) <= max(percents) and rounds <= _MOST_ROUNDS:
         measure(rounds)
         rounds *= 2
+    # Then measure again between the two measured points around each slowdown.
     for percent in percents:
-        for _ in range(_REFINED):
-            measure(_interpolated(points, percent))
-    return {planted_name(percent): _interpolated(points, percent) for percent in percents}
+        for _ in range(_REFINEMENTS):
+            measure(_interpolate(points, percent))
+    return {planted_name(percent): _interpolate(points, percent) for percent in percents}
 
 
-def _interpolated(points: Points, percent: float) -> int:
-    """The rounds at which the measured slowdowns, made to rise, reach a percentage."""
+def _interpolate(points: dict[int, float], percent: float) -> int:
+    """Returns the rounds at which the measured slowdowns, made to rise, reach `percent`."""
     rounds = sorted(points)
-    rising = _rising([points[one] for one in rounds])
+    rising = _isotonic([points[count] for count in rounds])
     place = next((i for i, value in enumerate(rising) if value >= percent), len(rising) - 1)
     if place == 0 or rising[place] < percent:
         return rounds[place]
@@ -62,8 +66,8 @@ def _interpolated(points: Points, percent: float) -> int:
     return round(rounds[place - 1] + part * (rounds[place] - rounds[place - 1]))
 
 
-def _rising(values: Sequence[float]) -> list[float]:
-    """The nearest values that never fall: neighbours that do are replaced by their mean.
+def _isotonic(values: Sequence[float]) -> list[float]:
+    """Returns the nearest values that never fall: neighbours that do are replaced by their mean.
 
     Pool adjacent violators (Ayer et al., Annals of Mathematical Statistics 26, 1955): one bad
     measurement does not end the search at the wrong place.

@@ -1,97 +1,180 @@
-"""Two commits in the same processes: ``perf-regress -- --against REF`` on a GPU row."""
+"""The comparison of two commits: ``perf-regress -- --against REF``.
 
-from collections.abc import Callable, Mapping, Sequence
+On a GPU row the kernels of both are timed in the same processes. On a row that is interpreted,
+the instructions of their generated code are counted.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileRequest, ask
 from kernelproof.checks.perf.effect import Effect, paired_effect
-from kernelproof.checks.perf.judge import Speed, classify
+from kernelproof.checks.perf.judge import classify
+from kernelproof.checks.perf.row_timing import request_for
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
+from kernelproof.machine.worktree import worktree
 from kernelproof.plan.cases import Case
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
-from kernelproof.records.timing import (
-    KERNEL,
-    REFERENCE,
-    CaseRequest,
-    ProcessTimes,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records.timing import KERNEL, REFERENCE, ProcessTimes, TimingAnswer, TimingRequest
+from kernelproof.records.verdict import Verdict
+
+# The name of a build: kernel, build and architecture.
+BuildName = tuple[str, str, str]
+CompiledCode = dict[BuildName, CompiledBuild]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedCase:
-    """One case at two commits: the times of both, and what is concluded."""
+    """The times of one case at two commits in the same processes, and the verdict on them."""
 
     case: Case
     processes: tuple[ProcessTimes, ...]
     effect: Effect
-    speed: Speed
+    verdict: Verdict
 
     def __str__(self) -> str:
-        """``slower  gemma4_routing-h200-bf16-E128-K8-T1: 1.490 -> 1.540 us, +3.36 % (…)``."""
-        times = [median(one.us(name) for one in self.processes) for name in (REFERENCE, KERNEL)]
-        return f"{self.speed:12} {self.case.id}: {times[0]:.3f} -> {times[1]:.3f} us, {self.effect}"
+        """Returns ``slower  gemma4_routing-h200-bf16-E128-K8-T1: 1.490 -> 1.540 us, +3.36 %``."""
+        old, new = (
+            median(process.us(name) for process in self.processes) for name in (REFERENCE, KERNEL)
+        )
+        return f"{self.verdict:12} {self.case.id}: {old:.3f} -> {new:.3f} us, {self.effect}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommitComparison:
-    """Cases of one row to time at a tree, None for this one, beside the tree `root`."""
+    """The timing of one row's cases at two source trees.
+
+    `tree` holds the kernels to judge, None for this tree, and `reference_tree` those to judge them
+    by. `limits` are in percent.
+    """
 
     row: str
     limits: Mapping[Case, float]
-    root: Path
+    reference_tree: Path
     tree: Path | None
-    told: Callable[[str], None]
+    say: Callable[[str], None]
     pace: Pace = PACE
 
     def run(self) -> list[ComparedCase]:
-        """Every case decided, or after as many processes as there are to be; ProcessError."""
-        found: dict[Case, list[ProcessTimes]] = {case: [] for case in self.limits}
-        open_, asked = list(self.limits), 0
-        while open_ and asked < self.pace.most:
-            count = min(self.pace.more if asked else self.pace.first, self.pace.most - asked)
-            self._take(open_, count, asked, found)
-            asked += count
-            pairs = [self._pair(case, found[case]) for case in self.limits]
-            open_ = [one.case for one in pairs if one.speed == Speed.INCONCLUSIVE]
-        return pairs
+        """Returns every case, decided or after the most processes.
 
-    def _take(
-        self, cases: Sequence[Case], count: int, seed: int, found: dict[Case, list[ProcessTimes]]
+        Raises ProcessError if a process dies or a case fails.
+        """
+        times: dict[Case, list[ProcessTimes]] = {case: [] for case in self.limits}
+        undecided, count = list(self.limits), 0
+        while undecided and count < self.pace.most:
+            more = min(self.pace.more if count else self.pace.first, self.pace.most - count)
+            self._time(undecided, more, count, times)
+            count += more
+            compared = [self._compare(case, times[case]) for case in self.limits]
+            undecided = [pair.case for pair in compared if pair.verdict == Verdict.INCONCLUSIVE]
+        return compared
+
+    def _time(
+        self, cases: Sequence[Case], count: int, seed: int, times: dict[Case, list[ProcessTimes]]
     ) -> None:
-        asked = {
-            one.id: CaseRequest(
-                case=one.id, kernel=one.kernel, dtype=one.dtype, shape=dict(one.shape)
-            )
-            for one in cases
-        }
+        """Runs `count` processes, and adds the times of each to `times`."""
+        floors: dict[Case, str | None] = dict.fromkeys(cases)
         with Replicates() as processes:
             for number in range(count):
                 request = TimingRequest(
                     row=self.row,
-                    cases=list(asked.values()),
+                    cases=[request_for(case, floor) for case, floor in floors.items()],
                     rounds=ROUNDS,
                     seed=seed + number,
                     tree=str(self.tree) if self.tree else None,
-                    root=str(self.root),
+                    reference_tree=str(self.reference_tree),
                 )
                 answers = processes.ask(request, is_last=number + 1 == count)
                 for case, answer in zip(cases, answers, strict=True):
-                    found[case].append(_process_of(answer))
-                    floor = {"floor": answer.floor}  # the first one's; to look for it takes longer
-                    asked[case.id] = asked[case.id].model_copy(update=floor)
-                self.told(f"process {seed + number + 1}: {len(cases)} cases")
+                    times[case].append(_times_in(answer))
+                    floors[case] = answer.floor  # a later process need not look for the fastest
+                self.say(f"process {seed + number + 1}: {len(cases)} cases")
 
-    def _pair(self, case: Case, processes: Sequence[ProcessTimes]) -> ComparedCase:
-        times = [[one.us(name) for one in processes] for name in (KERNEL, REFERENCE)]
-        found = paired_effect(*times, comparisons=len(self.limits))
-        speed = classify(found, self.limits[case])
-        return ComparedCase(case=case, processes=tuple(processes), effect=found, speed=speed)
+    def _compare(self, case: Case, processes: Sequence[ProcessTimes]) -> ComparedCase:
+        times = [[process.us(name) for process in processes] for name in (KERNEL, REFERENCE)]
+        pair = paired_effect(*times, comparisons=len(self.limits))
+        verdict = classify(pair, self.limits[case])
+        return ComparedCase(case=case, processes=tuple(processes), effect=pair, verdict=verdict)
 
 
-def _process_of(answer: TimingAnswer) -> ProcessTimes:
+def _times_in(answer: TimingAnswer) -> ProcessTimes:
     if answer.error or answer.process is None:
         raise ProcessError(f"{answer.case}: {answer.error}")
     return answer.process
+
+
+@contextmanager
+def commit_tree(commit: str) -> Iterator[Path]:
+    """Yields a worktree of a commit with the pipeline of this tree: its kernels, today's rules."""
+    with worktree(commit) as root:
+        shutil.rmtree(root / "pipeline", ignore_errors=True)
+        shutil.copytree(ROOT / "pipeline", root / "pipeline")
+        yield root
+
+
+def compile_kernels(
+    root: Path, kernels: Sequence[str], architectures: Sequence[str], *, workers: int
+) -> CompiledCode:
+    """Returns the code of every build of the kernels in the tree `root`."""
+    request = CompileRequest(kernels=list(kernels), architectures=list(architectures))
+    builds = ask(request, root=root, workers=workers)
+    return {(build.kernel, build.build, build.architecture): build for build in builds}
+
+
+def code_hashes(code: CompiledCode) -> dict[BuildName, str]:
+    """Returns the hash of every build, or its error."""
+    return {
+        name: build.costs.sha256 if build.costs else build.error or ""
+        for name, build in code.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostChange:
+    """The cost of one build at two commits: instructions a row, and spills."""
+
+    name: BuildName
+    old: CompiledBuild | None
+    new: CompiledBuild | None
+
+    @property
+    def is_same(self) -> bool:
+        """Tells if both commits compile to the same instructions."""
+        hashes = [
+            build.costs.sha256 if build and build.costs else None for build in (self.old, self.new)
+        ]
+        return None not in hashes and hashes[0] == hashes[1]
+
+    def is_dearer(self, limit: float) -> bool:
+        """Tells if a row takes over `limit` percent more instructions, or more spills.
+
+        A build that no longer compiles is dearer, too.
+        """
+        if self.old is None or self.old.costs is None:
+            return False
+        if self.new is None or self.new.costs is None:
+            return True
+        old, new = self.old.costs, self.new.costs
+        grows = new.instructions_per_row > old.instructions_per_row * (1 + limit / 100)
+        return grows or new.spills > old.spills
+
+    def __str__(self) -> str:
+        """Returns ``bf16-E128-K8-T1-cuda sm_90: 406.5 -> 420 instructions a row``."""
+        costs = [build.costs if build else None for build in (self.old, self.new)]
+        old, new = (f"{cost.instructions_per_row:g}" if cost else "none" for cost in costs)
+        spills = [cost.spills if cost else 0 for cost in costs]
+        more = f", {spills[0]} -> {spills[1]} spills" if any(spills) else ""
+        _, build, architecture = self.name
+        return f"{build} {architecture}: {old} -> {new} instructions a row{more}"
+
+
+def compare_costs(old: CompiledCode, new: CompiledCode) -> list[CostChange]:
+    """Returns the cost of every build that either commit has."""
+    names = dict.fromkeys([*new, *old])
+    return [CostChange(name=name, old=old.get(name), new=new.get(name)) for name in names]

@@ -1,4 +1,4 @@
-"""``python -m kernelproof.checks.perf.gate_card``: measures what the gate of a row can see, and writes its card.
+"""``python -m kernelproof.checks.perf.gate_card``: measures and writes the gate card of a row.
 
 Every process times the kernel, the kernel recorded again, its floor, and the kernel with extra work
 that was calibrated to make it slower by 1, 2, 3, 5 and 10 %. The rates are then counted by judging
@@ -17,8 +17,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kernelproof.checks.perf.row_timing import request_for
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
-from kernelproof.checks.perf.trials import TrialPlan, alarms_of, cases_of
+from kernelproof.checks.perf.trials import TrialPlan, false_alarms, sensitivities
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
@@ -38,14 +39,15 @@ BASELINE_PROCESSES = 12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the card of each row that is named, or that this machine is."""
+    """Writes the card of each row that is named, or else of this machine's rows."""
     options = _parser().parse_args(arguments)
     plan = matrix.load()
     selection = cases.Selection.of(options)
     rows = dict.fromkeys(options.row) or hardware.rows_here(plan, hardware.accelerators())
     hardware.require_gpu(plan, list(rows), "gate-card")
     for row in rows:
-        planned = [one for one in cases.plan(plan, selection, [Check.PERF]) if one.case.row == row]
+        checks = cases.plan(plan, selection, [Check.PERF])
+        planned = [check for check in checks if check.case.row == row]
         if not planned:
             raise UsageError(f"gate-card: found no perf case of row {row} within the selection")
         measured = _read(options.times) if options.times else _measure(row, plan, planned, options)
@@ -62,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     cases.Selection.add_options(parser.add_argument)
     counts = {"processes": _PROCESSES, "rows": _ROWS, "trials": _TRIALS}
     texts = {
-        "processes": "fresh processes that measure",
-        "rows": "unchanged rows that are judged",
-        "trials": "runs of each case and slowdown that are judged",
+        "processes": "fresh processes to time in",
+        "rows": "unchanged rows to judge",
+        "trials": "runs of each case and slowdown to judge",
     }
     for name, count in counts.items():
         text = f"{texts[name]} (default {count})"
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(file: Path) -> CardTimes:
+    """Returns the times of an earlier run; raises ResultsError if the file is none."""
     try:
         return CardTimes.model_validate_json(file.read_bytes())
     except OSError as error:
@@ -87,106 +90,99 @@ def _read(file: Path) -> CardTimes:
 
 
 def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> CardTimes:
-    """The times of every process, written to results/ before anything is counted."""
+    """Returns the times of every process, which are written to results/ before they are judged."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine, monitor = (
-        import_module("kernelproof.measure.torch_device"),
-        import_module("kernelproof.machine.gpu_monitor"),
-    )
-    device = machine.device_of(row, plan.rows[row])
-    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
-    with monitor.turn_on(gpu), Replicates() as processes:
-        asked = _calibrated(row, planned, processes)
+    torch_device = import_module("kernelproof.measure.torch_device")
+    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    device = torch_device.device_of(row, plan.rows[row])
+    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
+    with gpu_monitor.turn_on(gpu), Replicates() as processes:
+        requests = _calibrate(row, planned, processes)
         answers: list[list[TimingAnswer]] = []
         for number in range(1, options.processes + 1):
             start = time.monotonic()
-            request = TimingRequest(row=row, cases=asked, rounds=ROUNDS, seed=number)
+            request = TimingRequest(row=row, cases=requests, rounds=ROUNDS, seed=number)
             answers.append(_required(processes.ask(request, is_last=number == options.processes)))
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
-    state = revision.current()
-    measured = CardTimes(
+    times = CardTimes(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        commit=state.commit,
-        machine=machine.fingerprint(plan.rows[row]),
-        times_us=_times(asked, answers),
+        commit=revision.current().commit,
+        machine=torch_device.fingerprint(plan.rows[row]),
+        times_us=_times_by_case(answers),
     )
     file = options.results / "perf" / f"{row}.planted.json"
-    write_whole(file, measured.model_dump_json(indent=1) + "\n")
+    write_whole(file, times.model_dump_json(indent=1) + "\n")
     print(f"times of {options.processes} processes: {shown_path(file)}")
-    return measured
+    return times
 
 
-def _calibrated(row: str, planned: Sequence[Planned], processes: Replicates) -> list[CaseRequest]:
-    """Each case beside its floor, with the extra work that makes its slowdowns."""
+def _calibrate(row: str, planned: Sequence[Planned], processes: Replicates) -> list[CaseRequest]:
+    """Returns the request for each case: its floor, and the extra work of each slowdown."""
     start = time.monotonic()
-    asked = []
-    for one in planned:
-        case, found = one.case, time_baseline.load(row, one.case.kernel)
-        stored = found.stored.get(case.id) if found else None
-        floor = stored.timing.floor if stored else None
-        shape = dict(case.shape)
-        asked.append(
-            CaseRequest(
-                case=case.id, kernel=case.kernel, dtype=case.dtype, shape=shape, floor=floor
-            )
-        )
-    plain = TimingRequest(row=row, cases=asked, rounds=1, seed=0)
-    floors = {one.case: one.floor for one in _required(processes.ask(plain, is_last=False))}
-    wanted = [one.model_copy(update={"slower_by": PLANTED}) for one in asked]
-    request = TimingRequest(task="calibrate", row=row, cases=wanted, rounds=1, seed=0)
-    rounds = {one.case: one.planted for one in _required(processes.ask(request, is_last=False))}
-    print(f"calibrated {len(asked)} cases in {time.monotonic() - start:.1f} s", flush=True)
+    requests = []
+    for case in (check.case for check in planned):
+        baseline = time_baseline.load(row, case.kernel)
+        stored = baseline.stored.get(case.id) if baseline else None
+        requests.append(request_for(case, stored.timing.floor if stored else None))
+    # One process chooses the floors, the next one finds the rounds of extra work.
+    plain = TimingRequest(row=row, cases=requests, rounds=1, seed=0)
+    floors = {
+        answer.case: answer.floor for answer in _required(processes.ask(plain, is_last=False))
+    }
+    sized = [case.model_copy(update={"slower_by": PLANTED}) for case in requests]
+    task = TimingRequest(task="calibrate", row=row, cases=sized, rounds=1, seed=0)
+    rounds = {
+        answer.case: answer.planted for answer in _required(processes.ask(task, is_last=False))
+    }
+    print(f"calibrated {len(requests)} cases in {time.monotonic() - start:.1f} s", flush=True)
     return [
-        one.model_copy(
-            update={
-                "floor": floors[one.case],
-                "is_repeated": True,
-                "planted": rounds[one.case],
-            }
+        case.model_copy(
+            update={"floor": floors[case.case], "is_repeated": True, "planted": rounds[case.case]}
         )
-        for one in asked
+        for case in requests
     ]
 
 
 def _required(answers: list[TimingAnswer]) -> list[TimingAnswer]:
-    for one in answers:
-        if one.error:
-            raise ProcessError(f"{one.case}: {one.error}")
+    """Returns the answers; raises ProcessError for the first that is an error."""
+    for answer in answers:
+        if answer.error:
+            raise ProcessError(f"{answer.case}: {answer.error}")
     return answers
 
 
-def _times(
-    asked: Sequence[CaseRequest], answers: Sequence[list[TimingAnswer]]
-) -> sensitivity.TimesUs:
-    by_case: sensitivity.TimesUs = {one.case: {} for one in asked}
-    for one in (answer for process in answers for answer in process):
-        if one.process:
-            for name in one.process.samples_us:
-                by_case[one.case].setdefault(name, []).append(round(one.process.us(name), 5))
-    return by_case
+def _times_by_case(answers: Sequence[list[TimingAnswer]]) -> sensitivity.TimesUs:
+    """Returns by case and contestant the time in each process, in microseconds."""
+    times: sensitivity.TimesUs = {}
+    for answer in (answer for process in answers for answer in process):
+        if answer.process:
+            by_contestant = times.setdefault(answer.case, {})
+            for name in answer.process.samples_us:
+                by_contestant.setdefault(name, []).append(round(answer.process.us(name), 5))
+    return times
 
 
 def _write(measured: CardTimes, planned: Sequence[Planned], options: Any) -> None:
-    """Counts the rates, writes the card, and shows it."""
-    limits = {one.case.id: one.limit_percent or 0.0 for one in planned}
-    times = {case: of_case for case, of_case in measured.times_us.items() if case in limits}
-    trial = TrialPlan(times=times, limits=limits, baseline=BASELINE_PROCESSES)
+    """Counts the rates, writes the card, and prints it."""
+    limits = {check.case.id: check.limit_percent or 0.0 for check in planned}
+    times = {case: by_name for case, by_name in measured.times_us.items() if case in limits}
+    trials = TrialPlan(times=times, limits=limits, baseline=BASELINE_PROCESSES)
     print(f"judging {options.rows} unchanged rows, and each slowdown {options.trials} times")
-    made = GateCard(
+    card = GateCard(
         row=measured.row,
         date=measured.date,
         commit=measured.commit,
-        processes=trial.processes,
+        processes=trials.processes,
         machine=time_baseline.committed(measured.machine),
-        alarms=alarms_of(trial, options.rows),
-        cases=cases_of(trial, options.trials),
+        alarms=false_alarms(trials, options.rows),
+        cases=sensitivities(trials, options.trials),
         times_us=measured.times_us,
     )
-    for line in sensitivity.lines_of(made):
+    for line in sensitivity.lines_of(card):
         print(line)
-    print(f"{shown_path(sensitivity.write(made))}: written; commit it")
+    print(f"{shown_path(sensitivity.write(card))}: written; commit it")
 
 
 if __name__ == "__main__":

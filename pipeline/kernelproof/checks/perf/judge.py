@@ -1,46 +1,26 @@
-"""The verdict on one case's speed: by its baseline, its limit, and the processes of both.
+"""The judge of speed: the verdict on one case's times, by its baseline and its limit.
 
-Pure functions, without torch. A slowdown counts from half the limit on, so that one of the whole
-limit is found, and `same` says that one of the whole limit is not there. Time and time over the
-floor have to agree on a slowdown: a machine that is slower slows the floor, too, and a floor that
-has a bad day leaves the time as it was. Where the code is not the baseline's, and either looks
-slower or they leave it open, the baseline's own code is timed beside it, in the same processes, and
-that decides.
+Pure functions, without torch. Every comparison is an interval, and the *dead band* around zero
+reaches to half the limit on either side: an interval beyond it is a slowdown or a speed-up, and an
+interval short of the whole limit excludes a slowdown of the limit. Time and time over the floor
+have to agree on a slowdown: a slower machine slows the floor, too, and a floor that has a bad day
+leaves the time as it was. If the code is not the baseline's, and either looks slower or they leave
+it open, the baseline's own code is timed beside it, in the same processes, and that decides.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from statistics import median
 from typing import Any
 
 from kernelproof.checks.perf.effect import Effect, effect, paired_effect
 from kernelproof.records.timing import FLOOR, KERNEL, REFERENCE, CaseTiming, StoredTiming
+from kernelproof.records.verdict import Verdict
 
-
-class Speed(StrEnum):
-    """What is concluded of a case's speed."""
-
-    SAME = "same"
-    FASTER = "faster"
-    SLOWER = "slower"
-    INCONCLUSIVE = "inconclusive"
-    NO_BASELINE = "no-baseline"
-    WRONG_MACHINE = "wrong-machine"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpeedFinding:
-    """A conclusion, why, its numbers, and whether the baseline's own code should be timed, too."""
-
-    speed: Speed
-    reason: str = ""
-    numbers: dict[str, float] = field(default_factory=dict)
-    wants_reference: bool = False
-
-
-# What makes a machine another one, or its measurements others: by the fingerprint's own words.
-_SAME_MACHINE = {
+# The part of the limit that the dead band takes.
+_DEAD_BAND = 1 / 2
+# The conditions that make a machine another one, by their path in its fingerprint.
+_MACHINE_CONDITIONS = {
     "device.name": "GPU",
     "device.max_sm_clock_mhz": "clock policy",
     "device.max_memory_clock_mhz": "clock policy",
@@ -49,8 +29,21 @@ _SAME_MACHINE = {
     "packages.triton": "compiler",
     "packages.torch": "toolchain",
 }
-# What may explain a slowdown of code that is the baseline's.
-_CONDITIONS = ("device.driver", "python", "processor")
+# The conditions that may explain why the baseline's code is slower on the same machine.
+_OTHER_CONDITIONS = {"device.driver": "driver", "python": "python", "processor": "processor"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedFinding:
+    """A verdict on speed with its reason and its numbers.
+
+    `wants_reference` asks to time the baseline's own code beside the kernel.
+    """
+
+    verdict: Verdict
+    reason: str
+    numbers: dict[str, float] = field(default_factory=dict)
+    wants_reference: bool = False
 
 
 def judge_timing(
@@ -61,34 +54,49 @@ def judge_timing(
     limit: float,
     comparisons: int,
 ) -> SpeedFinding:
-    """The finding on one case, of so many that are judged together; `limit` in percent."""
-    numbers = _numbers(timing, limit)
+    """Returns the finding on one of `comparisons` cases judged together; `limit` in percent."""
+    numbers = _numbers_of_timing(timing, limit)
+    # 1. Without a baseline nothing can be compared.
     if stored is None:
         bless = 'if this is the speed to hold: nox -s bless -- perf --reason "..."'
-        reason = f"no baseline; measured {_us(timing)}; {bless}"
-        return SpeedFinding(speed=Speed.NO_BASELINE, reason=reason, numbers=numbers)
+        measured = f"{timing.us:.3f} us, {timing.ratio:.3f} of the floor"
+        reason = f"no baseline; measured {measured}; {bless}"
+        return SpeedFinding(verdict=Verdict.NO_BASELINE, reason=reason, numbers=numbers)
+    # 2. On another machine the effects say nothing about the code.
     effects = _effects(timing, stored.timing, comparisons)
-    numbers |= _of_effect("time", effects.time) | _of_effect("ratio", effects.ratio)
-    if differs := _differences(machine, stored.machine, _SAME_MACHINE):
-        reason = f"the baseline is of another machine: {'; '.join(differs)}; {effects}"
-        return SpeedFinding(speed=Speed.WRONG_MACHINE, reason=reason, numbers=numbers)
-    is_code_same = timing.code_hash is not None and timing.code_hash == stored.timing.code_hash
+    numbers |= _numbers_of_effect("time", effects.time)
+    numbers |= _numbers_of_effect("ratio", effects.ratio)
+    if changes := _changes(stored.machine, machine, _MACHINE_CONDITIONS):
+        reason = f"the baseline is of another machine: {'; '.join(changes)}; {effects}"
+        return SpeedFinding(verdict=Verdict.WRONG_MACHINE, reason=reason, numbers=numbers)
+    # 3. If the baseline's own code was timed beside the kernel, this pair decides.
     if timing.reference_processes:
-        numbers |= _of_effect("against", beside := _beside(timing, comparisons))
-        return _by_reference(beside, effects, limit, numbers, str(timing.reference))
-    speed = _agreed(effects, limit)
-    looks_slower = Speed.SLOWER in {classify(effects.time, limit), classify(effects.ratio, limit)}
-    reason = f"{effects}"
-    if speed == Speed.SLOWER:
+        pair = _pair_effect(timing, comparisons)
+        numbers |= _numbers_of_effect("against", pair)
+        verdict, reason = _judge_pair(pair, effects, limit, str(timing.reference))
+        return SpeedFinding(verdict=verdict, reason=reason, numbers=numbers)
+    # 4. Otherwise time and time over the floor decide together.
+    verdict, reason = _agreement(effects, limit), str(effects)
+    is_code_same = timing.code_hash is not None and timing.code_hash == stored.timing.code_hash
+    if verdict == Verdict.SLOWER:
         reason = f"{_cause(timing, stored, machine, is_code_same=is_code_same)}; {effects}"
-    elif speed == Speed.INCONCLUSIVE:
+    elif verdict == Verdict.INCONCLUSIVE:
         reason = f"a slowdown of {limit:g} % is neither found nor excluded; {effects}; run it again"
-    wants = (looks_slower or speed == Speed.INCONCLUSIVE) and not is_code_same
-    return SpeedFinding(speed=speed, reason=reason, numbers=numbers, wants_reference=wants)
+    # 5. Other code that looks slower, or is undecided, is to be timed beside the baseline's.
+    looks_slower = Verdict.SLOWER in {classify(effects.time, limit), classify(effects.ratio, limit)}
+    is_doubtful = looks_slower or verdict == Verdict.INCONCLUSIVE
+    return SpeedFinding(
+        verdict=verdict,
+        reason=reason,
+        numbers=numbers,
+        wants_reference=is_doubtful and not is_code_same,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Effects:
+class _BaselineEffects:
+    """The effects of a case against its baseline; `over` names what the ratio divides by."""
+
     time: Effect
     ratio: Effect
     floor: Effect
@@ -98,14 +106,17 @@ class _Effects:
         return f"time {self.time}, over {self.over} {self.ratio}"
 
 
-def _effects(new: CaseTiming, old: CaseTiming, comparisons: int) -> _Effects:
-    """Time, time over the floor, and the floor; the sentinel for it where the floor is another."""
+def _effects(new: CaseTiming, old: CaseTiming, comparisons: int) -> _BaselineEffects:
+    """Returns the effects of time, of time over the floor, and of the floor.
+
+    If the floor is another one than the baseline's, the sentinel takes its place.
+    """
     is_floor_same = (new.floor, new.floor_hash) == (old.floor, old.floor_hash)
-    times = [one.times(KERNEL) for one in (new, old)]
-    floors = [one.times(FLOOR) if is_floor_same else _sentinels(one) for one in (new, old)]
+    times = [timing.times(KERNEL) for timing in (new, old)]
+    floors = [timing.times(FLOOR) if is_floor_same else _sentinels(timing) for timing in (new, old)]
     pairs = zip(times, floors, strict=True)
-    ratios = [[a / b for a, b in zip(*pair, strict=True)] for pair in pairs]
-    return _Effects(
+    ratios = [[us / floor_us for us, floor_us in zip(*pair, strict=True)] for pair in pairs]
+    return _BaselineEffects(
         time=effect(*times, comparisons=comparisons),
         ratio=effect(*ratios, comparisons=comparisons),
         floor=effect(*floors, comparisons=comparisons),
@@ -117,86 +128,99 @@ def _sentinels(timing: CaseTiming) -> list[float]:
     return [process.sentinel_us for process in timing.processes]
 
 
-def classify(found: Effect, limit: float) -> Speed:
-    """Where an interval lies: beyond half the limit, short of the limit, or neither."""
-    if found.low > limit / 2:
-        return Speed.SLOWER
-    if found.high < -limit / 2:
-        return Speed.FASTER
-    return Speed.SAME if found.high < limit else Speed.INCONCLUSIVE
+def classify(interval: Effect, limit: float) -> Verdict:
+    """Returns the verdict on one interval alone: beyond the dead band, within the limit, or open.
+
+    ::
+
+        -limit/2       0      limit/2      limit
+            |          |          |          |
+      [--]  |          |          |          |            faster
+            |          |          |  [----------]         slower
+          [--------------------------------] |            same: no slowdown of the limit
+            |          |   [-------------------]          inconclusive
+    """
+    if interval.low > _DEAD_BAND * limit:
+        return Verdict.SLOWER
+    if interval.high < -_DEAD_BAND * limit:
+        return Verdict.FASTER
+    return Verdict.SAME if interval.high < limit else Verdict.INCONCLUSIVE
 
 
-def _agreed(effects: _Effects, limit: float) -> Speed:
-    """What time and time over the floor say together."""
+def _agreement(effects: _BaselineEffects, limit: float) -> Verdict:
+    """Returns the verdict of time and time over the floor together."""
     by_time, by_ratio = classify(effects.time, limit), classify(effects.ratio, limit)
     if by_time == by_ratio:
         return by_time
-    not_slower = {Speed.SAME, Speed.FASTER}
-    is_machine_faster = classify(effects.floor, limit) == Speed.FASTER
+    # Either excludes a slowdown, but for a time that a faster machine may have kept as it was.
+    not_slower = {Verdict.SAME, Verdict.FASTER}
+    is_machine_faster = classify(effects.floor, limit) == Verdict.FASTER
     if by_ratio in not_slower or (by_time in not_slower and not is_machine_faster):
-        return Speed.SAME
-    return Speed.INCONCLUSIVE
+        return Verdict.SAME
+    return Verdict.INCONCLUSIVE
 
 
-def _beside(timing: CaseTiming, comparisons: int) -> Effect:
-    times = [[one.us(name) for one in timing.reference_processes] for name in (KERNEL, REFERENCE)]
+def _pair_effect(timing: CaseTiming, comparisons: int) -> Effect:
+    """Returns the effect of the kernel against the baseline's code in the same processes."""
+    processes = timing.reference_processes
+    times = [[process.us(name) for process in processes] for name in (KERNEL, REFERENCE)]
     return paired_effect(*times, comparisons=comparisons)
 
 
-def _by_reference(
-    beside: Effect, effects: _Effects, limit: float, numbers: dict[str, float], commit: str
-) -> SpeedFinding:
-    """By the baseline's code, which was timed beside: the machine is the same for both."""
-    speed = classify(beside, limit)
-    told = f"against the code of {commit[:12]} in the same processes {beside}; {effects}"
-    if speed == Speed.SLOWER:
-        told = f"kernel: {told}"
-    elif speed == Speed.INCONCLUSIVE:
-        told = f"a slowdown of {limit:g} % is neither found nor excluded: {told}; run it again"
-    elif effects.time.low > limit / 2:
-        told = f"not the kernel but the machine is slower: {told}"
-    return SpeedFinding(speed=speed, reason=told, numbers=numbers)
+def _judge_pair(
+    pair: Effect, effects: _BaselineEffects, limit: float, commit: str
+) -> tuple[Verdict, str]:
+    """Returns verdict and reason by the baseline's code: the machine is the same for both."""
+    verdict = classify(pair, limit)
+    reason = f"against the code of {commit[:12]} in the same processes {pair}; {effects}"
+    if verdict == Verdict.SLOWER:
+        reason = f"kernel: {reason}"
+    elif verdict == Verdict.INCONCLUSIVE:
+        reason = f"a slowdown of {limit:g} % is neither found nor excluded: {reason}; run it again"
+    elif effects.time.low > _DEAD_BAND * limit:
+        reason = f"not the kernel but the machine is slower: {reason}"
+    return verdict, reason
 
 
 def _cause(
     timing: CaseTiming, stored: StoredTiming, machine: Mapping[str, Any], *, is_code_same: bool
 ) -> str:
-    """``kernel: its code is not the baseline's``: what a slowdown is to be blamed on."""
+    """Returns the likely cause of a slowdown: ``kernel: its code is not the baseline's``."""
     if not is_code_same:
         codes = [(code or "unknown")[:12] for code in (stored.timing.code_hash, timing.code_hash)]
         return f"kernel: its code is not the baseline's, {codes[0]} -> {codes[1]}"
-    words = {name: name.rpartition(".")[2] for name in _CONDITIONS}
-    if differs := _differences(machine, stored.machine, words):
-        return f"machine: the code is the baseline's, but {'; '.join(differs)}"
-    moved = median(_sentinels(timing)) / median(_sentinels(stored.timing))
+    if changes := _changes(stored.machine, machine, _OTHER_CONDITIONS):
+        return f"machine: the code is the baseline's, but {'; '.join(changes)}"
     if discarded := sum(process.discarded for process in timing.processes):
         return f"measurement: the code is the baseline's; {discarded} rounds met a throttled clock"
+    moved = median(_sentinels(timing)) / median(_sentinels(stored.timing))
     return (
         f"machine: the code is the baseline's, to the instruction; "
         f"the sentinel takes {100 * (moved - 1):+.1f} %"
     )
 
 
-def _differences(
-    here: Mapping[str, Any], there: Mapping[str, Any], words: Mapping[str, str]
+def _changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], conditions: Mapping[str, str]
 ) -> list[str]:
-    """``compiler 3.6.0 -> 3.7.1`` for each condition that differs, where both are known."""
-    found = []
-    for path, word in words.items():
-        new, old = _at(here, path), _at(there, path)
-        if None not in {new, old} and new != old:
-            found.append(f"{word} {old} -> {new}")
-    return found
+    """Returns ``compiler 3.6.0 -> 3.7.1`` for each condition that changed, if both are known."""
+    changes = []
+    for path, word in conditions.items():
+        old_value, new_value = _value_at(old, path), _value_at(new, path)
+        if None not in {old_value, new_value} and old_value != new_value:
+            changes.append(f"{word} {old_value} -> {new_value}")
+    return changes
 
 
-def _at(values: Mapping[str, Any], path: str) -> Any:
-    found: Any = values
+def _value_at(fingerprint: Mapping[str, Any], path: str) -> str | int | float | None:
+    """Returns the value at a dotted path, None if there is no plain value."""
+    value: Any = fingerprint
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, str | int | float) else None
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str | int | float) else None
 
 
-def _numbers(timing: CaseTiming, limit: float) -> dict[str, float]:
+def _numbers_of_timing(timing: CaseTiming, limit: float) -> dict[str, float]:
     return {
         "time_us": round(timing.us, 4),
         "floor_us": round(timing.floor_us, 4),
@@ -207,10 +231,6 @@ def _numbers(timing: CaseTiming, limit: float) -> dict[str, float]:
     }
 
 
-def _of_effect(name: str, found: Effect) -> dict[str, float]:
-    parts = {"percent": found.percent, "low": found.low, "high": found.high}
-    return {f"{name}_{part}": round(value, 3) for part, value in parts.items()}
-
-
-def _us(timing: CaseTiming) -> str:
-    return f"{timing.us:.3f} us, {timing.ratio:.3f} of the floor"
+def _numbers_of_effect(name: str, interval: Effect) -> dict[str, float]:
+    ends = {"percent": interval.percent, "low": interval.low, "high": interval.high}
+    return {f"{name}_{end}": round(value, 3) for end, value in ends.items()}

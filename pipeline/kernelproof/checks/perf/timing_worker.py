@@ -1,7 +1,8 @@
 """A timing process: reads one request from its standard input, prints one answer a case.
 
 torch is imported before the request is read, so that the next process can be ready while this one
-measures; the GPU is touched after. Everything is timed alone: the parent holds the GPU's turn.
+measures. The GPU is first touched after that, as its turn belongs to the parent, which runs one
+timing process at a time.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import hashlib
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -50,17 +51,25 @@ from kernelproof.records.timing import (
 )
 from kernelproof.spec import Spec
 
-# Inputs of few tokens, which stay in the cache, however many sets there are: fewer are sooner made.
-_SETS_WITHIN = 64
-_MOST_TRIES = 4  # rounds for each that is wanted, where the GPU is held back
+# Inputs of few tokens stay in the cache with any number of sets; so many are made soon enough.
+_SETS_WITHIN_CACHE = 64
+# Rounds that are tried for each wanted one, if the GPU is held back.
+_TRIES_A_ROUND = 4
 _SECONDS_TO_COOL = 0.1
 _SENTINEL_BYTES = 2**28
-_STEADY, _STEADY_SAMPLES, _WARM_UP_SAMPLES = 0.01, 5, 400
+# The GPU is warm once the last samples of the sentinel lie within this part of each other.
+_STEADY_PART, _STEADY_SAMPLES, _MOST_WARM_UP_SAMPLES = 0.01, 5, 400
+
+Enter = Callable[[Callable[..., Any]], Contestant]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimingBench:
-    """The GPU, its clock and monitor, and what always takes the same there: the sentinel."""
+    """The warm GPU of a row, with its clock, its monitor, and the kernels to time on it.
+
+    `sentinel` takes the same time on an unchanged machine. `references` are the kernels of the
+    reference tree, if there is one.
+    """
 
     device: torch.device
     clock: GpuClock
@@ -70,130 +79,147 @@ class TimingBench:
     references: dict[str, Spec]
 
 
-def _spec_of_tree(kernel: str, root: Path | None) -> Spec:
-    """Returns the spec of a kernel of this tree, or of the tree `root`, whichever is imported."""
-    if root is None:
+def _spec_in_tree(kernel: str, tree: Path | None) -> Spec:
+    """Returns the spec of a kernel in a source tree, None for this one.
+
+    The modules of the tree are forgotten again, so that two trees can be imported side by side.
+    """
+    if tree is None:
         return spec_of(kernel)
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of(kernel, name)}
-    sys.path.insert(0, str(root / "kernels"))
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_in(kernel, name)}
+    sys.path.insert(0, str(tree / "kernels"))
     try:
         importlib.invalidate_caches()
         return spec_of(kernel)
     finally:
-        sys.path.remove(str(root / "kernels"))
+        sys.path.remove(str(tree / "kernels"))
         for name in list(sys.modules):
-            if _is_of(kernel, name):
+            if _is_in(kernel, name):
                 del sys.modules[name]
         sys.modules.update(ours)
 
 
-def _is_of(kernel: str, module: str) -> bool:
+def _is_in(kernel: str, module: str) -> bool:
     return module.partition(".")[0] == kernel
 
 
-def bench_of(request: TimingRequest) -> TimingBench:
-    """The row's GPU, warm and steady; NotTheRowError where this machine is another."""
+def prepare_bench(request: TimingRequest) -> TimingBench:
+    """Returns the row's GPU, warm, with the kernels of the request.
+
+    Raises NotTheRowError if this machine is another one.
+    """
     device = torch_device.device_of(request.row, matrix.load().rows[request.row])
     clock = GpuClock(device)
     source = torch.rand(_SENTINEL_BYTES // 4, device=device)
     negated = torch.empty_like(source)
     sentinel = record_contestant([partial(torch.neg, source, out=negated)], clock)
-    samples: list[float] = []
-    for found in islice(timed_rounds({"sentinel": sentinel}), _WARM_UP_SAMPLES):
-        samples.append(found["sentinel"])
-        last = samples[-_STEADY_SAMPLES:]
-        if len(last) == _STEADY_SAMPLES and max(last) <= min(last) * (1 + _STEADY):
-            break
-    kernels = dict.fromkeys(asked.kernel for asked in request.cases)
-    root, tree = (Path(one) if one else None for one in (request.root, request.tree))
+    _warm_up(sentinel)
+    kernels = dict.fromkeys(case.kernel for case in request.cases)
+    tree, reference_tree = (
+        Path(folder) if folder else None for folder in (request.tree, request.reference_tree)
+    )
     return TimingBench(
         device=device,
         clock=clock,
         monitor=Monitor(torch_device.uuid_of(device)),
         sentinel=sentinel,
-        references={kernel: _spec_of_tree(kernel, root) for kernel in kernels} if root else {},
-        specs={kernel: _spec_of_tree(kernel, tree) for kernel in kernels},
+        references={kernel: _spec_in_tree(kernel, reference_tree) for kernel in kernels}
+        if reference_tree
+        else {},
+        specs={kernel: _spec_in_tree(kernel, tree) for kernel in kernels},
     )
 
 
-def answer(asked: CaseRequest, request: TimingRequest, bench: TimingBench) -> TimingAnswer:
-    """One case timed, or calibrated; its contestants, then its samples."""
-    spec, dtype = bench.specs[asked.kernel], getattr(torch, DTYPES[asked.dtype])
-    first = first_set(spec, dtype, asked.shape, bench.device)
-    count = set_count(first.bytes, bench.clock.l2_bytes, within=_SETS_WITHIN)
+def _warm_up(sentinel: Contestant) -> None:
+    """Runs the sentinel until its time is steady, at most `_MOST_WARM_UP_SAMPLES` times."""
+    samples: list[float] = []
+    for times in islice(timed_rounds({"sentinel": sentinel}), _MOST_WARM_UP_SAMPLES):
+        samples.append(times["sentinel"])
+        last = samples[-_STEADY_SAMPLES:]
+        if len(last) == _STEADY_SAMPLES and max(last) <= min(last) * (1 + _STEADY_PART):
+            return
+
+
+def answer_case(case: CaseRequest, request: TimingRequest, bench: TimingBench) -> TimingAnswer:
+    """Returns the times of one case, or the planted rounds that a calibration finds."""
+    # Inputs beyond the cache, or `_SETS_WITHIN_CACHE` sets if they are too small for that.
+    spec, dtype = bench.specs[case.kernel], getattr(torch, DTYPES[case.dtype])
+    first = first_set(spec, dtype, case.shape, bench.device)
+    count = set_count(first.bytes, bench.clock.l2_bytes, within=_SETS_WITHIN_CACHE)
     sets = [first, *(first.copy() for _ in range(count - 1))]
-    enter = partial(_entered, sets=sets, bench=bench)
+    enter = partial(_enter, sets=sets, bench=bench)
     if request.task == "calibrate":
-        planted = calibration.rounds_for(asked.slower_by, spec, enter)
-        return TimingAnswer(case=asked.case, planted=planted)
+        planted = calibration.planted_rounds(case.slower_by, spec, enter)
+        return TimingAnswer(case=case.case, planted=planted)
+    # The kernel beside its floor, and beside whatever else the request names.
     floors = {str(floor): floor for floor in spec.floors}
-    floor = asked.floor if asked.floor in floors else _fastest(floors, enter)
+    floor = case.floor if case.floor in floors else _fastest(floors, enter)
     launches = {KERNEL: spec.launch, FLOOR: floors[floor]}
-    if asked.is_repeated:
+    if case.is_repeated:
         launches[REPEAT] = spec.launch
     if bench.references:
-        launches[REFERENCE] = bench.references[asked.kernel].launch
+        launches[REFERENCE] = bench.references[case.kernel].launch
     if spec.slowed:
-        launches |= {name: spec.slowed(rounds) for name, rounds in asked.planted.items()}
-    ready = {name: enter(launch) for name, launch in launches.items()}
+        launches |= {name: spec.slowed(rounds) for name, rounds in case.planted.items()}
+    contestants = {name: enter(launch) for name, launch in launches.items()}
     codes: list[str | None] = [None, None]
     if request.is_hashed:
-        codes = [_hash(partial(call, **first.inputs)) for call in (spec.launch, floors[floor])]
+        codes = [_code_hash(partial(call, **first.inputs)) for call in (spec.launch, floors[floor])]
     return TimingAnswer(
-        case=asked.case,
+        case=case.case,
         floor=floor,
-        process=process_of(ready, request, bench),
-        bytes=spec.least_bytes(asked.shape, dtype) if spec.least_bytes else None,
-        launches={name: one.launches for name, one in ready.items()},
+        process=time_contestants(contestants, request, bench),
+        bytes=spec.least_bytes(case.shape, dtype) if spec.least_bytes else None,
+        launches={name: contestant.launches for name, contestant in contestants.items()},
         code_hash=codes[0],
         floor_hash=codes[1],
     )
 
 
-def _entered(
-    launch: Callable[..., Any], *, sets: list[TensorSet], bench: TimingBench
-) -> Contestant:
-    calls = [partial(launch, **one.inputs, out=one.out) for one in sets]
+def _enter(launch: Callable[..., Any], *, sets: list[TensorSet], bench: TimingBench) -> Contestant:
+    calls = [partial(launch, **tensors.inputs, out=tensors.out) for tensors in sets]
     return record_contestant(calls, bench.clock)
 
 
-def _fastest(floors: dict[str, Any], enter: Callable[..., Contestant]) -> str:
-    """The name of the fastest floor of those that this shape allows."""
-    ready: dict[str, Contestant] = {}
+def _fastest(floors: Mapping[str, Any], enter: Enter) -> str:
+    """Returns the name of the fastest floor of those that this shape allows."""
+    contestants: dict[str, Contestant] = {}
     for name, floor in floors.items():
         with contextlib.suppress(NotImplementedError):
-            ready[name] = enter(floor)
-    times = race(ready, rounds=5)
+            contestants[name] = enter(floor)
+    times = race(contestants, rounds=5)
     return min(times, key=lambda name: median(times[name]))
 
 
-def _hash(call: Callable[[], object]) -> str | None:
-    """A hash over the normalised code of every kernel that a call launches."""
+def _code_hash(call: Callable[[], object]) -> str | None:
+    """Returns a hash of the normalised code of every kernel that a call launches."""
     codes = [code_of(kernel).sha256 for kernel in capture_kernels(call)]
     return hashlib.sha256("\n".join(codes).encode()).hexdigest() if codes else None
 
 
-def process_of(
-    ready: dict[str, Contestant], request: TimingRequest, bench: TimingBench
+def time_contestants(
+    contestants: Mapping[str, Contestant], request: TimingRequest, bench: TimingBench
 ) -> ProcessTimes:
-    """The samples of as many rounds as are asked for.
+    """Returns the samples of the rounds that the request asks for.
 
-    A round with a sample during which the GPU was held back is discarded whole, and counted: what
-    is compared was measured under the same conditions.
+    A round with a sample during which the GPU was held back is discarded whole and counted, so
+    that all samples are measured under the same conditions. Raises RuntimeError if every round
+    is.
     """
-    samples: dict[str, list[float]] = {name: [] for name in ready}
-    discarded, watched = 0, ThrottleWatch(bench.monitor)
-    every = {name: watched.around(one) for name, one in ready.items()}
-    for found in islice(timed_rounds(every, seed=request.seed), _MOST_TRIES * request.rounds):
-        if watched.was_held_back:
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    discarded, watch = 0, ThrottleWatch(bench.monitor)
+    watched = {name: watch.around(contestant) for name, contestant in contestants.items()}
+    rounds = timed_rounds(watched, seed=request.seed)
+    for times in islice(rounds, _TRIES_A_ROUND * request.rounds):
+        if watch.was_held_back:
             discarded += 1
             time.sleep(_SECONDS_TO_COOL)
         else:
-            for name, us in found.items():
+            for name, us in times.items():
                 samples[name].append(round(us, 5))
         if len(samples[KERNEL]) == request.rounds:
             break
-        watched.begin()
+        watch.begin()
     if not samples[KERNEL]:
         message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
         raise RuntimeError(message)
@@ -201,42 +227,42 @@ def process_of(
         samples_us=samples,
         discarded=discarded,
         sentinel_us=round(median(race({"sentinel": bench.sentinel}, rounds=3)["sentinel"]), 4),
-        sm_clock_mhz=watched.state.sm_clock_mhz,
-        temperature_c=watched.state.temperature_c,
+        sm_clock_mhz=watch.state.sm_clock_mhz,
+        temperature_c=watch.state.temperature_c,
     )
 
 
-def answers(request: TimingRequest, bench: TimingBench) -> Iterator[TimingAnswer]:
-    """An answer for each case, in the order of the request, until the device is lost."""
-    for asked in request.cases:
+def answer_all(request: TimingRequest, bench: TimingBench) -> Iterator[TimingAnswer]:
+    """Yields an answer for each case of the request in order, until the device is lost."""
+    for case in request.cases:
         try:
-            yield answer(asked, request, bench)
-        except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; told)
-            told = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
-            if words := _lost(bench):
-                told = f"{told}\nthe device does not answer any more: {words}"
-                yield TimingAnswer(case=asked.case, error=told, outcome="crash")
+            yield answer_case(case, request, bench)
+        except Exception as error:  # noqa: BLE001  (a kernel's own, of any kind; reported)
+            message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+            if lost := _device_error(bench):
+                message = f"{message}\nthe device does not answer any more: {lost}"
+                yield TimingAnswer(case=case.case, error=message, outcome="crash")
                 return
-            yield TimingAnswer(case=asked.case, error=told)
+            yield TimingAnswer(case=case.case, error=message)
 
 
-def _lost(bench: TimingBench) -> str:
-    """What the device says instead of running the sentinel, or nothing."""
+def _device_error(bench: TimingBench) -> str:
+    """Returns an empty string if the device still runs the sentinel, else its error message."""
     try:
         bench.sentinel.recording.replay()
-    except Exception as error:  # noqa: BLE001  (of the driver; told)
+    except Exception as error:  # noqa: BLE001  (of the driver; reported)
         return str(error).strip().partition("\n")[0]
     return ""
 
 
 def main() -> None:
-    """Says that it is ready, once it is, then every answer."""
+    """Prints READY once the GPU is warm, then every answer."""
     request = TimingRequest.model_validate_json(sys.stdin.readline())
     with torch.inference_mode():
-        bench = bench_of(request)
+        bench = prepare_bench(request)
         print(READY, flush=True)
-        for one in answers(request, bench):
-            print(one.model_dump_json(), flush=True)
+        for answer in answer_all(request, bench):
+            print(answer.model_dump_json(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What a gate card's rates are counted from: the judge on resampled processes, again and again.
+"""The trials that a gate card's rates are counted from: runs resampled from measured processes.
 
 Each trial parts the measured processes into two halves at random, draws a baseline from one and a
 new run from the other, with replacement, and judges as a run does, with the baseline's own code
-timed beside where that is called for. So no process is on both sides, and what is judged together
-shares its processes. An unchanged kernel is one that was recorded again, in the same processes.
+timed beside if the judge asks for it. So no process is on both sides, and the cases that are
+judged together share their processes. An unchanged kernel is one that was recorded again, in the
+same processes.
 """
 
 import os
@@ -15,9 +16,14 @@ from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
 
-from kernelproof.checks.perf.judge import Speed, judge_timing
+from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.plan.timing_pace import PACE, Pace
-from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, PlantedSlowdown, SpreadOf
+from kernelproof.records.sensitivity import (
+    CaseSensitivity,
+    FalseAlarms,
+    PlantedSlowdown,
+    SpreadOf,
+)
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
@@ -27,86 +33,98 @@ from kernelproof.records.timing import (
     ProcessTimes,
     StoredTiming,
 )
+from kernelproof.records.verdict import Verdict
 
-# By case and contestant a time a process, in microseconds, the same processes throughout.
-Times = Mapping[str, Mapping[str, Sequence[float]]]
-FOUND_OF = 0.95
-_CONFIDENCE, _TENTH = 0.95, 0.1
-_CODE = "0" * 64
+# By contestant the time in each process, in microseconds, the same processes throughout.
+TimesByContestant = Mapping[str, Sequence[float]]
+# A slowdown is visible if this part of the trials finds it.
+_VISIBLE_RATE = 0.95
+# The least visible slowdown is searched to this many percent.
+_VISIBLE_STEP_PERCENT = 0.1
+_CONFIDENCE = 0.95
+# Halvings of the interval of a rate: more than a double has bits.
+_BISECTIONS = 60
+_CODE_HASH = "0" * 64
+# Processes of a trial's baseline and of its new run.
+Halves = tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedRun:
+    """A case whose kernel takes the times of `contestant`, times `factor`.
+
+    If its code is not the baseline's, that is timed beside it whenever the judge asks for it.
+    """
+
+    case: str
+    contestant: str
+    factor: float = 1.0
+    is_code_same: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPlan:
-    """What is judged again and again: times and limits by case, processes of a baseline, pace."""
+    """The measured times that trials draw from, by case, and the limits they judge by.
 
-    times: Times
+    `baseline` is the number of processes of a baseline.
+    """
+
+    times: Mapping[str, TimesByContestant]
     limits: Mapping[str, float]
     baseline: int
     pace: Pace = PACE
 
     @property
     def processes(self) -> int:
-        """How many were measured."""
+        """Returns the number of measured processes."""
         return len(next(iter(self.times.values()))[KERNEL])
 
-    def halves(self, seed: int) -> tuple[list[int], list[int]]:
-        """The processes of one trial's baseline and of its new run."""
+    def halves(self, seed: int) -> Halves:
+        """Returns the processes of one trial's baseline and of its new run."""
         dice = random.Random(seed)  # noqa: S311  (resampling, no secret)
         order = dice.sample(range(self.processes), self.processes)
         old, new = order[: len(order) // 2], order[len(order) // 2 :]
         return dice.choices(old, k=self.baseline), dice.choices(new, k=self.pace.most)
 
-    def speed(self, new: "SimulatedRun", halves: tuple[list[int], list[int]]) -> Speed:
-        """The verdict on a new run, judged against the kernel's times of the first half."""
-        times = self.times[new.case]
-        code = _CODE if new.is_code_same else None
-        stored = StoredTiming(
-            timing=_timing(times, KERNEL, halves[0], _CODE), machine={}, commit=""
-        )
+    def judge(self, run: SimulatedRun, halves: Halves) -> Verdict:
+        """Returns the verdict on a run, against the kernel's times in the first half."""
+        times = self.times[run.case]
+        code_hash = _CODE_HASH if run.is_code_same else None
+        baseline = _timing(times, KERNEL, halves[0], _CODE_HASH)
         judge = partial(
             judge_timing,
             machine={},
-            stored=stored,
-            limit=self.limits[new.case],
+            stored=StoredTiming(timing=baseline, machine={}, commit=""),
+            limit=self.limits[run.case],
             comparisons=len(self.times),
         )
-        speed = Speed.INCONCLUSIVE
+        # As in a run, more processes are drawn while the verdict is open.
+        verdict = Verdict.INCONCLUSIVE
         for count in range(self.pace.first, self.pace.most + 1, self.pace.more):
-            timing = _timing(times, new.name, halves[1][:count], code, factor=new.factor)
-            found = judge(timing)
-            if found.wants_reference:
+            chosen = halves[1][:count]
+            timing = _timing(times, run.contestant, chosen, code_hash, factor=run.factor)
+            finding = judge(timing)
+            if finding.wants_reference:
                 beside = {"reference": "0", "reference_processes": timing.processes}
-                found = judge(timing.model_copy(update=beside))
-            if (speed := found.speed) != Speed.INCONCLUSIVE:
+                finding = judge(timing.model_copy(update=beside))
+            if (verdict := finding.verdict) != Verdict.INCONCLUSIVE:
                 break
-        return speed
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimulatedRun:
-    """A case whose kernel takes the times of the contestant `name`, times `factor`.
-
-    Where its code is not the baseline's, that is timed beside it whenever the judge asks for it.
-    """
-
-    case: str
-    name: str
-    factor: float = 1.0
-    is_code_same: bool = False
+        return verdict
 
 
 def _timing(
-    times: Mapping[str, Sequence[float]],
-    name: str,
+    times: TimesByContestant,
+    contestant: str,
     chosen: Sequence[int],
-    code: str | None,
+    code_hash: str | None,
     *,
     factor: float = 1.0,
 ) -> CaseTiming:
+    """Returns a timing of the chosen processes, in which the kernel is `contestant`."""
     processes = [
         ProcessTimes(
             samples_us={
-                KERNEL: [factor * times[name][i]],
+                KERNEL: [factor * times[contestant][i]],
                 FLOOR: [times[FLOOR][i]],
                 REFERENCE: [times[KERNEL][i]],
             },
@@ -118,110 +136,121 @@ def _timing(
         for i in chosen
     ]
     return CaseTiming(
-        floor="floor", bytes=None, code_hash=code, floor_hash=None, launches=1, processes=processes
+        floor="floor",
+        bytes=None,
+        code_hash=code_hash,
+        floor_hash=None,
+        launches=1,
+        processes=processes,
     )
 
 
-def row_trial(seed: int, trial: TrialPlan) -> tuple[bool, bool]:
-    """Whether an unchanged row has a case that is blamed, and one that stays undecided.
+def try_row(seed: int, plan: TrialPlan) -> tuple[bool, bool]:
+    """Tells if an unchanged row has a case that is blamed, and one that stays undecided.
 
-    By either way of the judge: with the baseline's code, and with code that does the same.
+    Each case is judged both as the baseline's code and as other code that does the same.
     """
-    halves = trial.halves(seed)
-    runs = [
-        SimulatedRun(case=case, name=REPEAT, is_code_same=is_same)
-        for case in trial.times
+    halves = plan.halves(seed)
+    verdicts = {
+        plan.judge(SimulatedRun(case=case, contestant=REPEAT, is_code_same=is_same), halves)
+        for case in plan.times
         for is_same in (True, False)
-    ]
-    found = {trial.speed(run, halves) for run in runs}
-    return Speed.SLOWER in found, Speed.INCONCLUSIVE in found
+    }
+    return Verdict.SLOWER in verdicts, Verdict.INCONCLUSIVE in verdicts
 
 
-def found_at(case: str, percent: float, trial: TrialPlan, trials: int) -> int:
-    """How many trials find a slowdown of just this size.
+def times_found(case: str, percent: float, plan: TrialPlan, trials: int) -> int:
+    """Returns how many trials find a slowdown of exactly `percent`.
 
-    The planted one whose measured size is nearest is scaled to it, so that its processes differ as
-    they were measured, and what calibration missed is made up for.
+    The planted contestant whose measured size is nearest is scaled to it: its processes differ as
+    they were measured, and an error of the calibration is made up for.
     """
-    times = trial.times[case]
-    sizes = {name: _slower_by(times[name], times[KERNEL]) for name in _planted(times)}
-    name = min(sizes, key=lambda one: abs(sizes[one] - percent))
-    factor = (1 + percent / 100) / (1 + sizes[name] / 100)
-    run = SimulatedRun(case=case, name=name, factor=factor)
-    return sum(trial.speed(run, trial.halves(seed)) == Speed.SLOWER for seed in range(trials))
+    times = plan.times[case]
+    sizes = {name: _slowdown(times[name], times[KERNEL]) for name in _planted(times)}
+    nearest = min(sizes, key=lambda name: abs(sizes[name] - percent))
+    factor = (1 + percent / 100) / (1 + sizes[nearest] / 100)
+    run = SimulatedRun(case=case, contestant=nearest, factor=factor)
+    verdicts = [plan.judge(run, plan.halves(seed)) for seed in range(trials)]
+    return verdicts.count(Verdict.SLOWER)
 
 
-def _planted(times: Mapping[str, Sequence[float]]) -> list[str]:
+def _planted(times: TimesByContestant) -> list[str]:
     return [name for name in times if name not in {KERNEL, FLOOR, REPEAT}]
 
 
-def alarms_of(trial: TrialPlan, rows: int) -> FalseAlarms:
-    """The false alarms of so many unchanged rows, with the exact bound of their rate."""
+def false_alarms(plan: TrialPlan, rows: int) -> FalseAlarms:
+    """Returns the false alarms of `rows` unchanged rows, with the exact bound of their rate."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        one = partial(row_trial, trial=trial)
-        found = list(pool.map(one, range(rows), chunksize=max(rows // 64, 1)))
-    blamed = sum(is_blamed for is_blamed, _ in found)
+        trial = partial(try_row, plan=plan)
+        outcomes = list(pool.map(trial, range(rows), chunksize=max(rows // 64, 1)))
+    blamed = sum(is_blamed for is_blamed, _ in outcomes)
     return FalseAlarms(
         rows=rows,
         blamed=blamed,
-        undecided=sum(is_undecided for _, is_undecided in found),
+        undecided=sum(is_undecided for _, is_undecided in outcomes),
         at_most_percent=round(100 * upper_bound(blamed, rows), 3),
     )
 
 
-def cases_of(trial: TrialPlan, trials: int) -> dict[str, CaseSensitivity]:
-    """For each case its spread between processes, and what is found of its planted slowdowns."""
+def sensitivities(plan: TrialPlan, trials: int) -> dict[str, CaseSensitivity]:
+    """Returns for each case its spread between processes, and the planted slowdowns found."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        one = partial(_of_case, trial=trial, trials=trials)
-        return dict(zip(trial.times, pool.map(one, trial.times), strict=True))
+        measure = partial(_sensitivity, plan=plan, trials=trials)
+        return dict(zip(plan.times, pool.map(measure, plan.times), strict=True))
 
 
-def _of_case(case: str, trial: TrialPlan, trials: int) -> CaseSensitivity:
-    times = trial.times[case]
+def _sensitivity(case: str, plan: TrialPlan, trials: int) -> CaseSensitivity:
+    times = plan.times[case]
     kernel, floor = times[KERNEL], times[FLOOR]
     planted = [
         PlantedSlowdown(
             percent=(percent := float(name.rpartition(" ")[2])),
-            measured_percent=round(_slower_by(times[name], kernel), 3),
-            found=found_at(case, percent, trial, trials),
+            measured_percent=round(_slowdown(times[name], kernel), 3),
+            found=times_found(case, percent, plan, trials),
             trials=trials,
         )
         for name in _planted(times)
     ]
-    ratios = [a / b for a, b in zip(kernel, floor, strict=True)]
+    ratios = [us / floor_us for us, floor_us in zip(kernel, floor, strict=True)]
     spread: dict[SpreadOf, Sequence[float]] = {"time": kernel, "floor": floor, "ratio": ratios}
     return CaseSensitivity(
-        limit_percent=trial.limits[case],
-        spread_percent={name: round(_spread(of), 3) for name, of in spread.items()},
+        limit_percent=plan.limits[case],
+        spread_percent={name: round(_variation(values), 3) for name, values in spread.items()},
         planted=planted,
-        visible_percent=visible(planted, lambda percent: found_at(case, percent, trial, trials)),
+        visible_percent=least_visible(
+            planted, lambda percent: times_found(case, percent, plan, trials)
+        ),
     )
 
 
-def _slower_by(slowed: Sequence[float], kernel: Sequence[float]) -> float:
+def _slowdown(slowed: Sequence[float], kernel: Sequence[float]) -> float:
+    """Returns by how many percent `slowed` takes longer: the median over the processes."""
     return 100 * (median(a / b for a, b in zip(slowed, kernel, strict=True)) - 1)
 
 
-def _spread(values: Sequence[float]) -> float:
-    """The coefficient of variation, in percent."""
+def _variation(values: Sequence[float]) -> float:
+    """Returns the coefficient of variation, in percent."""
     return 100 * stdev(values) / fmean(values)
 
 
-def visible(planted: Sequence[PlantedSlowdown], found_at: Callable[[float], int]) -> float | None:
-    """The smallest slowdown, to a tenth of a percent, that at least 95 of 100 trials find.
+def least_visible(
+    planted: Sequence[PlantedSlowdown], times_found: Callable[[float], int]
+) -> float | None:
+    """Returns the smallest slowdown that 95 of 100 trials find, to a tenth of a percent.
 
-    Looked for between the largest planted size that is found too rarely and the next one;
-    `found_at` says how many trials find a size. None where the largest planted is found too rarely.
+    `times_found` says how many trials find a size. None if the largest planted one is found too
+    rarely.
     """
-    found = {one.percent: one.found / one.trials >= FOUND_OF for one in planted}
-    missed = max((percent for percent, is_found in found.items() if not is_found), default=0.0)
-    seen = [percent for percent in found if percent > missed]
-    if not seen:
+    rates = {slowdown.percent: slowdown.found / slowdown.trials for slowdown in planted}
+    missed = max((percent for percent, rate in rates.items() if rate < _VISIBLE_RATE), default=0.0)
+    visible = [percent for percent in rates if percent > missed]
+    if not visible:
         return None
-    trials, low, high = planted[0].trials, missed, min(seen)
-    while high - low > _TENTH:
+    # Halve the gap between the largest planted size that is missed and the next one.
+    trials, low, high = planted[0].trials, missed, min(visible)
+    while high - low > _VISIBLE_STEP_PERCENT:
         middle = (low + high) / 2
-        if found_at(middle) >= FOUND_OF * trials:
+        if times_found(middle) >= _VISIBLE_RATE * trials:
             high = middle
         else:
             low = middle
@@ -229,21 +258,23 @@ def visible(planted: Sequence[PlantedSlowdown], found_at: Callable[[float], int]
 
 
 def upper_bound(hits: int, trials: int, confidence: float = _CONFIDENCE) -> float:
-    """The one-sided upper bound of a rate (Clopper and Pearson, Biometrika 26, 1934)."""
+    """Returns the one-sided upper bound of a rate (Clopper and Pearson, Biometrika 26, 1934)."""
     if hits >= trials:
         return 1.0
     low, high = hits / trials, 1.0
-    for _ in range(60):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _at_most(hits, trials, middle) > 1 - confidence:
+        if _probability_of_at_most(hits, trials, middle) > 1 - confidence:
             low = middle
         else:
             high = middle
     return high
 
 
-def _at_most(hits: int, trials: int, rate: float) -> float:
-    """The probability of so many hits or fewer."""
+def _probability_of_at_most(hits: int, trials: int, rate: float) -> float:
+    """Returns the probability of so many hits or fewer: the binomial distribution."""
     ways = (lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1) for k in range(hits + 1))
     # As logarithms: a power of so many trials may be smaller than any float.
-    return fsum(exp(of + k * log(rate) + (trials - k) * log1p(-rate)) for k, of in enumerate(ways))
+    return fsum(
+        exp(way + k * log(rate) + (trials - k) * log1p(-rate)) for k, way in enumerate(ways)
+    )

@@ -1,14 +1,16 @@
 """Made-up code of a kernel's builds: what it costs is given, its hash is a letter's."""
 
 from kernelproof.checks.codegen.compile_request import CompiledBuild
-from kernelproof.checks.perf.commit_costs import Code
+from kernelproof.checks.perf.commit_comparison import CompiledCode
 from kernelproof.records.code_lock import BuildSettings, CodeCosts
 
 BUILD, ARCHITECTURE = "fp32-E8-K2-T7-cuda", "sm_90"
 ERROR = "!"  # the letter of code that does not compile
 
 
-def code_of(letter: str, *, a_row: float = 100.0, spills: int = 0, kernel: str = "toy") -> Code:
+def code_of(
+    letter: str, *, a_row: float = 100.0, spills: int = 0, kernel: str = "toy"
+) -> CompiledCode:
     """One build on one architecture."""
     costs = CodeCosts(
         rows=1,

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from kernelproof.checks.perf import __main__ as command
-from kernelproof.checks.perf import commit_comparison, commit_costs
-from kernelproof.checks.perf.commit_comparison import CommitComparison, ComparedCase
-from kernelproof.checks.perf.commit_costs import Code
-from kernelproof.checks.perf.judge import Speed
+from kernelproof.checks.perf import commit_comparison
+from kernelproof.checks.perf.commit_comparison import CommitComparison, ComparedCase, CompiledCode
 from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.errors import run_command
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.timing_pace import Pace
+from kernelproof.records.verdict import Verdict
 from tests.unit.checks.codegen.codes import ARCHITECTURE, BUILD, ERROR, code_of
 from tests.unit.run.processes import FLOORS, Made, case_of, near
 
@@ -35,12 +34,12 @@ def _beside(
     limits = dict.fromkeys(CASES, 3.0)
     said = (told if told is not None else []).append
     return CommitComparison(
-        row="gpu", limits=limits, root=OLD, tree=tree, told=said, pace=Pace()
+        row="gpu", limits=limits, reference_tree=OLD, tree=tree, say=said, pace=Pace()
     ).run()
 
 
-def _speeds(pairs: Sequence[ComparedCase]) -> list[Speed]:
-    return [pair.speed for pair in pairs]
+def _speeds(pairs: Sequence[ComparedCase]) -> list[Verdict]:
+    return [pair.verdict for pair in pairs]
 
 
 def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +48,9 @@ def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -
     pairs = _beside(monkeypatch, made, NEW, told)
     assert [pair.case for pair in pairs] == CASES
     assert made.asked() == [IDS] * 8
-    assert {(one.root, one.tree, one.row) for one in made.requests} == {("/old", "/new", "gpu")}
+    assert {(one.reference_tree, one.tree, one.row) for one in made.requests} == {
+        ("/old", "/new", "gpu")
+    }
     assert [one.seed for one in made.requests] == [*range(8)]
     assert made.is_last == [False] * 7 + [True]
     assert {len(pair.processes) for pair in pairs} == {8}
@@ -71,7 +72,7 @@ def test_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     made = Made(us=us, reference_us=lambda _, n: near(10.0, n, 2.0))
     pairs = _beside(monkeypatch, made)
-    assert _speeds(pairs) == [Speed.SLOWER, Speed.FASTER, Speed.SAME]
+    assert _speeds(pairs) == [Verdict.SLOWER, Verdict.FASTER, Verdict.SAME]
     assert [round(pair.effect.percent, 6) for pair in pairs] == [5, -5, 0]
     told = f"slower       {IDS[0]}: 10.000 -> 10.500 us, +5.00 % (+5.00 to +5.00)"
     assert str(pairs[0]) == told
@@ -83,7 +84,7 @@ def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatc
     pairs = _beside(monkeypatch, made)
     assert made.asked() == [IDS] * 8 + [[IDS[1]]] * 12
     assert [one.seed for one in made.requests] == [*range(20)]
-    assert _speeds(pairs) == [Speed.SAME, Speed.INCONCLUSIVE, Speed.SAME]
+    assert _speeds(pairs) == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
 
 
 def test_the_first_process_chooses_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +113,7 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def worktree(_: str) -> Iterator[Path]:
         yield OLD
 
-    monkeypatch.setattr(command, "_on_the_gpu", lambda *_: None)
+    monkeypatch.setattr(command, "_enter_gpu", lambda *_: None)
     monkeypatch.setattr(command, "worktree", worktree)
 
 
@@ -161,7 +162,7 @@ def test_nothing_to_time_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def _counted(
-    monkeypatch: pytest.MonkeyPatch, old: Code, new: Code, *arguments: str
+    monkeypatch: pytest.MonkeyPatch, old: CompiledCode, new: CompiledCode, *arguments: str
 ) -> tuple[int, list[tuple[Path, list[str]]]]:
     """The exit code on the cpu row, for what the two trees compile to, and what was compiled."""
     asked = []
@@ -178,8 +179,8 @@ def _counted(
         asked.append((root, kernels))
         return old if root == OLD else new
 
-    monkeypatch.setattr(commit_costs, "tree_of", tree_of)
-    monkeypatch.setattr(commit_costs, "code_of", compiled)
+    monkeypatch.setattr(commit_comparison, "commit_tree", tree_of)
+    monkeypatch.setattr(commit_comparison, "compile_kernels", compiled)
     words = ["--on", "cpu", "--against", "HEAD", *arguments]
     return run_command(lambda: command.main(words)), asked
 
@@ -226,7 +227,7 @@ def _counted(
 def test_where_nothing_is_timed_code_is_counted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    new: Code,
+    new: CompiledCode,
     code: int,
     lines: list[str],
 ) -> None:

@@ -7,8 +7,8 @@ import pytest
 from kernelproof.checks.perf import __main__ as command
 from kernelproof.checks.perf import bisection
 from kernelproof.checks.perf.bisection import Bisection
-from kernelproof.checks.perf.commit_costs import Code
-from kernelproof.checks.perf.commit_costs import hashes as hashes_of
+from kernelproof.checks.perf.commit_comparison import CompiledCode
+from kernelproof.checks.perf.commit_comparison import code_hashes as hashes_of
 from kernelproof.errors import run_command
 from tests.unit.checks.codegen.codes import code_of
 
@@ -30,12 +30,12 @@ class History:
         """``c1``, ``c2``, one for each letter after the first."""
         return [f"c{n}" for n in range(1, len(self.letters))]
 
-    def compile(self, commit: str) -> Code:
+    def compile(self, commit: str) -> CompiledCode:
         """What a commit compiles to."""
         self.compiled.append(commit)
         return code_of(self._letter(commit))
 
-    def is_worse(self, good: str, commit: str, old: Code, new: Code) -> bool:
+    def is_worse(self, good: str, commit: str, old: CompiledCode, new: CompiledCode) -> bool:
         """Whether it is slower than the good one."""
         assert good == GOOD
         assert hashes_of(old) == hashes_of(code_of(self.letters[0]))
@@ -53,7 +53,7 @@ class History:
             commits=self.commits,
             compile=self.compile,
             is_worse=self.is_worse,
-            told=self.told.append,
+            say=self.told.append,
         ).run()
 
 
@@ -129,13 +129,15 @@ def test_a_commit_is_compiled_in_a_tree_of_its_own(monkeypatch: pytest.MonkeyPat
         def __exit__(self, *_: object) -> None:
             asked.append("left")
 
-    def compiled(root: str, kernels: list[str], architectures: list[str], *, workers: int) -> Code:
+    def compiled(
+        root: str, kernels: list[str], architectures: list[str], *, workers: int
+    ) -> CompiledCode:
         asked.append((root, kernels, architectures, workers))
         return code_of("a")
 
-    monkeypatch.setattr(bisection, "tree_of", Tree)
-    monkeypatch.setattr(bisection, "code_of", compiled)
-    found = bisection.compiled(["toy"], ["sm_90"], workers=3)("c1")
+    monkeypatch.setattr(bisection, "commit_tree", Tree)
+    monkeypatch.setattr(bisection, "compile_kernels", compiled)
+    found = bisection.commit_compiler(["toy"], ["sm_90"], workers=3)("c1")
     assert hashes_of(found) == hashes_of(code_of("a"))
     assert asked == [("/trees/c1", ["toy"], ["sm_90"], 3), "left"]
 
@@ -199,13 +201,13 @@ def test_where_nothing_is_timed_commits_are_counted(
     """On the cpu row by instructions: 3 % more is slower; the exit code is 1 where one is found."""
     letters = {"GOOD": "a", "c1": "a", "c2": "b", "c3": "z", "c4": "z"}
 
-    def compile_at(commit: str) -> Code:
+    def compile_at(commit: str) -> CompiledCode:
         return code_of(letters[commit], a_row=a_row.get(commit, 100.0), kernel="gemma4_routing")
 
     names = {"GOOD": "GOOD", "BAD": "c4"}
     monkeypatch.setattr(command, "require_commit", lambda _, name: names[name])
     monkeypatch.setattr(command, "between", lambda *_: ["c1", "c2", "c3", "c4"])
-    monkeypatch.setattr(command, "compiled", lambda *_, **__: compile_at)
+    monkeypatch.setattr(command, "commit_compiler", lambda *_, **__: compile_at)
     monkeypatch.setattr(command, "subject_of", lambda commit: commit)
     arguments = ["--on", "cpu", "--bisect", "GOOD..BAD"]
     assert run_command(lambda: command.main(arguments)) == code

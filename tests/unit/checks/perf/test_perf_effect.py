@@ -14,7 +14,7 @@ from kernelproof.checks.perf.effect import (
     Effect,
     effect,
     paired_effect,
-    student,
+    student_quantile,
     trimmed_mean,
 )
 
@@ -80,7 +80,7 @@ def test_trimmed_mean(values: list[float], mean: float) -> None:
 def test_student_is_that_of_the_textbooks(freedom: int) -> None:
     """To the digits that are printed, and 0.06 % where they leave room for that."""
     for probability, quantile in TABLE[freedom].items():
-        found = student(probability, freedom)
+        found = student_quantile(probability, freedom)
         assert found == pytest.approx(quantile, rel=6e-4, abs=6e-4), probability
 
 
@@ -89,7 +89,7 @@ def test_student_far_out_is_no_narrower_than_it_should_be(comparisons: int) -> N
     """The rate beyond it is what was asked for, where Bonferroni takes it."""
     beyond = (1 - ROW_LEVEL) / (2 * comparisons)
     for freedom in range(2, 40):
-        rate = 1 - _rate_below(student(1 - beyond, freedom), freedom)
+        rate = 1 - _rate_below(student_quantile(1 - beyond, freedom), freedom)
         assert rate == pytest.approx(beyond, rel=2e-3), freedom
 
 
@@ -222,7 +222,7 @@ def test_the_width_is_the_standard_error_times_students_quantile() -> None:
     values = [1.0, 1.001, 1.003, 1.006]
     error = 100 * stdev(values) / sqrt(len(values))
     widths = [_width(effect(values, [1.0], seed=seed)) for seed in range(20)]
-    assert fmean(widths) / 2 == pytest.approx(error * student(0.9975, 3), rel=0.03)
+    assert fmean(widths) / 2 == pytest.approx(error * student_quantile(0.9975, 3), rel=0.03)
 
 
 def test_more_comparisons_are_wider() -> None:
@@ -231,7 +231,7 @@ def test_more_comparisons_are_wider() -> None:
     new, old = stream(dice, NEW), stream(dice, OLD)
     one, many = (effect(new, old, comparisons=n) for n in (1, 21))
     assert _width(many) / _width(one) == pytest.approx(
-        student(1 - 0.005 / 42, 7) / student(1 - 0.005 / 2, 7), rel=0.02
+        student_quantile(1 - 0.005 / 42, 7) / student_quantile(1 - 0.005 / 2, 7), rel=0.02
     )
     assert many.percent == one.percent
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kernelproof.checks.perf.judge import Speed, SpeedFinding, judge_timing
+from kernelproof.checks.perf.judge import SpeedFinding, judge_timing
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
@@ -14,6 +14,7 @@ from kernelproof.records.timing import (
     ProcessTimes,
     StoredTiming,
 )
+from kernelproof.records.verdict import Verdict
 
 LIMIT = 3.0
 MACHINE: dict[str, Any] = {
@@ -89,7 +90,7 @@ def test_no_baseline_tells_the_time() -> None:
     """And how to make it the one to hold; it blocks."""
     found = judge_timing(timing_of(taking(10)), MACHINE, None, limit=LIMIT, comparisons=1)
     assert found == SpeedFinding(
-        speed=Speed.NO_BASELINE,
+        verdict=Verdict.NO_BASELINE,
         reason="no baseline; measured 10.000 us, 2.000 of the floor; if this is the speed to hold: "
         'nox -s bless -- perf --reason "..."',
         numbers={
@@ -119,11 +120,11 @@ def test_another_machine_is_not_compared_with(path: str, value: object, told: st
     """Whichever condition differs, and however slow it is; one that is unknown does not count."""
     new = timing_of(taking(10.3), **OTHER_CODE)
     found = judged(new, with_(path, value))
-    assert found.speed == Speed.WRONG_MACHINE
+    assert found.verdict == Verdict.WRONG_MACHINE
     assert found.reason == f"the baseline is of another machine: {told}; {SLOWER}"
     assert not found.wants_reference
     for unknown in (with_(path, None), with_(path, ["a list"])):
-        assert judged(new, unknown).speed == Speed.SLOWER
+        assert judged(new, unknown).verdict == Verdict.SLOWER
 
 
 def test_every_difference_is_told() -> None:
@@ -133,25 +134,25 @@ def test_every_difference_is_told() -> None:
     found = judged(timing_of(taking(10)), other)
     told = "GPU NVIDIA H200 -> NVIDIA H100; compiler 3.6.0 -> 3.7.1"
     assert found.reason == f"the baseline is of another machine: {told}; {NOTHING}"
-    assert judged(timing_of(taking(10)), {}).speed == Speed.SAME
-    assert judged(timing_of(taking(10)), {"device": "a word"}).speed == Speed.SAME
+    assert judged(timing_of(taking(10)), {}).verdict == Verdict.SAME
+    assert judged(timing_of(taking(10)), {"device": "a word"}).verdict == Verdict.SAME
 
 
 def test_the_same_time_is_same() -> None:
     """And so is one that is slower by less than half the limit, other code or not."""
     found = judged(timing_of(taking(10)))
-    assert (found.speed, found.reason, found.wants_reference) == (Speed.SAME, NOTHING, False)
+    assert (found.verdict, found.reason, found.wants_reference) == (Verdict.SAME, NOTHING, False)
     assert found.numbers["time_percent"] == pytest.approx(0, abs=0.001)
     assert found.numbers["ratio_high"] == pytest.approx(0.13, abs=0.01)
     found = judged(timing_of(taking(10.1), **OTHER_CODE))
-    assert (found.speed, found.wants_reference) == (Speed.SAME, False)
+    assert (found.verdict, found.wants_reference) == (Verdict.SAME, False)
 
 
 def test_a_shorter_time_is_faster() -> None:
     """By more than half the limit, over the floor, too."""
     found = judged(timing_of(taking(9.6)))
     told = "time -4.00 % (-4.12 to -3.88), over the floor -4.00 % (-4.12 to -3.88)"
-    assert (found.speed, found.reason) == (Speed.FASTER, told)
+    assert (found.verdict, found.reason) == (Verdict.FASTER, told)
 
 
 @pytest.mark.parametrize("hashes", [("a", "b"), (None, "b"), ("a", None), (None, None)], ids=str)
@@ -162,7 +163,7 @@ def test_other_code_is_blamed_and_the_baselines_wanted(hashes: tuple[str | None,
     found = judged(timing_of(taking(10.3), code_hash=new), stored=stored)
     shown = [(name or "unknown")[:12] for name in (old, new)]
     told = f"kernel: its code is not the baseline's, {shown[0]} -> {shown[1]}; {SLOWER}"
-    assert (found.speed, found.reason) == (Speed.SLOWER, told)
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, told)
     assert found.wants_reference
 
 
@@ -187,5 +188,5 @@ def test_the_baselines_code_is_not_blamed(
     """It is slower, and blocks; what else differs is named, and no other code is timed beside."""
     found = judged(timing_of(taking(10.3, **changes)), machine)
     cause = told.format(code="the code is the baseline's")
-    assert (found.speed, found.reason) == (Speed.SLOWER, f"{cause}; {SLOWER}")
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, f"{cause}; {SLOWER}")
     assert not found.wants_reference

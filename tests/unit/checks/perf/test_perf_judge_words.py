@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.perf.effect import effect
-from kernelproof.checks.perf.judge import Speed, judge_timing
+from kernelproof.checks.perf.judge import judge_timing
+from kernelproof.records.verdict import Verdict
 from tests.unit.checks.perf.test_perf_judge import (
     MACHINE,
     OTHER_CODE,
@@ -60,7 +61,7 @@ def test_all_that_may_explain_a_slowdown_is_told() -> None:
     machine = {**with_("device.driver", "580.2"), "python": "3.12.1"}
     told = "machine: the code is the baseline's, but driver 570.1 -> 580.2; python 3.11.9 -> 3.12.1"
     found = judged(timing_of(taking(10.3)), machine)
-    assert (found.speed, found.reason) == (Speed.SLOWER, f"{told}; {SLOWER}")
+    assert (found.verdict, found.reason) == (Verdict.SLOWER, f"{told}; {SLOWER}")
 
 
 @pytest.mark.parametrize(("sentinel", "told"), [(150, "+50.0 %"), (80, "-20.0 %")])

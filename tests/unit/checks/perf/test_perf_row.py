@@ -226,7 +226,7 @@ def test_what_is_undecided_beside_is_timed_until_the_budget_is_spent(run: Run) -
     made.us = lambda case, n: near(10.5, n, 2.0 if case == IDS[2] else 0.05)
     found = run(made, dict.fromkeys(IDS, stored_of()))
     assert made.asked() == [IDS] * 16 + [[IDS[2]]] * 12
-    assert [len(one.beside) for one in found.values()] == [8, 8, 20]
+    assert [len(one.reference_answers) for one in found.values()] == [8, 8, 20]
 
 
 def test_an_error_beside_is_the_case_s(run: Run) -> None:

@@ -7,19 +7,19 @@ from math import exp
 
 import pytest
 
-from kernelproof.checks.perf.judge import Speed
 from kernelproof.checks.perf.trials import (
     SimulatedRun,
     TrialPlan,
-    alarms_of,
-    cases_of,
-    found_at,
-    row_trial,
-    visible,
+    false_alarms,
+    least_visible,
+    sensitivities,
+    times_found,
+    try_row,
 )
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records.sensitivity import PlantedSlowdown
 from kernelproof.records.timing import FLOOR, KERNEL, REPEAT
+from kernelproof.records.verdict import Verdict
 
 PROCESSES = 30
 SEEDS = range(20)
@@ -75,7 +75,7 @@ def test_every_process_is_on_either_side_in_turn() -> None:
 def test_quiet_rows_are_neither_blamed_nor_undecided() -> None:
     """Where processes differ by 0.1 %: with the baseline's code, and with other code."""
     trial = trial_of(0.1)
-    assert {row_trial(seed, trial) for seed in SEEDS} == {(False, False)}
+    assert {try_row(seed, trial) for seed in SEEDS} == {(False, False)}
 
 
 def test_one_slower_case_blames_its_row() -> None:
@@ -84,24 +84,24 @@ def test_one_slower_case_blames_its_row() -> None:
     last = trial.times["case 1"]
     slowed = {**last, REPEAT: [1.04 * us for us in last[REPEAT]]}
     worse = TrialPlan(times={**trial.times, "case 1": slowed}, limits=trial.limits, baseline=12)
-    assert {row_trial(seed, worse) for seed in SEEDS} == {(True, False)}
+    assert {try_row(seed, worse) for seed in SEEDS} == {(True, False)}
 
 
 def test_very_noisy_rows_are_undecided_and_not_blamed() -> None:
     """Where processes differ by 10 %, nothing is concluded of a limit of 3 %."""
     trial = trial_of(10)
-    assert {row_trial(seed, trial) for seed in range(8)} == {(False, True)}
+    assert {try_row(seed, trial) for seed in range(8)} == {(False, True)}
 
 
 @pytest.mark.parametrize(("percent", "found"), [(0.1, 0), (1, 0), (3, 20), (10, 20)])
 def test_what_is_found_in_quiet_times(percent: float, found: int) -> None:
     """From half the limit of 3 % on every slowdown, below that none, planted or scaled."""
-    assert found_at("case 0", percent, trial_of(0.1), trials=20) == found
+    assert times_found("case 0", percent, trial_of(0.1), trials=20) == found
 
 
 def test_nothing_is_found_in_very_noisy_times() -> None:
     """Not even 3 %."""
-    assert found_at("case 0", 3, trial_of(10), trials=8) == 0
+    assert times_found("case 0", 3, trial_of(10), trials=8) == 0
 
 
 def test_what_calibration_missed_is_made_up_for() -> None:
@@ -112,9 +112,9 @@ def test_what_calibration_missed_is_made_up_for() -> None:
         for name, of in trial.times.items()
     }
     missed = TrialPlan(times=times, limits=trial.limits, baseline=12)
-    assert found_at("case 0", 1, missed, trials=20) == 0
-    assert found_at("case 0", 3, missed, trials=20) == 20
-    (planted,) = cases_of(missed, trials=2)["case 0"].planted
+    assert times_found("case 0", 1, missed, trials=20) == 0
+    assert times_found("case 0", 3, missed, trials=20) == 20
+    (planted,) = sensitivities(missed, trials=2)["case 0"].planted
     assert (planted.percent, planted.found) == (3, 2)
     assert planted.measured_percent == pytest.approx(6, abs=0.2)
 
@@ -133,21 +133,21 @@ def _drifting(times: Mapping[str, Sequence[float]]) -> TrialPlan:
 def test_other_code_is_judged_beside_the_baselines() -> None:
     """Drift from process to process, of a fifth and over the floor, hides no 3 % then."""
     trial = _drifting(trial_of(0.1).times["case 0"])
-    is_same, by_itself = SimulatedRun(case="case 0", name=REPEAT), []
+    is_same, by_itself = SimulatedRun(case="case 0", contestant=REPEAT), []
     for seed in SEEDS:
         halves = trial.halves(seed)
-        slower = SimulatedRun(case="case 0", name="slower by 3")
-        assert trial.speed(slower, halves) == Speed.SLOWER
-        assert trial.speed(is_same, halves) == Speed.SAME
-        by_itself.append(trial.speed(replace(slower, is_code_same=True), halves))
-    assert by_itself.count(Speed.SLOWER) < 3
+        slower = SimulatedRun(case="case 0", contestant="slower by 3")
+        assert trial.judge(slower, halves) == Verdict.SLOWER
+        assert trial.judge(is_same, halves) == Verdict.SAME
+        by_itself.append(trial.judge(replace(slower, is_code_same=True), halves))
+    assert by_itself.count(Verdict.SLOWER) < 3
 
 
 def test_a_row_is_judged_either_way() -> None:
     """With code that is known, drift leaves it undecided; with other code, 4 % are seen."""
     times = trial_of(0.1).times["case 0"]
     trial = _drifting({**times, REPEAT: [1.04 * us for us in times[REPEAT]]})
-    found = [row_trial(seed, trial) for seed in range(8)]
+    found = [try_row(seed, trial) for seed in range(8)]
     assert all(is_blamed for is_blamed, _ in found)
     assert sum(is_undecided for _, is_undecided in found) > 4
 
@@ -156,9 +156,9 @@ def test_more_processes_decide_what_few_leave_open() -> None:
     """As in a run: in the steps of its pace, up to its most."""
     trial = trial_of(1)
     short = TrialPlan(times=trial.times, limits=trial.limits, baseline=12, pace=Pace(most=8))
-    run = SimulatedRun(case="case 0", name=REPEAT, is_code_same=True)
+    run = SimulatedRun(case="case 0", contestant=REPEAT, is_code_same=True)
     few, many = (
-        [one.speed(run, trial.halves(seed)) for seed in SEEDS].count(Speed.INCONCLUSIVE)
+        [one.judge(run, trial.halves(seed)) for seed in SEEDS].count(Verdict.INCONCLUSIVE)
         for one in (short, trial)
     )
     assert many < few / 2
@@ -166,18 +166,18 @@ def test_more_processes_decide_what_few_leave_open() -> None:
 
 def test_alarms_count_rows_and_bound_their_rate() -> None:
     """In several processes, the same as in one."""
-    quiet = alarms_of(trial_of(0.1), rows=4)
+    quiet = false_alarms(trial_of(0.1), rows=4)
     assert (quiet.rows, quiet.blamed, quiet.undecided) == (4, 0, 0)
     assert quiet.at_most_percent == pytest.approx(52.713)
     worse = trial_of(1)
-    found = alarms_of(worse, rows=6)
-    one_by_one = [row_trial(seed, worse) for seed in range(6)]
+    found = false_alarms(worse, rows=6)
+    one_by_one = [try_row(seed, worse) for seed in range(6)]
     assert [found.blamed, found.undecided] == [sum(of) for of in zip(*one_by_one, strict=True)]
 
 
 def test_each_case_has_its_spread_and_what_is_found() -> None:
     """The size that is told is the measured one, by the median over the processes."""
-    found = cases_of(trial_of(0.1), trials=3)
+    found = sensitivities(trial_of(0.1), trials=3)
     assert list(found) == ["case 0", "case 1"]
     for of_case in found.values():
         assert of_case.limit_percent == 3
@@ -212,5 +212,5 @@ def test_visible(planted: list[PlantedSlowdown], least: float, percent: float | 
         asked.append(size)
         return 190 if size >= least else 189
 
-    assert visible(planted, found_from_least_on) == percent
+    assert least_visible(planted, found_from_least_on) == percent
     assert len(asked) <= 5

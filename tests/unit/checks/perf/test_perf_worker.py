@@ -69,7 +69,7 @@ def _process(driver: Driver, rounds: int = 2) -> ProcessTimes:
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
     }
     request = TimingRequest(row="gpu", cases=[], rounds=rounds, seed=1)
-    return timing_worker.process_of(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
+    return timing_worker.time_contestants(ready, request, _bench(driver, Replay(us=9.0, noted=[])))
 
 
 @pytest.fixture(autouse=True)
@@ -138,12 +138,12 @@ def test_an_error_is_of_one_case_while_the_device_answers(
             raise RuntimeError("a bug")
         return TimingAnswer(case=asked.case)
 
-    monkeypatch.setattr(timing_worker, "answer", answer)
+    monkeypatch.setattr(timing_worker, "answer_case", answer)
     asked = [
         CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)
     ]
     request = TimingRequest(row="gpu", cases=asked, rounds=1, seed=1)
-    found = [*timing_worker.answers(request, _bench(Driver(), sentinel))]
+    found = [*timing_worker.answer_all(request, _bench(Driver(), sentinel))]
     said = "RuntimeError: a bug"
     if is_lost:
         words = "the device does not answer any more: CUDA error: an illegal memory access"
