@@ -1,1 +1,1 @@
-"""The checks of this repository: one file a check, one test function each."""
+"""The cells of this repository: one file a check, with one test function each."""

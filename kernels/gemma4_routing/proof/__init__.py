@@ -1,4 +1,4 @@
-"""The proof of `gemma4_routing`: its `SPEC`, and what only proving needs."""
+"""The proof of `gemma4_routing`: its `SPEC`, and all that only proving it needs."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The builds of the routing kernels that are compiled for every GPU architecture, and locked."""
+"""Builds of the routing kernels: launches that are compiled for every architecture and locked."""
 
 from typing import Any, Literal
 
@@ -10,13 +10,13 @@ from kernelproof.spec import Build
 Backend = Literal["cuda", "hip"]
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# Every launch setting at Gemma 4's shape, for one token, of which Triton makes a constant, too; and
-# the settings for many tokens at the shapes of other models' routers.
-_OF_BACKEND: dict[Backend, tuple[dict[str, int], ...]] = {
+# At Gemma 4's shape: one number of tokens for each launch setting, and a single token, of which
+# Triton makes a constant. At the shapes of other models' routers: the settings for many tokens.
+_GEMMA4_SHAPES: dict[Backend, tuple[dict[str, int], ...]] = {
     "cuda": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 4096, 262144)),
     "hip": tuple({"E": 128, "K": 8, "T": tokens} for tokens in (1, 2048, 262144)),
 }
-_OF_ALL = (
+_OTHER_SHAPES = (
     {"E": 64, "K": 6, "T": 262144},
     {"E": 256, "K": 8, "T": 262144},
     {"E": 512, "K": 10, "T": 262144},
@@ -24,7 +24,7 @@ _OF_ALL = (
 
 
 def _build(dtype: str, shape: dict[str, int], backend: Backend) -> Build:
-    """What is compiled for contiguous, aligned logits of this shape on a GPU."""
+    """Returns the build for contiguous, aligned logits of a shape on a GPU."""
     sizes = shape["T"], shape["E"], shape["K"]
     launch = launch_of(_DTYPES[dtype], sizes, backend)
     pointers: dict[str, Any] = {
@@ -49,7 +49,7 @@ def _build(dtype: str, shape: dict[str, int], backend: Backend) -> Build:
 
 BUILDS = tuple(
     _build(dtype, shape, backend)
-    for backend, shapes in _OF_BACKEND.items()
-    for shape in (*shapes, *_OF_ALL)
+    for backend, shapes in _GEMMA4_SHAPES.items()
+    for shape in (*shapes, *_OTHER_SHAPES)
     for dtype in _DTYPES
 )

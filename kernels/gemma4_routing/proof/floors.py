@@ -1,8 +1,8 @@
-"""The floor of the routing kernel: what reading every logit and writing both outputs takes alone.
+"""The floor of the routing kernel: a kernel that only reads every logit and writes both outputs.
 
-Each program reads its rows once, takes the maximum of each, so that nothing read can be left out,
-and writes outputs of the kernel's form that mean nothing. How fast that is depends on how it is
-cut: the floor of a shape is the fastest of `FLOORS`.
+Each program reads its rows once, takes the maximum of each, so that the compiler can leave out no
+load, and writes meaningless outputs of the right form. Its time depends on the launch settings: the
+floor of a shape is the fastest of `FLOORS`.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# More values a thread than this spill (a tile in registers, 255 of them at most).
+# A thread has at most 255 registers for its values of a tile: more values than this would spill.
 _MOST_VALUES_A_THREAD = 128
 _THREADS_A_WARP = 32
+# (rows, warps) of a program.
 _SETTINGS = (
     *((rows, 1) for rows in (1, 2, 4, 8, 16)),
     (16, 2),
@@ -25,7 +26,7 @@ _SETTINGS = (
 
 
 def least_bytes(shape: Mapping[str, int], dtype: torch.dtype) -> int:
-    """The bytes of the logits and the fp32 scales, read once, and of both outputs, written once."""
+    """Returns the bytes of logits and fp32 scales, read once, and of outputs, written once."""
     num_tokens, num_experts, topk = shape["T"], shape["E"], shape["K"]
     read = num_tokens * num_experts * dtype.itemsize + num_experts * torch.float32.itemsize
     return int(read + num_tokens * topk * (torch.float32.itemsize + torch.int32.itemsize))
@@ -45,16 +46,17 @@ def _gemma4_routing_floor_kernel(
     BLOCK_K: tl.constexpr,
 ):
     offs_t = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)[:, None]
-    offs_e = tl.arange(0, BLOCK_E)[None, :]
-    offs_k = tl.arange(0, BLOCK_K)[None, :]
+    offs_e = tl.arange(0, BLOCK_E)[None, :]  # [1, BLOCK_E]
+    offs_k = tl.arange(0, BLOCK_K)[None, :]  # [1, BLOCK_K]
     mask_t = offs_t < num_tokens
     mask_e = mask_t & (offs_e < E)
     mask_o = mask_t & (offs_k < K)
 
+    # The logits, [BLOCK_T, BLOCK_E].
     logits = tl.load(gating_ptr + offs_t * stride_gt + offs_e, mask=mask_e, other=float("-inf"))
     largest = tl.max(logits.to(tl.float32), axis=1, keep_dims=True)  # [BLOCK_T, 1]
     weights = largest + tl.zeros([BLOCK_T, BLOCK_K], tl.float32)
-    ids = (largest + offs_k).to(tl.int32, bitcast=True)  # any bits that need the maximum
+    ids = (largest + offs_k).to(tl.int32, bitcast=True)  # any bits that depend on the maximum
 
     offs_o = offs_t * K + offs_k
     tl.store(weights_ptr + offs_o, weights, mask=mask_o)
@@ -63,13 +65,13 @@ def _gemma4_routing_floor_kernel(
 
 @dataclass(frozen=True, kw_only=True)
 class FloorLaunch:
-    """The floor cut in one way; called as the kernel's launcher is."""
+    """A launch of the floor with certain settings, called as the kernel's launcher is."""
 
     rows: int
     num_warps: int
 
     def __str__(self) -> str:
-        """``4 rows, 1 warp``."""
+        """Returns ``4 rows, 1 warp``."""
         rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
         return f"{rows}, {'1 warp' if self.num_warps == 1 else f'{self.num_warps} warps'}"
 
@@ -81,9 +83,10 @@ class FloorLaunch:
         *,
         out: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The row maxima ``[T, topk]`` fp32, and their bits int32, the scales unread.
+        """Returns the maximum of each row, ``[T, topk]`` fp32, and bits of it, int32.
 
-        NotImplementedError where there are fewer rows, or more values, than this cut is for.
+        Does not read the scales. Raises NotImplementedError if there are fewer rows than a program
+        has, or if its values do not fit into registers.
         """
         del per_expert_scale
         num_tokens, num_experts = gating_output.shape

@@ -1,8 +1,8 @@
-"""What else routes: kernels and formulations that the routing kernel is timed beside.
+"""Peers: other kernels and formulations of the routing, which bench times beside the kernel.
 
-Each entry of `PEERS` gives a launch that is called as the kernel's is, or None where its package
-is not installed. None of them holds the kernel's contract: on distinct, finite logits they choose
-the same experts, with weights that are close.
+Each entry of `PEERS` returns a launch that is called as the kernel's is, or None if its package is
+not installed. No peer keeps the kernel's contract: on distinct, finite logits they choose the same
+experts, with weights that are close.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _MAGNITUDE_MASK = tl.constexpr(0x7FFFFFFF)
 
 @triton.jit
 def _ordered(bits):
-    """fp32 bits as an int32 that orders as the value does; its own inverse."""
+    """Returns the order of fp32 bits, an int32 that is larger if the number is. Its own inverse."""
     return bits ^ ((bits >> 31) & _MAGNITUDE_MASK)
 
 
@@ -39,19 +39,21 @@ def _packed_sort_kernel(
     BLOCK_E: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
-    offs_e = tl.arange(0, BLOCK_E)
+    offs_e = tl.arange(0, BLOCK_E)  # [BLOCK_E]
     mask_e = offs_e < E
     logits = tl.load(gating_ptr + row * stride_gt + offs_e, mask=mask_e, other=float("-inf"))
     logits = logits.to(tl.float32)
 
-    # Value above, inverted expert below: of equal logits the lower expert sorts first.
+    # A 64-bit key: the order of the logit above the inverted expert, so that of equal logits the
+    # lower expert sorts first.
     high = _ordered(logits.to(tl.int32, bitcast=True)).to(tl.int64) << 32
     keys = tl.where(mask_e, high | (BLOCK_E - 1 - offs_e), -(2**63))
     keys = tl.sort(keys, descending=True)
     ids = BLOCK_E - 1 - (keys & (BLOCK_E - 1)).to(tl.int32)
     values = _ordered((keys >> 32).to(tl.int32)).to(tl.float32, bitcast=True)
 
-    mask_k = offs_e < K  # what is chosen stands first
+    # The chosen experts stand first.
+    mask_k = offs_e < K
     exps = tl.math.exp2((values - tl.max(logits, axis=0)) * _LOG2_E)
     total = tl.sum(tl.where(mask_k, exps, 0.0), axis=0)
     weights = exps / total * tl.load(scale_ptr + ids, mask=mask_k).to(tl.float32)
@@ -66,9 +68,9 @@ def packed_sort(
     *,
     out: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Weights and ids by one full sort of a row: one program a token, one warp.
+    """Returns weights and ids by a full sort of each row, in a program of one warp a token.
 
-    The algorithm of vLLM's kernel (pull request 39083), written anew from its description.
+    It is the algorithm of vLLM's kernel (pull request 39083), written anew from its description.
     """
     num_tokens, num_experts = gating_output.shape
     if out is None:
@@ -90,7 +92,7 @@ def packed_sort(
 def eager(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
 ) -> Outputs:
-    """Weights and ids in plain torch, as a model's code has it; `out` is left as it is."""
+    """Returns weights and ids by plain torch, as a model's code has it; leaves `out` as it is."""
     del out
     probabilities = torch.softmax(gating_output, dim=-1, dtype=torch.float32)
     weights, ids = torch.topk(probabilities, topk, dim=-1)
@@ -100,10 +102,10 @@ def eager(
 
 @lru_cache(maxsize=1)
 def _compiled_for(dtype: torch.dtype, num_experts: int, topk: int) -> Callable[..., Outputs]:
-    """`eager` compiled anew, for one token and for any number of them.
+    """Returns `eager`, compiled anew: for one token, and for any other number of them.
 
-    What was compiled for other shapes is forgotten: beyond a number of them torch would fall back
-    to eager. `fullgraph` makes that, and any break of the graph, an error.
+    Forgets the code of other shapes, because after a number of these torch falls back to eager.
+    `fullgraph` makes that, and any break of the graph, an error.
     """
     del dtype, num_experts
     torch._dynamo.reset()  # noqa: SLF001  (as torch's own documentation calls it)
@@ -114,7 +116,7 @@ def _compiled_for(dtype: torch.dtype, num_experts: int, topk: int) -> Callable[.
 def _compiled(
     gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: Outputs | None = None
 ) -> Outputs:
-    """`eager` through torch.compile; `out` is left as it is."""
+    """Returns weights and ids by `eager` through torch.compile; leaves `out` as it is."""
     del out
     num_tokens, num_experts = gating_output.shape
     if num_tokens > 1:
@@ -124,7 +126,7 @@ def _compiled(
 
 
 def _vllm() -> Callable[..., Outputs] | None:
-    """The kernel of vLLM, where that is installed (its model of Gemma 4; pull request 39083)."""
+    """Returns the kernel of vLLM (pull request 39083), None if its Gemma 4 is not installed."""
     try:
         from vllm.model_executor.models.gemma4 import gemma4_fused_routing_kernel_triton  # noqa: PLC0415
     except ImportError:
@@ -141,7 +143,7 @@ def _vllm() -> Callable[..., Outputs] | None:
 
 
 def _sglang() -> Callable[..., Outputs] | None:
-    """The kernel of SGLang, where that is installed (pull request 26502), in two places."""
+    """Returns the kernel of SGLang (pull request 26502), None if neither place has it."""
     try:
         from sglang.kernels.ops.layernorm.gemma4_fused_ops import gemma4_fused_routing  # noqa: PLC0415
     except ImportError:

@@ -1,8 +1,8 @@
-"""The routing kernels with extra work in each program: slowdowns of a known size, to be found.
+"""The routing kernels with extra work in each program: slowdowns that the perf check must find.
 
-Rounds of dependent integer arithmetic come before the kernel's own code, as a slower kernel would
-have them; the outputs are the kernel's, bit for bit. `kernelproof.checks.perf` finds how many rounds make a
-launch slower by a given part.
+Rounds of dependent integer arithmetic run before the kernel's own code; the outputs are the
+kernel's, bit for bit. `nox -s gate-card` finds the number of rounds that makes a launch slower by a
+given part.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ from gemma4_routing.launch import OPTIONS, backend_of, launch_of
 
 @triton.jit
 def _steps(rounds, IS_NVIDIA: tl.constexpr):
-    """So many steps of a sequence that no compiler knows the end of, a few ns each.
+    """Returns the last of `rounds` steps of a sequence that no compiler can shorten.
 
-    For NVIDIA GPUs in PTX, where a loop can be kept from being unrolled: 43 instructions more made
-    a launch of one token slower by 3.5 % before the first step (H200, Triton 3.6.0).
+    A step takes a few ns. NVIDIA GPUs run it in PTX, which can forbid to unroll the loop: unrolled,
+    43 more instructions made a launch of one token slower by 3.5 % before the first step (H200,
+    Triton 3.6.0). The sequence is the linear congruential generator of Numerical Recipes.
     """
     x = tl.program_id(0)
     if IS_NVIDIA:
@@ -45,7 +46,7 @@ def _steps(rounds, IS_NVIDIA: tl.constexpr):
 
 @triton.jit
 def _use(x, ids_ptr, num_tokens):
-    """A store that never happens, which the compiler can not know."""
+    """Uses `x` in a store that never happens, which the compiler cannot know."""
     tl.store(ids_ptr, x, mask=(x == 0) & (num_tokens < 0))
 
 
@@ -131,14 +132,14 @@ _SLOWED: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class SlowedLaunch:
-    """The kernel with so many rounds of extra work a program; called as the launcher is."""
+    """A launch with `rounds` rounds of extra work a program, called as the launcher is."""
 
     rounds: int
 
     def __call__(
         self, gating_output: Tensor, topk: int, per_expert_scale: Tensor, *, out: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """The kernel's outputs, written to `out`; for aligned, contiguous inputs, fp32 scales."""
+        """Writes the outputs to `out`; takes aligned, contiguous inputs and fp32 scales."""
         num_tokens, num_experts = gating_output.shape
         backend = backend_of(gating_output.device.type)
         cut = launch_of(gating_output.dtype, (num_tokens, num_experts, topk), backend)
