@@ -10,7 +10,7 @@ from kernelproof.spec import Inputs
 
 # Makes of an fp32 scale an fp64 number between two fp32 numbers, nearer to the old one.
 _BETWEEN = 1 + 2.0**-26
-# The rows of a warp go the same way (`cuda/finish.py`), and of eight neighbours with eight different
+# The rows of a warp go the same way (`cuda/finish.py`). Of eight neighbours with eight different
 # distributions one always forces the long way on all. Repeated rows can go the short way. There are
 # two numbers of rows, of different launch settings, made of at least `_MIN_ROWS` rows each. A row
 # is repeated an odd number of times, so that runs of it begin at every place of a warp.
