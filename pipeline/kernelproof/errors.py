@@ -109,6 +109,11 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
+def system_words(error: OSError) -> str:
+    """Returns the operating system's words for an error, in lower case."""
+    return (error.strerror or str(error)).lower()
+
+
 def run_command(command: Callable[[], int]) -> int:
     """The exit code of `command`, with a user's own mistake told in its message alone."""
     try:

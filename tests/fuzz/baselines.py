@@ -1,7 +1,7 @@
 """The readers of baselines: golden digests, locks of generated code, times, gate cards."""
 
-import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,62 +9,48 @@ from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
-from kernelproof.records.golden import GoldenDigests
+from kernelproof.records.sealed_json import SealedFormat
 from tests.fuzz.ask import require_plain
 from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
 from tests.fuzz.reports import require_page
 
-_GOLDEN, _CODEGEN, _PERF = (
-    Path("pipeline/baselines") / name for name in ("golden", "codegen", "perf")
-)
-_CODES = frozenset({Exit.BASELINE})
+_BASELINES = Path("pipeline/baselines")
+_GOLDEN, _CODEGEN, _PERF = (_BASELINES / name for name in ("golden", "codegen", "perf"))
 
 
 def _stored(path: Path) -> Any:
     return json.loads((ROOT / path).read_bytes())
 
 
+def _sealing(stored_format: SealedFormat[Any]) -> Callable[[Any], None]:
+    """Returns a function that gives data the seal that fits them, if they can have one."""
+
+    def seal(data: Any) -> None:
+        try:
+            data.update(stored_format.seal(data))
+        except (ValueError, TypeError, AttributeError, KeyError):
+            return
+
+    return seal
+
+
 def _read_golden(folder: Path) -> bool:
     golden.load.cache_clear()
-    found = golden.load(KERNEL, folder / _GOLDEN)
-    require_page(golden=[found] if found else [])
-    return found is not None
-
-
-def _seal_golden(data: Any) -> None:
-    try:
-        digests = {name: GoldenDigests.model_validate(of) for name, of in data["digests"].items()}
-        data["seal"] = golden.seal_of(digests)
-    except (ValueError, TypeError, AttributeError, KeyError):
-        return
+    stored = golden.load(KERNEL, folder / _GOLDEN)
+    require_page(golden=[stored] if stored else [])
+    return stored is not None
 
 
 def _small_golden() -> Any:
     data = _stored(_GOLDEN / f"{KERNEL}.json")
-    data["digests"] = dict(list(data["digests"].items())[:4])
-    _seal_golden(data)
-    return data
+    return {**data, "digests": dict(list(data["digests"].items())[:4])}
 
 
 def _read_codegen(folder: Path) -> bool:
-    found = code_lock.read(KERNEL, folder / _CODEGEN)
-    require_page(locks=[found] if found else [])
-    return found is not None
-
-
-def _seal_codegen(data: Any) -> None:
-    """As the lock has it: over costs by build, then architecture."""
-    try:
-        whole = {name: of for name, of in data.items() if name != "seal"}
-        nested: dict[str, Any] = {}
-        for name, costs in whole["costs"].items():
-            build, _, architecture = name.partition(" ")
-            nested.setdefault(build, {})[architecture] = costs
-        whole["costs"] = nested
-        data["seal"] = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-    except (ValueError, TypeError, AttributeError, KeyError):
-        return
+    lock = code_lock.read(KERNEL, folder / _CODEGEN)
+    require_page(locks=[lock] if lock else [])
+    return lock is not None
 
 
 def _small_codegen() -> Any:
@@ -72,43 +58,42 @@ def _small_codegen() -> Any:
     data["moves"] = data["moves"][:2]
     data["costs"] = dict(list(data["costs"].items())[:3])
     builds = {name.partition(" ")[0] for name in data["costs"]}
-    data["builds"] = {name: of for name, of in data["builds"].items() if name in builds}
-    _seal_codegen(data)
+    data["builds"] = {name: build for name, build in data["builds"].items() if name in builds}
     return data
 
 
-def _read_baseline(folder: Path) -> bool:
-    """A record is judged by it, and the page shows it."""
+def _read_times(folder: Path) -> bool:
+    """Judges a record by the times, and shows them on the page."""
     time_baseline.load.cache_clear()
-    found = time_baseline.load(TIMED_ROW, KERNEL, folder / _PERF)
-    if found:
-        record = passing(TIMED)
-        for stored in [found.stored.get(TIMED.case.id), *list(found.stored.values())[:2]]:
-            timing = record.timing
-            if timing:
-                judge_timing(timing, record.machine, stored, limit=3.0, comparisons=21)
-    require_page(baselines=[found] if found else [])
-    return found is not None
+    baseline = time_baseline.load(TIMED_ROW, KERNEL, folder / _PERF)
+    timing, machine = passing(TIMED).timing, passing(TIMED).machine
+    if baseline and timing:
+        for stored in [baseline.stored.get(TIMED.case.id), *list(baseline.stored.values())[:2]]:
+            judge_timing(timing, machine, stored, limit=3.0, comparisons=21)
+    require_page(baselines=[baseline] if baseline else [])
+    return baseline is not None
 
 
-def _small_baseline() -> Any:
+def _small_times() -> Any:
     data = _stored(_PERF / TIMED_ROW / f"{KERNEL}.json")
     data["benchmarks"] = [
-        one for one in data["benchmarks"] if one["extra_info"]["case"] == TIMED.case.id
+        benchmark
+        for benchmark in data["benchmarks"]
+        if benchmark["extra_info"]["case"] == TIMED.case.id
     ]
     return data
 
 
 def _read_card(folder: Path) -> bool:
-    """The limit of a case is held to it, people read it, and the page shows it."""
+    """Holds the limit of each case to the card, prints it, and shows it on the page."""
     sensitivity.load.cache_clear()
-    found = sensitivity.load(TIMED_ROW, folder / _PERF)
-    if found:
-        require_plain("\n".join(sensitivity.lines_of(found)))
-    for case in (TIMED.case.id, *(list(found.cases)[:5] if found else ())):
+    card = sensitivity.load(TIMED_ROW, folder / _PERF)
+    if card:
+        require_plain("\n".join(sensitivity.lines_of(card)))
+    for case in (TIMED.case.id, *(list(card.cases)[:5] if card else ())):
         sensitivity.require_visible(TIMED_ROW, case, 3.0, folder / _PERF)
-    require_page(cards=[found] if found else [])
-    return found is not None
+    require_page(cards=[card] if card else [])
+    return card is not None
 
 
 def _small_card() -> Any:
@@ -118,37 +103,31 @@ def _small_card() -> Any:
     return data
 
 
+def _reader(
+    name: str,
+    home: Path,
+    read: Callable[[Path], bool],
+    stored_format: SealedFormat[Any],
+    small: Any,
+) -> Reader:
+    codes = {Exit.BASELINE} | ({Exit.MATRIX} if name == "card" else set())
+    return Reader(
+        name=name,
+        home=str(home),
+        read=read,
+        codes=frozenset(codes),
+        wholes=(stored_format.seal(small),),
+        mend=_sealing(stored_format),
+    )
+
+
 def readers() -> tuple[Reader, ...]:
-    """All four, each of a file that is cut to few cases."""
+    """Returns all four, each with a file that is cut to few cases."""
+    file, row = f"{KERNEL}.json", _PERF / TIMED_ROW
+    card = row / "gate-card.json"
     return (
-        Reader(
-            name="golden",
-            home=f"{_GOLDEN}/{KERNEL}.json",
-            read=_read_golden,
-            codes=_CODES,
-            wholes=(_small_golden(),),
-            mend=_seal_golden,
-        ),
-        Reader(
-            name="codegen",
-            home=f"{_CODEGEN}/{KERNEL}.json",
-            read=_read_codegen,
-            codes=_CODES,
-            wholes=(_small_codegen(),),
-            mend=_seal_codegen,
-        ),
-        Reader(
-            name="baseline",
-            home=f"{_PERF}/{TIMED_ROW}/{KERNEL}.json",
-            read=_read_baseline,
-            codes=_CODES,
-            wholes=(_small_baseline(),),
-        ),
-        Reader(
-            name="card",
-            home=f"{_PERF}/{TIMED_ROW}/gate-card.json",
-            read=_read_card,
-            codes=_CODES | {Exit.MATRIX},
-            wholes=(_small_card(),),
-        ),
+        _reader("golden", _GOLDEN / file, _read_golden, golden.FORMAT, _small_golden()),
+        _reader("codegen", _CODEGEN / file, _read_codegen, code_lock.FORMAT, _small_codegen()),
+        _reader("baseline", row / file, _read_times, time_baseline.FORMAT, _small_times()),
+        _reader("card", card, _read_card, sensitivity.FORMAT, _small_card()),
     )

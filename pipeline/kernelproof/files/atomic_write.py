@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kernelproof.errors import ResultsError
+from kernelproof.errors import ResultsError, system_words
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -21,5 +21,5 @@ def write_whole(file: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a writable place"
+        message = f"{file}: {system_words(error)}; expected a writable place"
         raise ResultsError(message) from None

@@ -1,16 +1,15 @@
-"""Results: one JSON record a case and check, written whole or not at all."""
+"""Records of results: one JSON file for each case and check, written whole or not at all."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from kernelproof.errors import ResultsError
+from kernelproof.errors import ResultsError, system_words
 from kernelproof.escape import plain_line
-from kernelproof.files import safe_read
 from kernelproof.files.atomic_write import write_whole
-from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.json_file import MalformedError, read_model
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import ROOT
@@ -19,29 +18,31 @@ from kernelproof.records.timing import CaseTiming
 
 FOLDER = ROOT / "results"
 _MAX_BYTES = 1024 * 1024
+# JSON has no infinities and no NaN: they are written as text.
+_NOT_FINITE = {"Infinity", "-Infinity", "NaN"}
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _number(value: object) -> object:
-    """JSON has no infinities and no NaN: they are written as text."""
-    is_text = isinstance(value, str) and value in {"Infinity", "-Infinity", "NaN"}
-    return float(str(value)) if is_text else value
+def _as_number(value: object) -> object:
+    return float(value) if isinstance(value, str) and value in _NOT_FINITE else value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_as_number)]
 Outcome = Literal["pass", "fail", "error", "crash", "timeout"]
 
 
 class Record(StrictModel):
-    """What a run leaves for one case and check.
+    """The file that a run leaves for one case and check.
 
-    `outcome` is what became of it, with its `reason`, and `numbers` what was measured, by the names
-    of `kernelproof.measure.evidence`; `digest` is that of the outputs, `input_digest` that of the inputs
-    (SHA-256). `seed` and `distributions` made the inputs; `timing` holds the samples of perf.
-    `seconds` is how long the case took; `commit`, `dirty` and `tree`, the digest of the files that
-    count, say of which source it is; `machine` is the fingerprint of `kernelproof.measure.torch_device`, and
-    `reproduce` the command that runs it again.
+    - `outcome` and `reason` say how the run ended; `numbers` were measured, by the names of
+      `kernelproof.measure.evidence`; `timing` holds the samples of perf.
+    - `digest` and `input_digest` are the SHA-256 of the outputs and of the inputs; the inputs were
+      made from `seed` and `distributions`.
+    - `seconds` is the time that the case took.
+    - `commit`, `dirty` and `tree`, the digest of the files that count, name the source.
+    - `machine` is the fingerprint of `kernelproof.measure.torch_device`.
+    - `reproduce` is the command that runs the case again.
     """
 
     version: Literal[1] = 1
@@ -64,53 +65,50 @@ class Record(StrictModel):
 
     @property
     def device(self) -> str:
-        """The name of the device that it ran on."""
+        """Returns the name of the device that the case ran on."""
         device = self.machine.get("device")
         return str(device.get("name")) if isinstance(device, dict) else "an unnamed device"
 
 
 class HalfWrittenError(Exception):
-    """A record that is there, but is not a whole one of this case."""
+    """A record that exists but is not a whole record of its case."""
 
 
 def path_of(folder: Path, planned: Planned) -> Path:
-    """Where the record of a case and check is."""
+    """Returns the file of a case's record."""
     return folder / planned.check / f"{planned.case.id}.json"
 
 
 def write(folder: Path, planned: Planned, record: Record) -> None:
-    """Writes a record under a temporary name, then renames it; ResultsError where that fails."""
-    file = path_of(folder, planned)
-    write_whole(file, record.model_dump_json(indent=1) + "\n")
+    """Replaces the record of a case at once; raises ResultsError if that fails."""
+    write_whole(path_of(folder, planned), record.model_dump_json(indent=1) + "\n")
 
 
 def discard(folder: Path, plan: Sequence[Planned]) -> None:
-    """Removes the records, and drafts, of what is about to run: one that dies leaves no older."""
+    """Removes the records and drafts of a plan, so that a run which dies leaves no older record."""
     for planned in plan:
         file = path_of(folder, planned)
         try:
-            for left in (file, *file.parent.glob(f".{file.name}.*.tmp")):
-                left.unlink(missing_ok=True)
+            for leftover in (file, *file.parent.glob(f".{file.name}.*.tmp")):
+                leftover.unlink(missing_ok=True)
         except OSError as error:
-            message = (
-                f"{file}: {(error.strerror or str(error)).lower()}; expected a file to replace"
-            )
+            message = f"{file}: {system_words(error)}; expected a file to replace"
             raise ResultsError(message) from None
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder of results where it is not there yet; ResultsError where that fails."""
+    """Makes a folder of results unless it exists; raises ResultsError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{folder}: {(error.strerror or str(error)).lower()}; expected a writable place"
+        message = f"{folder}: {system_words(error)}; expected a writable place"
         raise ResultsError(message) from None
 
 
 def read(folder: Path, planned: Planned) -> Record | None:
-    """The record of a case and check, or None where there is none.
+    """Returns the record of a case and check, or None if there is none.
 
-    HalfWrittenError for one that is not whole, ResultsError for one that cannot be read.
+    Raises HalfWrittenError if the record is not whole, ResultsError if it cannot be read.
     """
     file = path_of(folder, planned)
     try:
@@ -122,23 +120,23 @@ def read(folder: Path, planned: Planned) -> Record | None:
         raise ResultsError(message) from None
     if (record.case, record.check) != (planned.case.id, planned.check):
         found = f"the record of {plain_line(record.case)}, {record.check}"
-        raise HalfWrittenError(f"{file.name}: found {found}")
+        raise HalfWrittenError(f"{file.name}: found {found}, expected that of its name")
     return record
 
 
 def read_file(file: Path) -> Record:
-    """The record in a file; HalfWrittenError where it is not whole, ResultsError, or no file."""
+    """Returns the record in a file.
+
+    Raises FileNotFoundError or NotADirectoryError if there is no such file, HalfWrittenError if
+    the record is not whole, ResultsError if it cannot be read.
+    """
     try:
-        content = safe_read.read(file, _MAX_BYTES)
+        return read_model(file, Record, _MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a readable record"
+        message = f"{file}: {system_words(error)}; expected a readable record"
         raise ResultsError(message) from None
-    if excess := safe_read.excess(content, _MAX_BYTES):
-        raise HalfWrittenError(f"{file.name}: found {excess}, expected a record")
-    try:
-        return Record.model_validate_json(content)
-    except ValidationError as error:
-        message = f"{file.name}: {first_fault(error)}; delete it and run the case again"
+    except MalformedError as error:
+        message = f"{file.name}: {error}; delete it and run the case again"
         raise HalfWrittenError(message) from None

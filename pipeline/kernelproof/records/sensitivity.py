@@ -1,29 +1,32 @@
-"""The gate card: what the gate of a row can see, from real repeats and planted slowdowns.
+"""The gate card of a row: the slowdowns that its gate can see, by real repeats and planted ones.
 
 `pipeline/baselines/perf/<row>/gate-card.json` holds the times of every process, and the rates that
-`trials` resamples from them: how often an unchanged row is blamed, how often each planted slowdown
-is found, and the smallest slowdown that each case's gate finds in 95 of 100 runs.
+`kernelproof.checks.perf.trials` resamples from them: of unchanged rows that are blamed, and of
+planted slowdowns that are found; and the smallest slowdown that each case's gate finds in 95 of
+100 runs.
 """
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from kernelproof.errors import BaselineError, UserError
+from kernelproof.errors import UserError
 from kernelproof.escape import plain_line
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.repository import shown_path
-from kernelproof.records.time_baseline import FOLDER, read_bounded, restore, unreadable
+from kernelproof.records.sealed_json import ARE_UNSEALED_TIMES_READ, SealedFormat
+from kernelproof.records.time_baseline import FOLDER
 from kernelproof.records.timing import Count, Microseconds
 
 SpreadOf = Literal["time", "floor", "ratio"]
 Percent = Annotated[float, Field(ge=-100, le=1e6)]
-# By case and contestant a time a process, the same processes throughout.
+# A time for each process, by case and contestant; all hold the same processes.
 TimesUs = dict[str, dict[str, list[Microseconds]]]
 
 
@@ -32,9 +35,9 @@ class LimitError(UserError):
 
 
 class PlantedSlowdown(StrictModel):
-    """One planted slowdown of a case: how many trials found it, and the size it was measured at.
+    """A slowdown planted into a case, its measured size, and how many trials found it.
 
-    Trials scale it to the size that was meant.
+    `percent` is the size that was meant; each trial scales the measured one to it.
     """
 
     percent: Percent
@@ -44,7 +47,7 @@ class PlantedSlowdown(StrictModel):
 
 
 class CaseSensitivity(StrictModel):
-    """What the gate sees of one case; `visible_percent` is None where nothing planted sufficed."""
+    """The slowdowns that the gate sees in one case; `visible_percent` is None if it saw none."""
 
     limit_percent: Percent
     spread_percent: Annotated[dict[SpreadOf, Percent], Field(min_length=3)]
@@ -53,7 +56,7 @@ class CaseSensitivity(StrictModel):
 
 
 class FalseAlarms(StrictModel):
-    """Whole rows, unchanged, that were judged: how many had a case blamed, or undecided."""
+    """Counts of unchanged rows that were judged, and of those with a case blamed, or undecided."""
 
     rows: Count
     blamed: Count
@@ -62,7 +65,7 @@ class FalseAlarms(StrictModel):
 
 
 class CardTimes(StrictModel):
-    """What the processes of a gate card took, by case and contestant, and on which machine."""
+    """The times that the processes of a gate card took, and the machine they ran on."""
 
     version: Literal[1] = 1
     row: str
@@ -86,71 +89,77 @@ class GateCard(StrictModel):
     times_us: TimesUs
 
 
+FORMAT = SealedFormat(
+    model=GateCard,
+    noun="a gate card",
+    remake="nox -s gate-card",
+    most_bytes=16 * 1024 * 1024,
+    is_seal_required=not ARE_UNSEALED_TIMES_READ,
+)
+
+
 def path_of(row: str, folder: Path = FOLDER) -> Path:
-    """Where the card of a row is."""
+    """Returns the file of a row's card."""
     return folder / row / "gate-card.json"
 
 
 @cache
 def load(row: str, folder: Path = FOLDER) -> GateCard | None:
-    """The card of a row, None where there is none; BaselineError where unreadable."""
+    """Returns the card of a row, or None if there is none.
+
+    Raises BaselineError if it cannot be read, was edited, or is that of another row.
+    """
     file = path_of(row, folder)
-    text = read_bounded(file)
-    if text is None:
-        return None
-    try:
-        card = GateCard.model_validate_json(text)
-    except ValidationError as error:
-        raise unreadable(file, error) from None
-    if card.row != row:
-        found = f"the card of {plain_line(card.row)}"
-        raise BaselineError(
-            f"{shown_path(file)}: found {found}, expected of {row}; {restore(file)}"
-        )
+    card = FORMAT.read(file)
+    if card and card.row != row:
+        problem = f"found the card of {plain_line(card.row)}, expected that of {row}"
+        raise FORMAT.refusal(file, problem)
     return card
 
 
 def write(card: GateCard, folder: Path = FOLDER) -> Path:
-    """Writes a card, and says where."""
+    """Replaces the card of its row at once, with its seal, and returns its file."""
     file = path_of(card.row, folder)
-    write_whole(file, card.model_dump_json(indent=1) + "\n")
+    write_whole(file, json.dumps(FORMAT.seal(card.model_dump(mode="json")), indent=1) + "\n")
     load.cache_clear()
     return file
 
 
 def lines_of(card: GateCard) -> Iterator[str]:
-    """The card for people: false alarms, then for each case what is found of what was planted."""
+    """Yields the card for people: its false alarms, then for each case the slowdowns found."""
     alarms = card.alarms
     yield (
         f"{plain_line(card.row)}: {alarms.blamed} of {alarms.rows} unchanged rows blamed, "
         f"{alarms.undecided} undecided; with 95 % confidence at most "
         f"{alarms.at_most_percent:g} % are blamed"
     )
-    sizes = [planted.percent for planted in next(iter(card.cases.values())).planted]
+    sizes = [slowdown.percent for slowdown in next(iter(card.cases.values())).planted]
     names = {case: plain_line(case) for case in card.cases}
-    wide = max(map(len, names.values()))
+    width = max(map(len, names.values()))
     head = "".join(f"{f'{size:g} %':>13}" for size in sizes)
-    yield f"{'found of planted':{wide}}{head}  visible  spread: time  floor"
-    for case, of_case in card.cases.items():
-        found = "".join(
-            f"{f'{100 * one.found / one.trials:.1f} ({one.measured_percent:.1f})':>13}"
-            for one in of_case.planted
-        )
-        visible = "none" if of_case.visible_percent is None else f"{of_case.visible_percent:.2f} %"
-        spread = of_case.spread_percent
+    yield f"{'found of planted':{width}}{head}  visible  spread: time  floor"
+    for case, seen in card.cases.items():
+        found = "".join(f"{_rate(slowdown):>13}" for slowdown in seen.planted)
+        visible = "none" if seen.visible_percent is None else f"{seen.visible_percent:.2f} %"
+        spread = seen.spread_percent
         spreads = f"{spread['time']:>14.2f}{spread['floor']:>7.2f}"
-        yield f"{names[case]:{wide}}{found}{visible:>9}{spreads}"
+        yield f"{names[case]:{width}}{found}{visible:>9}{spreads}"
     yield "in percent: found of the trials, scaled to the size that is meant (and the one measured)"
 
 
+def _rate(slowdown: PlantedSlowdown) -> str:
+    """Returns the percentage of trials that found a slowdown, and its measured size."""
+    return f"{100 * slowdown.found / slowdown.trials:.1f} ({slowdown.measured_percent:.1f})"
+
+
 def require_visible(row: str, case: str, limit: float, folder: Path = FOLDER) -> None:
-    """LimitError where a case's limit is below what the card of its row says is visible."""
+    """Raises LimitError if a case's limit is below the slowdown that its row's card can see."""
     card = load(row, folder)
-    found = card.cases.get(case) if card else None
-    if found is None:
+    seen = card.cases.get(case) if card else None
+    if seen is None:
         return
-    if found.visible_percent is None or limit < found.visible_percent:
-        least = found.visible_percent or 2 * found.limit_percent
+    if seen.visible_percent is None or limit < seen.visible_percent:
+        least = seen.visible_percent or 2 * seen.limit_percent
         at_least = f"{ceil(10 * least) / 10:g}"
         message = (
             f"matrix.yaml: perf.limit_percent of {case}: found {limit:g}, expected at least "

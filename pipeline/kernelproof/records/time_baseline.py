@@ -2,7 +2,7 @@
 
 ``pytest-benchmark compare`` reads these files. Each benchmark's ``extra_info`` holds its case, the
 floor beside it and all processes; the key ``kernelproof`` at the top holds the machine, the
-commit, every blessing, newest first, and a bounded history of what was stored before.
+commit, the seal, and the blessings, the newest first, with the times that each of them stored.
 """
 
 import json
@@ -11,31 +11,31 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from kernelproof.errors import BaselineError
 from kernelproof.escape import plain_line
-from kernelproof.files import safe_read
 from kernelproof.files.atomic_write import write_whole
-from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.json_file import parse_model
 from kernelproof.files.strict_model import StrictModel
-from kernelproof.plan.repository import ROOT, shown_path
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.sealed_json import ARE_UNSEALED_TIMES_READ, SealedFormat
 from kernelproof.records.timing import CaseTiming, StoredTiming
 
 FOLDER = ROOT / "pipeline" / "baselines" / "perf"
-_MAX_BYTES = 16 * 1024 * 1024
 BLESSINGS_KEPT = 20
+# The parts of a machine's fingerprint that name paths and users of one host.
+_PRIVATE = {"environment", "os"}
 
 
 class BlessedTime(StrictModel):
-    """The times of a case under one blessing, in microseconds, and over the floor."""
+    """The time of a case under one blessing, in microseconds, and as a ratio to its floor."""
 
     time_us: float
     ratio_to_floor: float
 
 
 class TimeBlessing(StrictModel):
-    """When and why times were stored, of which commit and machine, and what they were."""
+    """The date and reason of a blessing, its commit and machine, and the times that it stored."""
 
     date: str
     reason: str
@@ -45,7 +45,7 @@ class TimeBlessing(StrictModel):
 
 
 class BaselineOrigin(StrictModel):
-    """What a baseline holds that pytest-benchmark has no place for."""
+    """The part of a baseline that pytest-benchmark has no place for."""
 
     version: Literal[1]
     row: str
@@ -56,13 +56,13 @@ class BaselineOrigin(StrictModel):
 
 
 class _Foreign(StrictModel, extra="ignore"):
-    """A mapping of pytest-benchmark's, with its own keys left to it."""
+    """A mapping of pytest-benchmark's, of whose own keys nothing is asked."""
 
 
 class StoredCase(_Foreign):
-    """The ``extra_info`` of a benchmark, as far as the judge needs it.
+    """The ``extra_info`` of a benchmark.
 
-    One that was kept when others were blessed names the commit and machine that it is of.
+    A case that was kept when others were blessed names the commit and machine of its own times.
     """
 
     case: str
@@ -76,81 +76,69 @@ class _StoredBenchmark(_Foreign):
 
 
 class TimeBaseline(_Foreign):
-    """A file of pytest-benchmark's, with its own keys left to it."""
+    """The file of one kernel's times on one row."""
 
     benchmarks: list[_StoredBenchmark]
     kernelproof: BaselineOrigin
 
     @property
     def stored(self) -> Mapping[str, StoredTiming]:
-        """What is stored, by case."""
-        own = self.kernelproof
+        """Returns the stored times by case, each with its commit and machine."""
+        origin = self.kernelproof
+        cases = [benchmark.extra_info for benchmark in self.benchmarks]
         return {
-            one.case: StoredTiming(
-                timing=one.timing,
-                machine=own.machine if one.machine is None else one.machine,
-                commit=one.commit or own.commit,
+            case.case: StoredTiming(
+                timing=case.timing,
+                machine=origin.machine if case.machine is None else case.machine,
+                commit=case.commit or origin.commit,
             )
-            for one in (benchmark.extra_info for benchmark in self.benchmarks)
+            for case in cases
         }
 
 
+FORMAT = SealedFormat(
+    model=TimeBaseline,
+    noun="the times of a kernel",
+    remake='nox -s bless -- perf --reason "..."',
+    most_bytes=16 * 1024 * 1024,
+    seal_in="kernelproof",
+    is_seal_required=not ARE_UNSEALED_TIMES_READ,
+)
+
+
 def path_of(row: str, kernel: str, folder: Path = FOLDER) -> Path:
-    """Where the times of a kernel on a row are."""
+    """Returns the file of a kernel's times on a row."""
     return folder / row / f"{kernel}.json"
 
 
 @cache
 def load(row: str, kernel: str, folder: Path = FOLDER) -> TimeBaseline | None:
-    """The baseline of a kernel on a row, None where there is none; BaselineError if unreadable."""
+    """Returns the baseline of a kernel on a row, or None if there is none.
+
+    Raises BaselineError if it cannot be read, was edited, or is that of another kernel or row.
+    """
     file = path_of(row, kernel, folder)
-    text = read_bounded(file)
-    if text is None:
-        return None
-    try:
-        baseline = TimeBaseline.model_validate_json(text)
-    except ValidationError as error:
-        raise unreadable(file, error) from None
-    if (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
+    baseline = FORMAT.read(file)
+    if baseline and (baseline.kernelproof.row, baseline.kernelproof.kernel) != (row, kernel):
         found = plain_line(f"{baseline.kernelproof.kernel} on {baseline.kernelproof.row}")
-        raise BaselineError(f"{shown_path(file)}: found the times of {found}; {restore(file)}")
+        problem = f"found the times of {found}, expected those of {kernel} on {row}"
+        raise FORMAT.refusal(file, problem)
     return baseline
 
 
 def committed(machine: Mapping[str, Any]) -> dict[str, Any]:
-    """A fingerprint as it goes into a repository: without what is one host's own, its paths."""
-    return {name: value for name, value in machine.items() if name not in {"environment", "os"}}
-
-
-def read_bounded(file: Path) -> bytes | None:
-    """The bytes of a baseline, None where it is not there; BaselineError where unreadable."""
-    try:
-        content = safe_read.read(file, _MAX_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        problem = (error.strerror or str(error)).lower()
-        message = f"{shown_path(file)}: {problem}, expected a readable file; {restore(file)}"
-        raise BaselineError(message) from None
-    if excess := safe_read.excess(content, _MAX_BYTES):
-        raise BaselineError(f"{shown_path(file)}: found {excess}, expected fewer; {restore(file)}")
-    return content
-
-
-def unreadable(file: Path, error: ValidationError) -> BaselineError:
-    """The error for a file that is not what was written."""
-    return BaselineError(f"{shown_path(file)}: {first_fault(error)}; {restore(file)}")
-
-
-def restore(file: Path) -> str:
-    """How to have a file back as it was committed."""
-    return f"restore it: git checkout -- {shown_path(file)}"
+    """Returns the part of a machine's fingerprint that may be committed: no path of a host."""
+    return {name: value for name, value in machine.items() if name not in _PRIVATE}
 
 
 def write(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
-    """Writes a whole baseline, as pytest-benchmark's keys and ``kernelproof``, and says where."""
-    own = BaselineOrigin.model_validate(content["kernelproof"])
-    file = path_of(own.row, own.kernel, folder)
-    write_whole(file, json.dumps(content, indent=1) + "\n")
+    """Replaces a baseline at once, with its seal, and returns its file.
+
+    `content` has pytest-benchmark's keys and ``kernelproof``.
+    """
+    origin = {name: value for name, value in content["kernelproof"].items() if name != "seal"}
+    file = path_of(origin["row"], origin["kernel"], folder)
+    parse_model(origin, BaselineOrigin)
+    write_whole(file, json.dumps(FORMAT.seal(content), indent=1) + "\n")
     load.cache_clear()
     return file

@@ -89,8 +89,8 @@ STATES: dict[str, tuple[State, str, str]] = {
         "missing",
         "its result is of an unnamed device, expected cpu: run it on that machine",
     ),
-    "empty": (_holding(b""), "error", "the file: invalid json"),
-    "cut": (_cut, "error", "the file: invalid json"),
+    "empty": (_holding(b""), "error", "found text that is no JSON"),
+    "cut": (_cut, "error", "found text that is no JSON"),
     "oversized": (_holding(b" " * 2**21), "error", "found over 1,048,576 bytes"),
     "other case": (
         lambda folder, one: _holding(

@@ -11,7 +11,7 @@ from kernelproof.checks.judge_plan import judge
 from kernelproof.records import golden, record_files
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.test_verdict import SOURCE
-from tests.unit.records.test_golden import ONE, golden_of
+from tests.unit.records.stored_files import golden_of
 from tests.unit.records.test_record_files import PLANNED, record_of
 
 BLESSED = replace(PLANNED, golden=True)
@@ -21,7 +21,7 @@ MOVED = {"digest": "3" * 64}
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results, beside which the bits of the case are blessed."""
-    golden.write(golden_of(fp32_E8_K2_T3=ONE), tmp_path)
+    golden.write(golden_of(), tmp_path)
     monkeypatch.setattr(golden, "objection", partial(golden.objection, folder=tmp_path))
     return tmp_path
 

@@ -29,8 +29,8 @@ from tests.unit.checks.perf.test_perf_judge import (
     timing_of,
 )
 from tests.unit.extending.tree import Tree
+from tests.unit.records.stored_files import card_of
 from tests.unit.records.test_record_files import record_of
-from tests.unit.records.test_sensitivity import card_of
 from tests.unit.records.test_time_baseline import ONE, REASON, TWO, place
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
@@ -227,4 +227,4 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     file = time_baseline.path_of(one.case.row, one.case.kernel, stored)
     file.write_bytes(file.read_bytes()[:-9])
     code, said = report(one)
-    assert (code, said.count("\n"), "the file: invalid json" in said) == (5, 1, True), said
+    assert (code, said.count("\n"), "found text that is no JSON" in said) == (5, 1, True), said

@@ -1,123 +1,109 @@
-"""Golden digests: written readably, sealed, and what a result that differs is told."""
+"""Golden digests: a line a case, and what a result that differs is told."""
 
-import datetime
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kernelproof.errors import BaselineError, Exit
+from kernelproof.errors import BaselineError
 from kernelproof.plan import cases, matrix
-from kernelproof.plan.cases import Case
 from kernelproof.records import golden
-from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
+from kernelproof.records.golden import GoldenDigests
+from tests.unit.records.stored_files import DIGESTS, KINDS, NAME, golden_of, reseal
 from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
-NAME = "fp32-E8-K2-T3"
-ONE = GoldenDigests(inputs="2" * 64, outputs="1" * 64, was=None)
+OTHER = GoldenDigests(inputs="4" * 64, outputs="5" * 64, was="6" * 64)
 BLESS = 'if that is meant: nox -s bless -- golden --reason "..."'
-MEND = "restore it: git checkout -- toy.json, in its folder"
 
 
-def golden_of(**digests: GoldenDigests) -> Golden:
-    """The golden digests of the toy."""
-    named = {name.replace("_", "-"): one for name, one in digests.items()}
-    today = datetime.date(2030, 1, 2)
-    blessing = GoldenBlessing(date=today, reason="first", toolchain="torch 1", changed=len(named))
-    return Golden(kernel="toy", blessings=[blessing], digests=named, seal=golden.seal_of(named))
+def test_the_text_of_a_file(tmp_path: Path) -> None:
+    """A line a case and a blessing, in the order that they were blessed in; then the seal."""
+    content = golden_of(fp32_E8_K2_T3=DIGESTS, bf16_E8_K2_T3=OTHER)
+    older = content.blessings[0].model_copy(update={"reason": "東京", "changed": 1})
+    content = content.model_copy(update={"blessings": [*content.blessings, older]})
+    golden.write(content, tmp_path)
+    assert (tmp_path / "toy.json").read_text() == (
+        "{\n"
+        ' "version": 1,\n'
+        ' "kernel": "toy",\n'
+        ' "blessings": [\n'
+        '  {"date":"2030-01-02","reason":"first","toolchain":"torch 1","changed":2},\n'
+        '  {"date":"2030-01-02","reason":"東京","toolchain":"torch 1","changed":1}\n'
+        " ],\n"
+        ' "digests": {\n'
+        f'  "fp32-E8-K2-T3": {{"inputs":"{"2" * 64}","outputs":"{"1" * 64}","was":null}},\n'
+        f'  "bf16-E8-K2-T3": {{"inputs":"{"4" * 64}","outputs":"{"5" * 64}","was":"{"6" * 64}"}}\n'
+        " },\n"
+        ' "seal": "4a09077fc00ce9e9ce3404fc5dd89e432da70f684eed876380fea3bb1ff6e1dc"\n'
+        "}\n"
+    )
+    assert golden.load("toy", tmp_path) == content
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder in which one case of the toy is blessed."""
-    golden.write(golden_of(fp32_E8_K2_T3=ONE), tmp_path)
-    return tmp_path
+EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "type": (lambda data: data["digests"][NAME].update(was=3), f"digests.{NAME}.was: input"),
+    "no digest": (
+        lambda data: data["digests"][NAME].update(outputs="A" * 64),
+        f"digests.{NAME}.outputs: string should match pattern",
+    ),
+    "text": (
+        lambda data: data["blessings"][0].update(changed="1"),
+        "blessings.0.changed: input should be a valid integer",
+    ),
+    "unknown key": (lambda data: data.update(seel=1), "seel: extra inputs are not permitted"),
+}
 
 
-def test_it_reads_back_as_it_was_written(folder: Path) -> None:
-    """One line a case, so that a diff shows which moved."""
-    assert golden.load("toy", folder) == golden_of(fp32_E8_K2_T3=ONE)
-    line = f'  "{NAME}": {{"inputs":"{"2" * 64}","outputs":"{"1" * 64}","was":null}}'
-    assert line in (folder / "toy.json").read_text().splitlines()
+def test_what_is_no_golden_digest_is_refused(tmp_path: Path) -> None:
+    """With the place of the first fault, though the seal fits."""
+    for edit, said in EDITS.values():
+        KINDS["golden"].placed(tmp_path)
+        reseal(KINDS["golden"], tmp_path, edit)
+        with pytest.raises(BaselineError, match=f"toy.json: {said}"):
+            KINDS["golden"].read(tmp_path)
 
 
-def test_no_file_is_no_golden_digest(tmp_path: Path) -> None:
-    """A kernel that nobody blessed yet."""
-    assert golden.load("toy", tmp_path) is None
+RESULTS: dict[str, tuple[dict[str, str], dict[str, Any], list[str]]] = {
+    "same": ({}, {}, []),
+    "another row": ({"row": "h200"}, {}, []),
+    "outputs": (
+        {},
+        {"digest": "3" * 64},
+        ["the definition moved: ", "found 333333333333, expected 111111111111; see the reference"],
+    ),
+    "inputs": (
+        {},
+        {"input_digest": "3" * 64, "digest": "3" * 64},
+        ["the inputs moved: found 333333333333, expected 222222222222; see the inputs of kern"],
+    ),
+    "no outputs": ({}, {"digest": None}, ["definition moved", "found none, expected 111111111111"]),
+    "no inputs": ({}, {"input_digest": None}, ["inputs moved: found none, expected 222222222222"]),
+    "unblessed": ({"dtype": "bf16"}, {}, ["no blessed digest of bf16-E8-K2-T3"]),
+}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        (
-            '"1111',
-            '"1112',
-            f"found lines that were edited, expected those that were blessed; {MEND}",
-        ),
-        ('"was":null', '"was":3', f"digests.{NAME}.was: input should be a valid string; {MEND}"),
-        ('"1111', '"xyz1', f"digests.{NAME}.outputs: string should match pattern"),
-        ('"toy"', '"toi"', f"found those of 'toi'; {MEND}"),
-        (' "seal"', ' "seel"', f"seal: field required; {MEND}"),
-        (' },\n "seal"', "", "the file: invalid json: "),
-    ],
-    ids=["edited", "type", "no digest", "other kernel", "unknown key", "truncated"],
-)
-def test_a_file_that_was_tampered_with(folder: Path, old: str, new: str, told: str) -> None:
-    """One clear line, and an exit code of its own."""
-    file = folder / "toy.json"
-    file.write_text(file.read_text().replace(old, new))
-    golden.load.cache_clear()
-    with pytest.raises(BaselineError) as caught:
-        golden.load("toy", folder)
-    assert str(caught.value).startswith(f"toy.json: golden digests: {told}")
-    assert caught.value.exit == Exit.BASELINE
-
-
-def test_a_huge_file_is_not_read(folder: Path) -> None:
-    """Nor is it a reason to run out of memory."""
-    (folder / "toy.json").write_bytes(b" " * 5_000_000)
-    golden.load.cache_clear()
-    with pytest.raises(BaselineError, match="found over 4,194,304 bytes, expected fewer"):
-        golden.load("toy", folder)
-
-
-@pytest.mark.parametrize(
-    ("case", "changes", "told"),
-    [
-        (CASE, {}, ""),
-        (
-            CASE,
-            {"digest": "3" * 64},
-            "golden: the definition moved: kernel and reference agree on other bits than the "
-            "blessed ones: found 333333333333, expected 111111111111; "
-            f"see kernels/toy/reference.py; {BLESS}",
-        ),
-        (
-            CASE,
-            {"input_digest": "3" * 64},
-            "golden: the inputs moved: found 333333333333, expected 222222222222; "
-            f"see kernels/toy/inputs.py; {BLESS}",
-        ),
-        (replace(CASE, dtype="bf16"), {}, f"golden: no blessed digest of bf16-E8-K2-T3; {BLESS}"),
-        (replace(CASE, row="h200"), {}, ""),
-    ],
-    ids=["same", "outputs", "inputs", "unblessed", "another row"],
-)
+@pytest.mark.parametrize(("of_case", "of_record", "said"), RESULTS.values(), ids=RESULTS)
 def test_what_a_result_is_told(
-    folder: Path, case: Case, changes: dict[str, str], told: str
+    tmp_path: Path, of_case: dict[str, Any], of_record: dict[str, Any], said: list[str]
 ) -> None:
-    """The digests of a case are the same on every row."""
-    record = record_of(replace(PLANNED, case=case), **changes)
-    assert golden.objection(case, record, folder) == told
+    """The digests of a case are the same on every row; a file is asked for, too."""
+    golden.write(golden_of(), tmp_path)
+    case = replace(CASE, **of_case)
+    record = record_of(replace(PLANNED, case=case), **of_record)
+    objection = golden.objection(case, record, tmp_path)
+    assert [words for words in said if words not in objection] == []
+    assert objection == "" if not said else objection.startswith("golden: ")
+    assert objection.endswith(BLESS if said else "")
+    assert golden.objection(case, record, tmp_path / "none").startswith("golden: no blessed digest")
 
 
 def test_every_case_of_the_matrix_is_blessed() -> None:
     """Whatever its row; and nothing is blessed that is not planned."""
-    the_matrix = matrix.load()
-    for kernel in (name for name, block in the_matrix.kernels.items() if block.golden):
-        planned = {
-            golden.name_of(one) for one in cases.cases_of(the_matrix) if one.kernel == kernel
-        }
+    plan = matrix.load()
+    for kernel in (name for name, block in plan.kernels.items() if block.golden):
+        planned = {golden.name_of(case) for case in cases.cases_of(plan) if case.kernel == kernel}
         blessed = golden.load(kernel)
         assert blessed is not None
         assert set(blessed.digests) == planned

@@ -16,8 +16,7 @@ from rich.console import Console
 
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
-from kernelproof.records import record_files
-from kernelproof.records.record_files import HalfWrittenError, Record
+from kernelproof.records.record_files import Record
 from kernelproof.records.sensitivity import GateCard, lines_of
 from kernelproof.records.timing import CaseTiming
 from kernelproof.report import page_speed
@@ -26,46 +25,12 @@ from kernelproof.report.report_file import report_of
 from kernelproof.report.terminal import print_report
 from kernelproof.run.run_plan import parse
 from kernelproof.sessions import reproduce
-from tests.unit.records.test_record_files import FILE, PLANNED, record_of
-from tests.unit.records.test_sensitivity import card_of
+from tests.unit.records.stored_files import card_of
+from tests.unit.records.test_record_files import PLANNED, record_of
 from tests.unit.report.test_report import SOURCE, judged
 from tests.unit.run.processes import case_of, process_of, stored_of
 
 HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
-
-
-def _refused(tmp_path: Path, **changes: Any) -> str:
-    file = tmp_path / FILE
-    file.parent.mkdir()
-    fields = {**record_of(PLANNED).model_dump(mode="json"), **changes}
-    file.write_text(json.dumps(fields))
-    with pytest.raises(HalfWrittenError) as caught:
-        record_files.read(tmp_path, PLANNED)
-    return str(caught.value).removeprefix(f"{file.name}: ").partition(";")[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"numbers": {"a": []}}, "numbers.a: input should be a valid number"),
-        ({"numbers": {"a": {}}}, "numbers.a: input should be a valid number"),
-        ({"seconds": -1.0}, "seconds: input should be greater than or equal to 0"),
-        ({"seconds": float("nan")}, "seconds: input should be"),
-        ({"seconds": float("inf")}, "seconds: input should be less than or equal to 1000000000"),
-        ({"a\nb\x1b[2J": 1}, "a\\nb\\x1b[2J: extra inputs are not permitted"),
-        ({"x" * 5000: 1}, f"{'x' * 199}…: extra inputs are not permitted"),
-        ({"case": "a\nb"}, "found the record of a\\nb, parity"),
-        ({"distributions": [0] * 2000}, "the file: 2,000 faults"),
-    ],
-    ids=["list", "mapping", "negative", "NaN", "infinite", "key", "long key", "case", "faults"],
-)
-def test_a_record_of_hostile_values_is_half_written(
-    tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    """And told in one plain line."""
-    told = _refused(tmp_path, **changes)
-    assert told.startswith(said)
-    assert told.isprintable()
 
 
 def test_a_hostile_reason_stays_text() -> None:
@@ -108,22 +73,6 @@ def test_times_that_cannot_be_judged_are_refused(
     """A judge divides them, takes logarithms, and resamples all of them."""
     with pytest.raises(ValidationError, match=said):
         CaseTiming.model_validate_json(json.dumps(_timing(edit)))
-
-
-@pytest.mark.parametrize(
-    ("of_case", "said"),
-    [
-        ({"visible_percent": float("inf")}, "visible_percent"),
-        ({"visible_percent": float("nan")}, "visible_percent"),
-        ({"spread_percent": {"time": 0.1}}, "spread_percent"),
-        ({"planted": [{"percent": 1, "measured_percent": 1, "found": 0, "trials": 0}]}, "trials"),
-    ],
-    ids=["infinite", "NaN", "spread", "no trials"],
-)
-def test_a_card_that_cannot_be_read_out_is_refused(of_case: dict[str, Any], said: str) -> None:
-    """Its limits are rounded, its rates divided, its spreads shown."""
-    with pytest.raises(ValidationError, match=said):
-        card_of(**of_case)
 
 
 def test_a_card_of_no_case_is_refused_and_one_of_a_hostile_name_is_shown() -> None:

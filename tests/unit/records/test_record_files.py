@@ -1,17 +1,18 @@
-"""Records: written whole or not at all, and read back whole or refused."""
+"""Records: read back as they were written, or refused; and what is removed before a run."""
 
 import errno
 import json
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from pydantic import ValidationError
 
 from kernelproof.errors import ResultsError
 from kernelproof.plan.cases import Case, Planned
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
@@ -19,6 +20,8 @@ from kernelproof.records.record_files import HalfWrittenError, Record
 CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
 PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
+MOST_BYTES = 1024 * 1024
+AGAIN = "delete it and run the case again"
 
 FIELDS = ["version", "case", "check", "outcome", "reason", "numbers", "digest", "input_digest"]
 FIELDS += ["seed", "distributions", "timing", "seconds", "commit", "dirty", "tree", "machine"]
@@ -26,7 +29,7 @@ FIELDS += ["reproduce"]
 
 
 def record_of(planned: Planned, **changes: Any) -> Record:
-    """A whole record of a pass, with some fields changed."""
+    """Returns a whole record of a pass, with some fields changed."""
     fields = {
         "case": planned.case.id,
         "check": planned.check,
@@ -51,132 +54,16 @@ def _files(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-@pytest.mark.parametrize("outcome", ["pass", "fail", "error", "timeout"])
-def test_a_record_reads_back_as_it_was_written(tmp_path: Path, outcome: str) -> None:
-    """Whatever the outcome and the letters of its reason, and with no draft left beside it."""
-    reason = 'found "a" <&]]> \\ \x00\x1b[31m\nexpected ±3e4, 東京'
-    record = record_of(PLANNED, outcome=outcome, reason=reason)
-    record_files.write(tmp_path, PLANNED, record)
-    assert record_files.read(tmp_path, PLANNED) == record
-    assert _files(tmp_path) == [FILE]
-
-
-def test_the_fields_of_a_record(tmp_path: Path) -> None:
-    """Version 1: these, and no others; `read` refuses one more or one less."""
-    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert list(json.loads((tmp_path / FILE).read_bytes())) == FIELDS
-
-
-@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan], ids=str)
-def test_a_number_that_is_not_finite_reads_back(tmp_path: Path, number: float) -> None:
-    """An infinite error is what a broken kernel gives: its record must stay a `fail`."""
-    record_files.write(tmp_path, PLANNED, record_of(PLANNED, numbers={"max_ulp": number}))
-    record = record_files.read(tmp_path, PLANNED)
-    assert record is not None
-    assert repr(record.numbers) == repr({"max_ulp": number})
-
-
-def test_a_record_replaces_the_older_one(tmp_path: Path) -> None:
-    """A shorter record leaves nothing of a longer one."""
-    record_files.write(tmp_path, PLANNED, record_of(PLANNED, outcome="fail", reason="long " * 1000))
-    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert record_files.read(tmp_path, PLANNED) == record_of(PLANNED)
-
-
-@pytest.mark.parametrize("older", [None, record_of(PLANNED, outcome="fail")], ids=["none", "older"])
-@pytest.mark.parametrize("step", ["write_text", "replace"])
-def test_a_crash_while_writing_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, older: Record | None
-) -> None:
-    """A process that dies before or at the rename leaves no half record."""
-    if older:
-        record_files.write(tmp_path, PLANNED, older)
-
-    def die(file: Path, *_: Any, **__: Any) -> NoReturn:
-        file.write_bytes(b'{"version": 1, "case": "toy')
-        raise SystemExit(9)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Path, step, die)
-        with pytest.raises(SystemExit):
-            record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert record_files.read(tmp_path, PLANNED) == older
-
-
-@pytest.mark.parametrize("step", ["mkdir", "write_text", "replace"])
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [(errno.EACCES, "permission denied"), (errno.ENOSPC, "no space left on device")],
-    ids=["unwritable", "full"],
-)
-def test_a_place_that_cannot_be_written_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int, words: str
-) -> None:
-    """ResultsError, exit code 3, with the place and the system's words; no draft stays."""
-
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise OSError(code, os.strerror(code))
-
-    (tmp_path / "parity").mkdir()
-    with monkeypatch.context() as broken:
-        broken.setattr(Path, step, refuse)
-        with pytest.raises(ResultsError) as caught:
-            record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a writable place"
-    assert caught.value.exit == 3
-    assert _files(tmp_path) == []
-
-
-@pytest.mark.parametrize("folder", ["file", "file/below"])
-def test_a_file_where_the_folder_should_be_cannot_be_written_to(
-    tmp_path: Path, folder: str
-) -> None:
-    """ResultsError, and the file stays as it was."""
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(ResultsError, match="expected a writable place"):
-        record_files.write(tmp_path / folder, PLANNED, record_of(PLANNED))
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_a_file_where_the_folder_should_be_cannot_be_read(tmp_path: Path) -> None:
-    """ResultsError that says what to do."""
-    folder = tmp_path / "file"
-    folder.touch()
-    with pytest.raises(ResultsError) as caught:
-        record_files.read(folder, PLANNED)
-    wanted = f"{folder}: found a file, expected the folder of results; move it away"
-    assert str(caught.value) == wanted
-
-
-def test_a_folder_where_the_record_should_be_is_told(tmp_path: Path) -> None:
-    """ResultsError from reading, writing and discarding alike."""
-    file = tmp_path / FILE
-    file.mkdir(parents=True)
-    with pytest.raises(ResultsError) as reading:
-        record_files.read(tmp_path, PLANNED)
-    assert str(reading.value) == f"{file}: is a directory; expected a readable record"
-    with pytest.raises(ResultsError) as writing:
-        record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    assert str(writing.value) == f"{file}: is a directory; expected a writable place"
-    with pytest.raises(ResultsError, match=f"^{file}: .*; expected a file to replace$"):
-        record_files.discard(tmp_path, [PLANNED])
-
-
-@pytest.mark.parametrize("folder", ["", "nowhere", "nowhere/below"])
-def test_no_record_reads_as_none(tmp_path: Path, folder: str) -> None:
-    """Whether the folder is empty or not there at all."""
-    assert record_files.read(tmp_path / folder, PLANNED) is None
-
-
-def test_every_truncation_is_half_written(tmp_path: Path) -> None:
-    """At whichever byte a record was cut off."""
-    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
-    file = tmp_path / FILE
-    whole = file.read_bytes().rstrip()
-    for length in range(len(whole)):
-        file.write_bytes(whole[:length])
-        with pytest.raises(HalfWrittenError):
-            record_files.read(tmp_path, PLANNED)
+def _refusal(folder: Path, content: bytes) -> str:
+    """Returns why this content is no whole record; empty if it is one."""
+    file = folder / FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    try:
+        assert record_files.read(folder, PLANNED)
+    except HalfWrittenError as error:
+        return str(error).removeprefix(f"{file.name}: ")
+    return ""
 
 
 def _with(**changes: Any) -> bytes:
@@ -184,61 +71,168 @@ def _with(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in fields.items() if value != ...}).encode()
 
 
-AGAIN = "delete it and run the case again"
+def _refusing(error: OSError) -> Any:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise error
+
+    return refuse
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"null", f"the file: input should be an object; {AGAIN}"),
-        (b"[]", f"the file: input should be an object; {AGAIN}"),
-        (_with(extra=1), f"extra: extra inputs are not permitted; {AGAIN}"),
-        (_with(tree=...), f"tree: field required; {AGAIN}"),
-        (_with(seconds="1"), f"seconds: input should be a valid number; {AGAIN}"),
-        (_with(dirty=0), f"dirty: input should be a valid boolean; {AGAIN}"),
-        (_with(reason=None), f"reason: input should be a valid string; {AGAIN}"),
-        (_with(version=2), f"version: input should be 1; {AGAIN}"),
-        (_with(check="party"), f"check: input should be 'parity' or 'perf'; {AGAIN}"),
-        (
-            _with(outcome="skip"),
-            f"outcome: input should be 'pass', 'fail', 'error', 'crash' or 'timeout'; {AGAIN}",
-        ),
-        (
-            _with(digest="A" * 64),
-            f"digest: string should match pattern '^[0-9a-f]{{64}}$'; {AGAIN}",
-        ),
-        (_with(case="toy-cpu-fp32-E8-K2-T4"), "found the record of toy-cpu-fp32-E8-K2-T4, parity"),
-        (_with(reason="x" * 2**20), "found over 1,048,576 bytes, expected a record"),
-    ],
-    ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",
-)
-def test_what_is_no_whole_record_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """JSON of another form, or of another case, with the place of the first fault."""
+def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    """Whatever the outcome and the letters of its reason; a field a line, and no draft."""
+    assert record_files.FOLDER == ROOT / "results"
+    reason = 'found "a" <&]]> \\ \x00\x1b[31m\nexpected ±3e4, 東京'
+    for outcome in ("pass", "fail", "error", "crash", "timeout"):
+        record = record_of(PLANNED, outcome=outcome, reason=reason)
+        record_files.write(tmp_path, PLANNED, record)
+        assert record_files.read(tmp_path, PLANNED) == record
+        text = (tmp_path / FILE).read_text()
+        assert text == record.model_dump_json(indent=1) + "\n"
+        assert f'\n "outcome": "{outcome}",\n' in text
+    assert _files(tmp_path) == [FILE]
+    assert list(json.loads((tmp_path / FILE).read_bytes())) == FIELDS
+    with pytest.raises(ValidationError, match="frozen"):
+        record_of(PLANNED).outcome = "fail"
+
+
+def test_a_number_that_is_not_finite_reads_back(tmp_path: Path) -> None:
+    """An infinite error is what a broken kernel gives: its record must stay a `fail`."""
+    for number in (math.inf, -math.inf, math.nan):
+        record_files.write(tmp_path, PLANNED, record_of(PLANNED, numbers={"max_ulp": number}))
+        record = record_files.read(tmp_path, PLANNED)
+        assert record is not None
+        assert repr(record.numbers) == repr({"max_ulp": number})
+
+
+def test_no_record_reads_as_none(tmp_path: Path) -> None:
+    """Whether the folder is empty or not there at all."""
+    for folder in ("", "nowhere", "nowhere/below"):
+        assert record_files.read(tmp_path / folder, PLANNED) is None
+
+
+def test_a_truncated_record_is_half_written(tmp_path: Path) -> None:
+    """At whichever byte it was cut off."""
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
+    content = (tmp_path / FILE).read_bytes().rstrip()
+    read = [length for length in range(len(content)) if not _refusal(tmp_path, content[:length])]
+    assert read == []
+
+
+# Contents that are no whole record of the case, and how the refusal begins.
+HALF_WRITTEN: list[tuple[bytes, str]] = [
+    (b"", f"found text that is no JSON (Expecting value: line 1 column 1 (char 0)); {AGAIN}"),
+    (b"{}{}", "found text that is no JSON ("),
+    (b"\xff\xfe", "found text that is no JSON ("),
+    (b"\0" * 99, "found text that is no JSON ("),
+    (b"pass", "found text that is no JSON ("),
+    (_with()[:-1] + b', "outcome": "pass"}', "found text that is no JSON (the key 'outcome' is"),
+    (b"null", f"the file: input should be an object; {AGAIN}"),
+    (b"[]", "the file: input should be an object"),
+    (_with(extra=1), f"extra: extra inputs are not permitted; {AGAIN}"),
+    (_with(tree=...), f"tree: field required; {AGAIN}"),
+    (_with(seconds="1"), "seconds: input should be a valid number"),
+    (_with(seconds=-0.1), "seconds: input should be greater than or equal to 0"),
+    (_with(seconds=1e9 + 0.5), "seconds: input should be less than or equal to 1000000000"),
+    (_with(seconds=math.nan), "seconds: input should be"),
+    (_with(seconds=math.inf), "seconds: input should be less than or equal to 1000000000"),
+    (_with(dirty=0), "dirty: input should be a valid boolean"),
+    (_with(reason=None), "reason: input should be a valid string"),
+    (_with(version=2), "version: input should be 1"),
+    (_with(check="party"), "check: input should be 'parity' or 'perf'"),
+    (_with(outcome="skip"), "outcome: input should be 'pass', 'fail', 'error', 'crash' or 'time"),
+    (_with(digest="A" * 64), "digest: string should match pattern '^[0-9a-f]{64}$'"),
+    (_with(numbers={"a": []}), "numbers.a: input should be a valid number"),
+    (_with(numbers={"a": {}}), "numbers.a: input should be a valid number"),
+    (_with(numbers={"a": "many"}), "numbers.a: input should be a valid number"),
+    (_with(numbers={"a": "inf"}), "numbers.a: input should be a valid number"),
+    (_with(**{"a\nb\x1b[2J": 1}), "a\\nb\\x1b[2J: extra inputs are not permitted"),
+    (_with(**{"x" * 5000: 1}), f"{'x' * 199}…: extra inputs are not permitted"),
+    (_with(distributions=[0] * 2000), "the file: 2,000 faults"),
+    (_with(case="toy-cpu-fp32-E8-K2-T4"), "found the record of toy-cpu-fp32-E8-K2-T4, parity"),
+    (_with(check="perf"), "found the record of toy-cpu-fp32-E8-K2-T3, perf"),
+    (_with(case="a\nb"), "found the record of a\\nb, parity"),
+]
+
+
+def test_what_is_no_whole_record_is_refused(tmp_path: Path) -> None:
+    """In one plain line: JSON of another form or case, with the place of the first fault."""
+    refusals = [(_refusal(tmp_path, content), words) for content, words in HALF_WRITTEN]
+    assert [pair for pair in refusals if not pair[0].startswith(pair[1])] == []
+    assert [refusal for refusal, _ in refusals if not refusal.isprintable()] == []
+    for seconds in (0, 1e9):
+        assert _refusal(tmp_path, _with(seconds=seconds)) == ""
+
+
+def test_the_longest_record_is_read(tmp_path: Path) -> None:
+    """To the byte; one more is no record."""
+    bare = len(record_of(PLANNED, outcome="fail").model_dump_json())
+    record = record_of(PLANNED, outcome="fail", reason="x" * (MOST_BYTES - bare))
+    content = record.model_dump_json().encode()
+    assert len(content) == MOST_BYTES
+    assert _refusal(tmp_path, content) == ""
+    assert _refusal(tmp_path, content + b"\n") == f"found over 1,048,576 bytes; {AGAIN}"
+
+
+def test_a_place_that_is_no_folder_of_results_is_told(tmp_path: Path) -> None:
+    """A file for the folder, a folder for the record: reading, writing, discarding alike."""
+    folder = tmp_path / "file"
+    folder.touch()
+    with pytest.raises(ResultsError) as caught:
+        record_files.read(folder, PLANNED)
+    mend = f"{folder}: found a file, expected the folder of results; move it away"
+    assert str(caught.value) == mend
     file = tmp_path / FILE
-    file.parent.mkdir()
-    file.write_bytes(content)
-    with pytest.raises(HalfWrittenError) as caught:
+    file.mkdir(parents=True)
+    with pytest.raises(ResultsError, match=f"^{file}: is a directory; expected a readable record$"):
         record_files.read(tmp_path, PLANNED)
-    assert str(caught.value) == f"{file.name}: {said}"
+    with pytest.raises(ResultsError, match=f"^{file}: is a directory; expected a writable place$"):
+        record_files.write(tmp_path, PLANNED, record_of(PLANNED))
+    with pytest.raises(ResultsError, match=f"^{file}: .*; expected a file to replace$"):
+        record_files.discard(tmp_path, [PLANNED])
 
 
-@pytest.mark.parametrize("content", [b"", b"{}{}", b"\xff\xfe", b"\0" * 99, b"pass"], ids=repr)
-def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Empty, doubled, binary and plain text."""
-    file = tmp_path / FILE
-    file.parent.mkdir()
-    file.write_bytes(content)
-    with pytest.raises(
-        HalfWrittenError, match=r"^toy-.*\.json: the file: invalid json: .*; delete"
-    ):
-        record_files.read(tmp_path, PLANNED)
+def test_a_system_that_refuses_is_told_in_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the place and with what was expected, whatever was to be done there."""
+    for error in (OSError(errno.EACCES, "Permission denied"), OSError("Gone")):
+        words = (error.strerror or "gone").lower()
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "unlink", _refusing(error))
+            with pytest.raises(ResultsError) as caught:
+                record_files.discard(tmp_path, [PLANNED])
+        assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a file to replace"
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "mkdir", _refusing(error))
+            with pytest.raises(ResultsError) as caught:
+                record_files.make_folder(tmp_path)
+        assert str(caught.value) == f"{tmp_path}: {words}; expected a writable place"
+        with monkeypatch.context() as broken:
+            broken.setattr("kernelproof.files.safe_read.read", _refusing(error))
+            with pytest.raises(ResultsError) as caught:
+                record_files.read(tmp_path, PLANNED)
+        assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a readable record"
 
 
-def test_discarding_takes_the_records_of_the_plan_alone(tmp_path: Path) -> None:
-    """And does not mind that there is none."""
+def test_a_folder_is_made_where_it_is_not_there(tmp_path: Path) -> None:
+    """With those above it; one that is there is left as it is."""
+    folder = tmp_path / "new" / "results"
+    record_files.make_folder(folder)
+    (folder / "kept").touch()
+    record_files.make_folder(folder)
+    assert _files(folder) == ["kept"]
+
+
+def test_discarding_takes_records_and_drafts_of_the_plan_alone(tmp_path: Path) -> None:
+    """Those of dead processes, too; what else lies there is somebody's, and none is no mistake."""
     other = replace(PLANNED, case=replace(CASE, dtype="fp16"))
     for planned in (PLANNED, other):
         record_files.write(tmp_path, planned, record_of(planned))
+    name = Path(FILE).name
+    kept = [f".{name}", f"{name}.1.tmp", f".{name}.1.txt", f".other-{name}.1.tmp"]
+    for draft in (f".{name}.1.tmp", f".{name}.23.tmp", *kept):
+        (tmp_path / "parity" / draft).touch()
     record_files.discard(tmp_path, [PLANNED])
     record_files.discard(tmp_path, [PLANNED])
-    assert _files(tmp_path) == ["parity/toy-cpu-fp16-E8-K2-T3.json"]
+    names = [*kept, "toy-cpu-fp16-E8-K2-T3.json"]
+    assert _files(tmp_path) == sorted(f"parity/{name}" for name in names)

@@ -1,147 +1,78 @@
-"""Gate cards: written and read back, or refused; and limits below what they say is visible."""
+"""Gate cards: their figures, the limits below what they say is visible, and the card in lines."""
 
-import re
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from kernelproof.errors import BaselineError, Exit, UserError
-from kernelproof.plan.repository import ROOT, shown_path
 from kernelproof.records import sensitivity
-from kernelproof.records.sensitivity import (
-    CaseSensitivity,
-    FalseAlarms,
-    GateCard,
-    LimitError,
-    PlantedSlowdown,
-)
+from kernelproof.records.sensitivity import CardTimes, LimitError, PlantedSlowdown
+from tests.unit.records.stored_files import CASE, KINDS, ROW, card_of, reseal
 
-ROW = "h200"
-CASE = "toy-h200-fp32-E8-K2-T3"
+OTHER = "toy-h200-bf16-E1024-K32-T1"
 
 
-def card_of(row: str = ROW, **of_case: Any) -> GateCard:
-    """A card of one case, of which 3 % and more are found."""
-    planted = [
-        PlantedSlowdown(percent=size, measured_percent=size + 0.04, found=found, trials=200)
-        for size, found in ((1, 0), (3, 199), (10, 200))
-    ]
-    fields = {
-        "limit_percent": 3.0,
-        "spread_percent": {"time": 0.21, "floor": 0.345, "ratio": 0.4},
-        "planted": planted,
-        "visible_percent": 2.41,
-        **of_case,
-    }
-    return GateCard(
-        row=row,
-        date="2030-01-02",
-        commit="c" * 40,
-        processes=3,
-        machine={"device": {"name": "NVIDIA H200"}},
-        alarms=FalseAlarms(rows=600, blamed=1, undecided=2, at_most_percent=0.788),
-        cases={CASE: CaseSensitivity.model_validate(fields)},
-        times_us={CASE: {"kernel": [10.0, 10.1, 9.9], "floor": [5.0, 5.0, 5.1]}},
-    )
+def test_a_card_is_readable_text(tmp_path: Path) -> None:
+    """A field a line; the seal comes last, and the times have the same version."""
+    text = sensitivity.write(card_of(), tmp_path).read_text()
+    sealed = sensitivity.FORMAT.seal(card_of().model_dump(mode="json"))
+    assert text == json.dumps(sealed, indent=1) + "\n"
+    assert (sealed["version"], list(sealed)[-1]) == (1, "seal")
+    times = card_of().model_dump(include={"row", "date", "commit", "machine", "times_us"})
+    assert CardTimes.model_validate(times).version == 1
+    with pytest.raises(ValidationError, match="version"):
+        CardTimes.model_validate({**times, "version": 2})
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that holds the card of one row."""
-    sensitivity.write(card_of(), tmp_path)
-    return tmp_path
+# A figure of the card's only case, by its place, and what is said of it; nothing if it is read.
+FIGURES: list[tuple[list[str | int], Any, str]] = [
+    (["planted", 0, "trials"], 1, ""),
+    (["planted", 0, "trials"], 0, "planted.0.trials: input should be greater"),
+    (["planted", 0, "trials"], 2**40, ""),
+    (["planted", 0, "trials"], 2**40 + 1, "planted.0.trials: input should be less"),
+    (["limit_percent"], -100, ""),
+    (["limit_percent"], -100.5, "limit_percent: input should be greater"),
+    (["limit_percent"], 1e6, ""),
+    (["limit_percent"], 1e6 + 0.5, "limit_percent: input should be less"),
+    (["limit_percent"], "3", "limit_percent: input should be a valid number"),
+    (["visible_percent"], float("inf"), "visible_percent: input should be"),
+    (["visible_percent"], float("nan"), "visible_percent: input should be"),
+    (["spread_percent"], {"time": 0.1}, "spread_percent: dictionary should have at least 3"),
+]
+# The same of the card itself.
+FIELDS: list[tuple[list[str | int], Any, str]] = [
+    (["alarms", "rows"], "six", "alarms.rows: input should be a valid integer"),
+    (["alarms", "mine"], 1, "alarms.mine: extra inputs are not permitted"),
+    (["alarms"], {"rows": 600, "blamed": 1, "undecided": 2}, "alarms.at_most_percent: field req"),
+    (["cases"], {}, "cases: dictionary should have at least 1 item"),
+    (["times_us", CASE, "kernel", 2], -9.9, f"times_us.{CASE}.kernel.2: input should be greater"),
+    (["times_us", CASE, "kernel", 2], float("inf"), f"times_us.{CASE}.kernel.2: input should be "),
+]
 
 
-def test_a_card_reads_back_as_it_was_written(folder: Path) -> None:
-    """Beside its row's baselines; a later one replaces it."""
-    assert [str(file.relative_to(folder)) for file in folder.rglob("*.*")] == [
-        "h200/gate-card.json"
-    ]
-    assert sensitivity.load(ROW, folder) == card_of()
-    later = card_of(visible_percent=None)
-    assert sensitivity.write(later, folder) == folder / ROW / "gate-card.json"
-    assert sensitivity.load(ROW, folder) == later
+def test_figures_of_a_card_are_within_bounds(tmp_path: Path) -> None:
+    """Its limits are rounded, its rates divided, its spreads shown; the seal fits all of them."""
+    wrong = []
+    figures = [(["cases", CASE, *place], value, said) for place, value, said in FIGURES]
+    for place, value, said in [*figures, *FIELDS]:
 
+        def edit(data: Any, place: list[str | int] = place, value: Any = value) -> None:
+            for key in place[:-1]:
+                data = data[key]
+            data[place[-1]] = value
 
-@pytest.mark.parametrize("below", ["", "nowhere", "h200/gate-card.json"])
-def test_no_card_is_none(folder: Path, below: str) -> None:
-    """A row that was not measured yet."""
-    assert sensitivity.load("h100", folder / below) is None
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("600", '"six"', "alarms.rows: input should be a valid integer"),
-        ('"rows": 600', '"mine": 1, "rows": 600', "alarms.mine: extra inputs are not permitted"),
-        ('"rows": 600,', "", "alarms.rows: field required"),
-        ('"version": 1', '"version": 2', "version: input should be 1"),
-        (
-            "9.9",
-            "-9.9",
-            f"times_us.{CASE}.kernel.2: input should be greater than or equal to 0.000000001",
-        ),
-        ("9.9", "Infinity", f"times_us.{CASE}.kernel.2: input should be a finite number"),
-        (f'"row": "{ROW}"', '"row": "h100"', "found the card of h100, expected of h200"),
-    ],
-    ids=["type", "extra", "cut out", "version", "negative", "infinite", "other row"],
-)
-def test_a_card_that_was_tampered_with(folder: Path, old: str, new: str, told: str) -> None:
-    """One clear line with the file, the place and how to restore it; exit code 5."""
-    file = folder / ROW / "gate-card.json"
-    text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
-    sensitivity.load.cache_clear()
-    with pytest.raises(BaselineError) as caught:
-        sensitivity.load(ROW, folder)
-    assert caught.value.exit == Exit.BASELINE
-    said = str(caught.value).partition("; restore it: ")
-    assert said[0].startswith(f"{file}: {told}")
-    assert said[2] == f"git checkout -- {file}"
-
-
-def test_a_card_that_was_cut(folder: Path) -> None:
-    """At whichever byte."""
-    file = folder / ROW / "gate-card.json"
-    whole = file.read_bytes().rstrip()
-    for length in range(0, len(whole), 97):
-        file.write_bytes(whole[:length])
-        sensitivity.load.cache_clear()
-        with pytest.raises(BaselineError, match=f"^{re.escape(str(file))}: the file: invalid json"):
-            sensitivity.load(ROW, folder)
-
-
-def test_a_folder_for_a_card(tmp_path: Path) -> None:
-    """It is no card, and none that is not there."""
-    file = tmp_path / ROW / "gate-card.json"
-    file.mkdir(parents=True)
-    with pytest.raises(BaselineError) as caught:
-        sensitivity.load(ROW, tmp_path)
-    assert str(caught.value) == (
-        f"{file}: is a directory, expected a readable file; restore it: git checkout -- {file}"
-    )
-
-
-def test_a_huge_card_is_not_read(folder: Path) -> None:
-    """Nor is it a reason to run out of memory."""
-    file = folder / ROW / "gate-card.json"
-    with file.open("r+b") as stream:
-        stream.truncate(2**24 + 1)
-    sensitivity.load.cache_clear()
-    with pytest.raises(BaselineError) as caught:
-        sensitivity.load(ROW, folder)
-    said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
-    said += f"git checkout -- {file}"
-    assert str(caught.value) == said
-
-
-def test_a_file_of_the_tree_is_named_from_its_root() -> None:
-    """As git takes it."""
-    file = sensitivity.path_of("nowhere")
-    assert str(file.relative_to(ROOT)) == "pipeline/baselines/perf/nowhere/gate-card.json"
-    assert shown_path(file) == "pipeline/baselines/perf/nowhere/gate-card.json"
+        KINDS["card"].placed(tmp_path)
+        reseal(KINDS["card"], tmp_path, edit)
+        try:
+            refusal = "" if KINDS["card"].read(tmp_path) else "none"
+        except BaselineError as error:
+            refusal = str(error)
+        if bool(said) != bool(refusal) or said not in refusal:
+            wrong.append(f"{place}: {refusal}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
@@ -173,12 +104,13 @@ def test_a_limit_below_what_is_visible(
         sensitivity.require_visible(ROW, CASE, float(at_least), tmp_path)
 
 
-@pytest.mark.parametrize("limit", [2.41, 3, 100])
-def test_a_limit_that_is_visible(folder: Path, limit: float) -> None:
+def test_a_limit_that_is_visible(tmp_path: Path) -> None:
     """Nothing is said of it, nor of a case or a row that was not measured."""
-    sensitivity.require_visible(ROW, CASE, limit, folder)
-    sensitivity.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, folder)
-    sensitivity.require_visible("h100", CASE, 0.1, folder)
+    sensitivity.write(card_of(), tmp_path)
+    for limit in (2.41, 3, 100):
+        sensitivity.require_visible(ROW, CASE, limit, tmp_path)
+    sensitivity.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, tmp_path)
+    sensitivity.require_visible("h100", CASE, 0.1, tmp_path)
 
 
 def test_a_card_for_people() -> None:
@@ -205,3 +137,22 @@ def test_a_case_of_which_nothing_is_visible() -> None:
         list(sensitivity.lines_of(card_of(visible_percent=of)))[2] for of in (2.41, None)
     )
     assert none == plain.replace("2.41 %", "  none")
+
+
+def test_a_card_of_several_cases_is_in_columns() -> None:
+    """As wide as the longest name; numbers with the digits that they need, and no more."""
+    planted = [
+        PlantedSlowdown(percent=size, measured_percent=1.26, found=found, trials=3)
+        for size, found in ((1, 0), (2.5, 2))
+    ]
+    seen = card_of(planted=planted, visible_percent=2.4).cases.popitem()[1]
+    card = card_of().model_copy(update={"cases": {"toy": seen, OTHER: seen}})
+    alarms = card.alarms.model_copy(update={"at_most_percent": 1.0})
+    lines = list(sensitivity.lines_of(card.model_copy(update={"alarms": alarms})))
+    assert lines[0].endswith("; with 95 % confidence at most 1 % are blamed")
+    figures = "    0.0 (1.3)   66.7 (1.3)   2.40 %          0.21   0.34"
+    assert lines[1:4] == [
+        "found of planted                    1 %        2.5 %  visible  spread: time  floor",
+        f"toy                       {figures}",
+        f"{OTHER}{figures}",
+    ]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,17 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.errors import BaselineError, Exit
+from kernelproof.errors import BaselineError
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check
 from kernelproof.records import sensitivity, time_baseline
-from kernelproof.records.time_baseline import BlessedTime, TimeBlessing
+from kernelproof.records.time_baseline import BLESSINGS_KEPT, BlessedTime, TimeBlessing, committed
 from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
+from tests.unit.records.stored_files import KINDS, TIMES, card_of, reseal
 from tests.unit.records.test_record_files import record_of
-from tests.unit.records.test_sensitivity import card_of
 
 ROW, KERNEL = "h200", "toy"
 REASON = "the first times"
@@ -176,51 +177,85 @@ def test_pytest_benchmark_compares_it(folder: Path) -> None:
         assert re.search(line, done.stdout, re.MULTILINE), done.stdout
 
 
-@pytest.mark.parametrize(("row", "kernel"), [("h100", KERNEL), (ROW, "other")])
-def test_no_baseline_is_none(folder: Path, row: str, kernel: str) -> None:
-    """Of another row or kernel."""
-    assert time_baseline.load(row, kernel, folder) is None
+def _process(data: Any) -> Any:
+    return data["benchmarks"][0]["extra_info"]["timing"]["processes"][0]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ('"kernel": "toy"', '"kernel": "toi"', "found the times of toi on h200"),
-        ('"row": "h200"', '"row": "h100"', "found the times of toy on h100"),
-        ('"kernelproof"', '"kernelprof"', "kernelproof: field required"),
-        ('"reason": "the f', '"mine": 1, "reason": "the f', "kernelproof.blessings.0.mine: extra"),
-        ('"discarded": 0', '"discarded": null', "benchmarks.0.extra_info.timing.processes.0.disca"),
-        ('"floor": "copy"', '"flor": "copy"', "benchmarks.0.extra_info.timing.floor: field requ"),
-        ("\n}", "", "the file: invalid json: eof while parsing"),
-    ],
-    ids=["kernel", "row", "own", "extra", "process", "floor", "cut"],
-)
-def test_a_file_that_was_tampered_with(folder: Path, old: str, new: str, told: str) -> None:
-    """One clear line with the file, the place and how to restore it; exit code 5."""
-    file = time_baseline.path_of(ROW, KERNEL, folder)
-    text = file.read_text()
-    assert old in text
-    file.write_text(new.join(text.rsplit(old, 1)) if old == "\n}" else text.replace(old, new, 1))
-    time_baseline.load.cache_clear()
-    with pytest.raises(BaselineError) as caught:
-        time_baseline.load(ROW, KERNEL, folder)
-    assert str(caught.value).startswith(f"{file}: {told}")
-    assert str(caught.value).endswith(f"; restore it: git checkout -- {file}")
-    assert caught.value.exit == Exit.BASELINE
+# An edit of the file's data, to which the seal is made to fit, and what is said of it.
+EDITS: list[tuple[Callable[[Any], object], str]] = [
+    (lambda data: data["kernelproof"].pop("commit"), "kernelproof.commit: field required"),
+    (lambda data: data.pop("benchmarks"), "benchmarks: field required"),
+    (
+        lambda data: data["kernelproof"]["blessings"][0].update(mine=1),
+        "kernelproof.blessings.0.mine: extra inputs",
+    ),
+    (
+        lambda data: _process(data).update(discarded=None),
+        "benchmarks.0.extra_info.timing.processes.0.discarded: input should be",
+    ),
+    (
+        lambda data: data["benchmarks"][0]["extra_info"]["timing"].pop("floor"),
+        "benchmarks.0.extra_info.timing.floor: field required",
+    ),
+]
 
 
-def test_a_folder_or_a_huge_file_for_a_baseline(tmp_path: Path) -> None:
-    """Neither is read."""
-    file = time_baseline.path_of(ROW, KERNEL, tmp_path)
-    file.mkdir(parents=True)
-    with pytest.raises(BaselineError) as caught:
-        time_baseline.load(ROW, KERNEL, tmp_path)
-    said = f"is a directory, expected a readable file; restore it: git checkout -- {file}"
-    assert str(caught.value) == f"{file}: {said}"
-    file.rmdir()
-    with file.open("wb") as stream:
-        stream.truncate(2**24 + 1)
-    with pytest.raises(BaselineError) as caught:
-        time_baseline.load(ROW, KERNEL, tmp_path)
-    said = f"{file}: found over 16,777,216 bytes, expected fewer; restore it: "
-    assert str(caught.value) == f"{said}git checkout -- {file}"
+def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
+    """With the place of the first fault, though the seal fits."""
+    for edit, said in EDITS:
+        KINDS["times"].placed(tmp_path)
+        reseal(KINDS["times"], tmp_path, edit)
+        with pytest.raises(BaselineError, match=f"{KERNEL}.json: {said}"):
+            KINDS["times"].read(tmp_path)
+
+
+def test_a_baseline_has_twenty_blessings_at_most(tmp_path: Path) -> None:
+    """And one at least, which says why it is there."""
+    assert BLESSINGS_KEPT == 20
+    for count, is_read in ((1, True), (20, True), (21, False), (0, False)):
+
+        def edit(data: Any, count: int = count) -> None:
+            data["kernelproof"]["blessings"] *= count
+
+        KINDS["times"].placed(tmp_path)
+        reseal(KINDS["times"], tmp_path, edit)
+        if is_read:
+            assert KINDS["times"].read(tmp_path)
+        else:
+            with pytest.raises(
+                BaselineError, match=r"kernelproof\.blessings: list should have at "
+            ):
+                KINDS["times"].read(tmp_path)
+
+
+def test_a_baseline_is_readable_text(tmp_path: Path) -> None:
+    """Each key is on a line of its own, and the seal in the part that is not pytest-benchmark's."""
+    file = time_baseline.write(TIMES, tmp_path)
+    sealed = json.loads(file.read_text())
+    assert file.read_text() == json.dumps(sealed, indent=1) + "\n"
+    assert list(sealed) == list(TIMES)
+    assert list(sealed["kernelproof"])[-1] == "seal"
+    assert time_baseline.write({**sealed, "datetime": "later"}, tmp_path) == file
+    assert json.loads(file.read_text())["kernelproof"]["seal"] != sealed["kernelproof"]["seal"]
+    assert time_baseline.load(ROW, KERNEL, tmp_path)
+
+
+def test_a_case_that_was_kept_is_of_its_own_commit_and_machine() -> None:
+    """All others are of the file's."""
+    baseline = time_baseline.TimeBaseline.model_validate(TIMES)
+    stored = baseline.benchmarks[0].extra_info
+    kept = stored.model_copy(update={"case": "kept", "commit": "d" * 40, "machine": {}})
+    benchmarks = [
+        benchmark.model_copy(update={"extra_info": case})
+        for benchmark, case in zip(baseline.benchmarks * 2, (stored, kept), strict=True)
+    ]
+    cases = baseline.model_copy(update={"benchmarks": benchmarks}).stored
+    assert [case.commit for case in cases.values()] == ["c" * 40, "d" * 40]
+    assert [case.machine for case in cases.values()] == [baseline.kernelproof.machine, {}]
+
+
+def test_a_private_part_of_a_machine_is_not_committed() -> None:
+    """Its system and its variables, which have places in them."""
+    machine = {**MACHINE, "environment": {"CUDA_HOME": "/opt/some/place"}}
+    kept = ["python", "processor", "packages", "device"]
+    assert committed(machine) == {name: MACHINE[name] for name in kept}

@@ -16,8 +16,7 @@ from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import report_of
 from tests.unit.checks.codegen.test_codegen_judge import BUILD, lock_of
 from tests.unit.checks.perf.test_perf_judge import MACHINE
-from tests.unit.records.test_golden import ONE
-from tests.unit.records.test_sensitivity import CASE, card_of
+from tests.unit.records.stored_files import CASE, DIGESTS, card_of
 from tests.unit.records.test_time_baseline import ONE as TIMED
 from tests.unit.records.test_time_baseline import timing_in
 from tests.unit.report.test_page import NOTHING, content_of
@@ -73,7 +72,7 @@ def test_the_keys_of_the_whole() -> None:
 def test_golden_digests_by_case() -> None:
     """Of the outputs."""
     blessing = GoldenBlessing(date=datetime.date(2030, 1, 2), reason="x", toolchain="t", changed=1)
-    one = Golden(kernel="toy", blessings=[blessing], digests={"fp32-T1": ONE}, seal="0" * 64)
+    one = Golden(kernel="toy", blessings=[blessing], digests={"fp32-T1": DIGESTS})
     assert _content(golden=[one])["golden"] == {"toy": {"fp32-T1": "1" * 64}}
 
 

@@ -80,9 +80,7 @@ def test_new_digests_are_told_one_by_one(measured: Path, stored: Path) -> None:
     digests = dict(before.digests)
     digests[first] = digests[first].model_copy(update={"outputs": "f" * 64})
     digests["fp32-E9-K9-T9"] = digests[second]
-    seal = golden.seal_of(digests)
-    new = before.model_copy(update={"digests": digests, "seal": seal})
-    golden.write(new, measured / "golden")
+    golden.write(before.model_copy(update={"digests": digests}), measured / "golden")
     code, body = _propose(measured, "golden", "cpu")
     assert code == 0
     assert f"\n  {first}: {before.digests[first].outputs[:12]} -> ffffffffffff\n" in body

@@ -1,0 +1,277 @@
+"""Sealed files of every kind: read as they were written, or refused with one clear line."""
+
+import copy
+import errno
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from pydantic import ValidationError
+
+from kernelproof.errors import BaselineError, run_command
+from kernelproof.plan.repository import ROOT
+from kernelproof.records import code_lock, golden, sealed_json, sensitivity, time_baseline
+from tests.unit.records.stored_files import KINDS, StoredFile, reseal
+
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+Place = tuple[str | int, ...]
+
+
+def _refusal(kind: StoredFile, folder: Path) -> str:
+    """Returns the message for the file below `folder`, after its name; empty if it is read."""
+    try:
+        kind.read(folder)
+    except BaselineError as error:
+        file, line = folder / kind.file, str(error)
+        assert line.startswith(f"{file}: ")
+        remake = kind.stored_format.remake
+        assert line.endswith(f"; restore it: git checkout -- {file}, or make it anew: {remake}")
+        assert line.isprintable()
+        assert len(line) < 500 + 2 * len(str(file))
+        return line.removeprefix(f"{file}: ")
+    return ""
+
+
+@each_kind
+def test_a_file_is_read_as_it_was_written(kind: StoredFile, tmp_path: Path) -> None:
+    """A second writing changes no byte, no draft stays, and what was read cannot be changed."""
+    file = kind.placed(tmp_path)
+    text = file.read_text()
+    content = kind.read(tmp_path)
+    kind.write(tmp_path)
+    assert file.read_text() == text
+    assert text.endswith("}\n")
+    assert kind.load(tmp_path) == content
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(content, next(iter(type(content).model_fields)), None)
+
+
+@each_kind
+def test_a_missing_file_is_none(kind: StoredFile, tmp_path: Path) -> None:
+    """A kernel or row that nobody blessed yet is no mistake; neither is a file for the folder."""
+    assert kind.read(tmp_path) is None
+    (tmp_path / "file").touch()
+    assert kind.read(tmp_path / "file") is None
+
+
+def test_the_files_of_the_project_are_in_its_tree() -> None:
+    """Messages name them from its root, as git takes them."""
+    paths = [
+        golden.path_of("toy"),
+        code_lock.path_of("toy"),
+        time_baseline.path_of("h200", "toy"),
+        sensitivity.path_of("h200"),
+    ]
+    assert [str(path.relative_to(ROOT / "pipeline" / "baselines")) for path in paths] == [
+        "golden/toy.json",
+        "codegen/toy.json",
+        "perf/h200/toy.json",
+        "perf/h200/gate-card.json",
+    ]
+    said = str(golden.FORMAT.refusal(paths[0], "found it gone"))
+    assert said.startswith("pipeline/baselines/golden/toy.json: found it gone; restore it: ")
+    assert "git checkout -- pipeline/baselines/golden/toy.json, or " in said
+
+
+def _leaves(data: Any, place: Place = ()) -> Iterator[Place]:
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in items:
+        if isinstance(value, dict | list):
+            yield from _leaves(value, (*place, key))
+        elif key != "seal":
+            yield (*place, key)
+
+
+def _edited(value: Any) -> Any:
+    """Returns another value of the same type, which a model is likely to take as well."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value * 1.5 if isinstance(value, float) else value + 1
+    if not value:
+        return "b" * 64
+    return ("a" if value[0] == "b" else "b") + value[1:]
+
+
+def _holder(data: Any, place: Place) -> Any:
+    for key in place[:-1]:
+        data = data[key]
+    return data
+
+
+EDITS: dict[str, Callable[[Any, Place], object]] = {
+    "changed": lambda data, place: _holder(data, place).__setitem__(
+        place[-1], _edited(_holder(data, place)[place[-1]])
+    ),
+    "removed": lambda data, place: _holder(data, place).__delitem__(place[-1]),
+    "its holder removed": lambda data, place: _holder(data, place[:-1]).__delitem__(place[-2]),
+}
+
+
+@each_kind
+def test_every_edit_by_hand_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """Each value in turn is changed or lost, with what holds it, and the seal stays."""
+    file = kind.placed(tmp_path)
+    stored = json.loads(file.read_bytes())
+    read, by_seal = [], 0
+    for place in _leaves(stored):
+        if kind is KINDS["golden"] and place[0] != "digests":
+            continue  # The seal of golden digests is over their lines alone.
+        for name, edit in EDITS.items():
+            if name == "its holder removed" and len(place) == 1:
+                continue
+            data = copy.deepcopy(stored)
+            edit(data, place)
+            file.write_text(json.dumps(data))
+            said = _refusal(kind, tmp_path)
+            by_seal += "found a seal of other content, expected" in said
+            read += [] if said else [f"{place} {name}"]
+    assert read == []
+    assert by_seal
+
+
+@each_kind
+def test_a_list_that_a_merge_made_longer_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """As every order of them is that was not sealed."""
+    file = kind.placed(tmp_path)
+    stored = json.loads(file.read_bytes())
+    lists = {place[:-1] for place in _leaves(stored) if isinstance(place[-1], int)}
+    lists |= {("benchmarks",)} & {(name,) for name in stored}
+    for place in lists:
+        data = copy.deepcopy(stored)
+        values = _holder(data, (*place, 0))
+        values.append(values[0])
+        file.write_text(json.dumps(data))
+        assert _refusal(kind, tmp_path)
+
+
+@each_kind
+def test_a_cut_file_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """Wherever it was cut."""
+    file = kind.placed(tmp_path)
+    content = file.read_bytes().rstrip()
+    for length in range(0, len(content), 61):
+        file.write_bytes(content[:length])
+        assert _refusal(kind, tmp_path).startswith("found text that is no JSON (")
+
+
+# What somebody made of the text of a file, and a part of what is said of it.
+HOSTILE: dict[str, tuple[Callable[[str], str], str]] = {
+    "empty": (lambda _: "", "no JSON"),
+    "twice": (lambda text: text + text, "no JSON"),
+    "no mapping": (lambda _: "[]", "the file: input should be an object"),
+    "nothing": (lambda _: "null", "the file: input should be an object"),
+    "nested deeply": (lambda _: "[" * 100_000, "no JSON"),
+    "no UTF-8": (lambda text: text + "\udcff", "no JSON ('utf-8' codec can't decode byte 0xff"),
+    "a byte order mark": (lambda text: "\ufeff" + text, "no JSON"),
+    "a key twice": (
+        lambda text: text.replace("{", '{"version": 1, "version": 2, ', 1),
+        "no JSON (the key 'version' is repeated)",
+    ),
+    "a key twice, deep": (
+        lambda text: text.replace('": {', '": {"x": 1, "x": 2, ', 1),
+        "no JSON (the key 'x' is repeated)",
+    ),
+    "an unknown key": (lambda text: text.replace("{", '{"a\\u001b": 1, ', 1), "a\\x1b: extra inp"),
+    "another version": (
+        lambda text: text.replace('"version": 1', '"version": 2'),
+        "version: input",
+    ),
+    "many values": (lambda text: text + "[" * 150_001, "found over 150,000 values and fields"),
+}
+
+
+@each_kind
+def test_a_hostile_file_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """In one line, whatever it holds, and with exit code 5."""
+    file = kind.placed(tmp_path)
+    text = file.read_text()
+    wrong = []
+    for name, (edit, said) in HOSTILE.items():
+        file.write_bytes(edit(text).encode("utf-8", "surrogateescape"))
+        refusal = _refusal(kind, tmp_path)
+        is_ignored = kind is KINDS["times"] and name in {"an unknown key"}
+        wrong += [] if said in refusal or is_ignored else [f"{name}: {refusal}"]
+    assert wrong == []
+    file.write_text("")
+    assert run_command(lambda: int(kind.read(tmp_path) is None)) == 5
+
+
+@each_kind
+def test_the_longest_file_is_read(kind: StoredFile, tmp_path: Path) -> None:
+    """To the byte; a longer one is not."""
+    most = {"golden": 4, "lock": 4, "times": 16, "card": 16}
+    file, limit = kind.placed(tmp_path), kind.stored_format.most_bytes
+    assert limit == next(size for name, size in most.items() if KINDS[name] is kind) * 1024**2
+    text = file.read_text()
+    file.write_text(text.ljust(limit))
+    assert kind.read(tmp_path)
+    file.write_text(text.ljust(limit + 1))
+    assert _refusal(kind, tmp_path).startswith(f"found over {limit:,} bytes, expected ")
+
+
+@each_kind
+def test_a_file_that_cannot_be_read_is_told(
+    kind: StoredFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the system's words: a folder of its name, a disk that fails."""
+    (tmp_path / kind.file).mkdir(parents=True)
+    assert _refusal(kind, tmp_path).startswith("found is a directory, expected a readable file; ")
+    for error in (OSError(errno.EIO, "Input/output error"), OSError("Gone")):
+
+        def refuse(*_: Any, error: OSError = error) -> NoReturn:
+            raise error
+
+        monkeypatch.setattr("kernelproof.files.safe_read.read", refuse)
+        words = (error.strerror or "gone").lower()
+        assert _refusal(kind, tmp_path).startswith(f"found {words}, expected a readable file; ")
+
+
+@each_kind
+def test_a_file_without_a_seal_is_refused(
+    kind: StoredFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times and cards without one are read only until those of the project are sealed."""
+    file = kind.placed(tmp_path)
+    data = json.loads(file.read_bytes())
+    holder = data[kind.stored_format.seal_in] if kind.stored_format.seal_in else data
+    assert len(holder.pop("seal")) == 64
+    file.write_text(json.dumps(data))
+    is_old = kind in (KINDS["times"], KINDS["card"]) and sealed_json.ARE_UNSEALED_TIMES_READ
+    assert (_refusal(kind, tmp_path) == "") == is_old
+    strict = replace(kind.stored_format, is_seal_required=True)
+    for module in (golden, code_lock, time_baseline, sensitivity):
+        if module.FORMAT is kind.stored_format:
+            monkeypatch.setattr(module, "FORMAT", strict)
+    assert _refusal(kind, tmp_path).startswith("found no seal, expected ")
+    holder["seal"] = "0" * 64
+    file.write_text(json.dumps(data))
+    assert _refusal(kind, tmp_path).startswith("found a seal of other content, expected ")
+
+
+@each_kind
+def test_the_file_of_another_kernel_or_row_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """Sealed as it may be, it was copied to the wrong name."""
+    file = kind.placed(tmp_path)
+    stored = json.loads(file.read_bytes())
+    holder = kind.stored_format.seal_in
+    names = {"row", "kernel"} & set(stored[holder] if holder else stored)
+    for name in names:
+        reseal(kind, tmp_path, lambda data: (data[holder] if holder else data).update({name: "x"}))  # noqa: B023
+        assert "found the " in _refusal(kind, tmp_path)
+        assert "x" in _refusal(kind, tmp_path)
+        file.write_text(json.dumps(stored))
+    assert kind.read(tmp_path)
+    assert names
+
+
+def test_the_stored_files_of_the_project_are_read() -> None:
+    """All of them, with their seals."""
+    assert golden.load("gemma4_routing")
+    assert code_lock.read("gemma4_routing")
+    assert time_baseline.load("h200", "gemma4_routing")
+    assert sensitivity.load("h200")
