@@ -29,7 +29,7 @@ FORM = '''
 @nox.session
 def form(session: nox.Session) -> None:
     """Compare the outputs of every kernel with those that its SPEC announces."""
-    _cells(session, "form", _rows_here(session))
+    run_cells(session, Check.FORM, rows_here(session))
 '''
 FORM_TEST = '''\
 """Form: the dtypes and shapes of each case's outputs."""
@@ -76,7 +76,7 @@ def add_check(tree: Tree) -> None:
     """Adds a check: one folder, one test file, one session, one member; writes the schema anew."""
     copy(ADDED / "form", tree.root / "pipeline" / "kernelproof" / "checks" / "form")
     (tree.root / "tests" / "cells" / "test_form.py").write_text(FORM_TEST)
-    tree.insert("noxfile.py", after='_cells(session, "parity", _rows_here(session))\n', text=FORM)
+    tree.insert("noxfile.py", after='run_cells(session, Check.PARITY, rows_here(session))\n', text=FORM)
     schema = "pipeline/kernelproof/plan/schema.py"
     tree.insert(schema, after='    PARITY = "parity"\n', text='    FORM = "form"\n')
     tree.python("kernelproof.plan.schema")

@@ -1,27 +1,34 @@
 """The noxfile: sessions that matrix.yaml decides on, exit codes that come through, no waiting."""
 
+import importlib
 import itertools
 import os
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import nox.registry
 import pytest
+from nox.command import CommandFailed
 
+import noxfile
+from kernelproof.errors import run_command
 from kernelproof.machine import revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Selection
+from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.verdict import session_of
 from kernelproof.report.report_file import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
-from tests.unit.report.test_report_process import plain_tree
 
-CASE = "gemma4_routing-cpu-fp32-E8-K8-T130"
+CASE = "gemma4_routing-cpu-fp32-E8-K8-T1"
 TRIVIAL = '''\
 import nox
 
@@ -32,30 +39,60 @@ def nothing(session: nox.Session) -> None:
 '''
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """A copy of the repository."""
-    return plain_tree(tmp_path_factory.mktemp("tree"))
+class SessionHere:
+    """A nox session whose commands, all of this project, run in this process, or are faked."""
+
+    def __init__(
+        self, capsys: pytest.CaptureFixture[str], *posargs: str, backend: str = "none"
+    ) -> None:
+        self.posargs, self._capsys = posargs, capsys
+        self._runner = SimpleNamespace(global_config=SimpleNamespace(force_venv_backend=backend))
+        self.fakes: dict[str, Any] = {}
+        self.log = print
+        self.commands: list[tuple[str, ...]] = []
+
+    def run(self, *command: str, silent: bool = False, **_: Any) -> str:
+        """Calls the main function of ``python -m MODULE``; returns what it prints if `silent`."""
+        self.commands.append(command)
+        name, arguments = command[2], command[3:]
+        if name in self.fakes:
+            raise self.fakes[name]
+        is_package = (ROOT / "pipeline" / name.replace(".", "/")).is_dir()
+        module = importlib.import_module(f"{name}.__main__" if is_package else name)
+        before = self._capsys.readouterr() if silent else None
+        try:
+            code = run_command(partial(module.main, arguments))
+        except SystemExit as end:  # argparse's
+            code = int(end.code or 0)
+        if code:
+            raise CommandFailed(return_code=code)
+        if before is None:
+            return ""
+        printed = self._capsys.readouterr()
+        sys.stdout.write(before.out)
+        sys.stderr.write(before.err + printed.err)
+        return printed.out
 
 
-def _session(
-    tree: Tree, name: str, folder: Path, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    """One session, in the Python that runs this test."""
-    options = ["--", "--results", str(folder), *arguments]
-    return tree.python("nox", "--no-venv", "-s", name, *options)
+def _code(session: SessionHere, name: str) -> int:
+    """Runs a session of the noxfile; returns the exit code that nox ends with."""
+    try:
+        nox.registry.get()[name].func(session)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
-def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
-    """Each check by itself and on each row that it has; each session says what it does."""
-    sessions = tree.sessions()
+def test_the_sessions_are_those_of_the_rows() -> None:
+    """Each check has a session, and one for each of its rows; each session says what it does."""
+    assert noxfile.ROOT == ROOT
+    sessions = {name: function.__doc__ or "" for name, function in nox.registry.get().items()}
     rows = matrix.load().rows
     for check, row in itertools.product(Check, rows):
         if (check, row) != (Check.PERF, "cpu"):
             assert sessions[f"{session_of(check)}({row})"] == f"The same on {rows[row].device}."
     assert "perf-regress(cpu)" not in sessions
-    assert {
-        *map(session_of, Check),
+    others = {
         "gate-card",
         "mutants",
         "judge",
@@ -65,117 +102,145 @@ def test_the_sessions_are_listed_with_the_rows(tree: Tree) -> None:
         "tests",
         "fuzz",
         "lint",
-    } <= sessions.keys()
-    assert all(text.endswith(".") for text in sessions.values())
+    }
+    assert {*map(session_of, Check), *others} <= sessions.keys()
+    assert [name for name, text in sessions.items() if not text.strip().endswith(".")] == []
+
+
+def test_help_is_of_the_session(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each session prints its options, whatever machine this is, and nothing runs."""
+    for name in (
+        *("parity", "perf-regress", "codegen", "bench", "gate-card", "mutants", "faults"),
+        "sanitize",
+    ):
+        assert _code(SessionHere(capsys, "--help"), name) == 0
+        printed = capsys.readouterr().out
+        assert printed.count("usage: ") == 1, name
+        assert f"usage: nox -s {name} -- [-h]" in printed
+        assert "--on" not in printed
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["parity", "perf-regress", "codegen", "bench", "gate-card", "mutants", "faults", "sanitize"],
-)
-def test_help_is_of_the_session(tree: Tree, name: str) -> None:
-    """Its options, whatever machine this is; nothing runs."""
-    done = tree.python("nox", "--no-venv", "-s", name, "--", "--help")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("usage: ") == 1
-    assert f"usage: nox -s {name} -- [-h]" in done.stdout
-    assert "--on" not in done.stdout
-
-
-def test_bare_nox_runs_the_tests(tree: Tree) -> None:
-    """And nothing else: it is green on a laptop."""
-    listed = tree.python("nox", "-l").stdout.splitlines()
-    assert [line.split()[1] for line in listed if line.startswith("* ")] == ["tests"]
-
-
-def test_a_row_that_is_added_is_a_session(tmp_path: Path) -> None:
-    """Without a change to the noxfile."""
-    grown = Tree.at(tmp_path)
-    grown.replace("matrix.yaml", "\n  h200:\n", "\n  h200b:\n")
-    sessions = grown.sessions()
-    assert sessions["parity(h200b)"] == "The same on NVIDIA H200."
-    assert "parity(h200)" not in sessions
-
-
-def _seconds_to_list(noxfile: Path) -> float:
-    """The median of three times that ``nox -l`` takes."""
-    command = [sys.executable, "-m", "nox", "-l", "-f", str(noxfile)]
-    environment = {**os.environ, "NOX_SCRIPT_MODE": "none"}
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run(
-            command, cwd=noxfile.parent, env=environment, capture_output=True, check=True
-        )
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def test_listing_takes_little_more_than_nox_itself(tree: Tree, tmp_path: Path) -> None:
-    """Within a second of a noxfile that has nothing to read."""
-    trivial = tmp_path / "noxfile.py"
-    trivial.write_text(TRIVIAL)
-    more = _seconds_to_list(tree.root / "noxfile.py") - _seconds_to_list(trivial)
-    assert more < 1.0
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        (
-            "backend: interpreter",
-            "backend: interpretor",
-            ":14: rows.cpu.backend: found text 'interpretor', expected 'interpreter', 'cuda', "
-            "'hip' or 'xpu'; did you mean 'interpreter'?",
-        ),
-        ("skips: []", "skips: [", ": the file: found text that is no YAML ("),
-    ],
-    ids=["a wrong word", "no yaml"],
-)
-def test_a_wrong_matrix_ends_every_session(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """With exit code 2 and its faults, whatever was asked of nox; no traceback."""
-    broken = Tree.at(tmp_path)
-    broken.replace("matrix.yaml", old, new)
-    for arguments in (["-l"], ["--no-venv", "-s", "report"]):
-        done = broken.python("nox", *arguments)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("matrix.yaml:")
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-
-
-def test_parity_of_one_case(tree: Tree, tmp_path: Path) -> None:
-    """Runs it, judges it, leaves the report, and exits with 0."""
-    done = _session(tree, "parity", tmp_path, "--case", CASE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "GOOD: 1 pass at unknown (dirty)\n" in done.stdout
-    report = Report.model_validate_json((tmp_path / "report.json").read_bytes())
-    assert [(case.id, case.verdict) for case in report.cases] == [(CASE, "pass")]
-
-
-@pytest.mark.parametrize(
-    ("session", "arguments", "code", "said"),
+    ("name", "arguments", "code", "message"),
     [
         ("report", ["--row", "cpu"], 1, "BLOCKED: "),
         ("report", ["--row", "cpuu"], 2, "--row: found 'cpuu'"),
         ("parity", ["--case", f"{CASE}0"], 2, f"--case: found '{CASE}0'"),
-        ("parity(h200)", ["--dtype", "fp32"], 4, "row h200: found no cuda device"),
         ("parity(cpu)", ["--case", CASE, "--resume"], 1, "BLOCKED: 1 fail at "),
         ("bench", ["--case", "*-T2048"], 4, "bench needs a GPU: found row cpu"),
     ],
-    ids=["a bad report", "no row", "no case", "another machine", "a bad parity", "no GPU"],
+    ids=["a bad report", "no row", "no case", "a bad parity", "no GPU"],
 )
 def test_the_exit_code_comes_through(
-    tree: Tree, tmp_path: Path, session: str, arguments: list[str], code: int, said: str
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    arguments: list[str],
+    code: int,
+    message: str,
 ) -> None:
-    """That of the process which said why, after which nothing else is said."""
-    state = revision.current(tree.root)
+    """The exit code is that of the process which said why; a session ends there."""
+    state = revision.current()
     (planned,) = cases.plan(matrix.load(), Selection(case=(CASE,)))
     record = record_of(planned, commit=state.commit, tree=state.tree, outcome="fail")
     record_files.write(tmp_path, planned, record)
-    done = _session(tree, session, tmp_path, *arguments)
-    printed = done.stdout + done.stderr
-    assert done.returncode == code, printed
-    assert printed.count(said) == 1
-    assert "Traceback" not in printed
+    session = SessionHere(capsys, "--results", str(tmp_path), *arguments)
+    assert _code(session, name) == code
+    printed = "".join(capsys.readouterr())
+    assert printed.count(message) == 1, printed
     assert ("BLOCKED" in printed) == (code == 1)
+
+
+def test_another_machine_is_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A session of a GPU that is not here ends with 4, before any environment is made for it."""
+    session = SessionHere(capsys, "--dtype", "fp32", backend="")
+    assert _code(session, "parity(h200)") == 4
+    assert "row h200: found " in capsys.readouterr().err
+    assert [command[2] for command in session.commands] == ["kernelproof.machine.hardware"]
+
+
+def test_an_interrupted_run_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Ctrl-C leaves a report, on which the cases that did not run are missing."""
+    session = SessionHere(capsys, "--case", CASE, "--results", str(tmp_path))
+    session.fakes = {"kernelproof.checks": KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        _code(session, "parity")
+    assert "BLOCKED: 1 missing at " in capsys.readouterr().out
+
+
+def test_speed_without_a_gpu_is_that_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """perf-regress compares generated code on the cpu row, or two commits if they are named."""
+    for words, check in (
+        ([], "codegen"),
+        (["--against=main"], "perf"),
+        (["--bisect", "a"], "perf"),
+    ):
+        session = SessionHere(capsys, "--row=cpu", *words)
+        module = f"kernelproof.checks.{check}"
+        session.fakes = {module: CommandFailed(return_code=5)}
+        assert _code(session, "perf-regress") == 5
+        assert session.commands[-1][2] == module
+
+
+def test_parity_of_one_case(tmp_path: Path) -> None:
+    """Nox itself runs the case, judges it, leaves the report and ends with 0: in processes."""
+    tree = Tree.at(tmp_path)
+    tree.replace("matrix.yaml", "golden: true", "golden: false")
+    done = tree.python("nox", "--no-venv", "-s", "parity", "--", "--case", CASE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "GOOD: 1 pass at unknown (dirty)\n" in done.stdout
+    report = Report.model_validate_json((tree.root / "results" / "report.json").read_bytes())
+    assert [(case.id, case.verdict) for case in report.cases] == [(CASE, "pass")]
+    assert {"report.html", "report.md", "report.xml"} <= {
+        file.name for file in (tree.root / "results").iterdir()
+    }
+
+
+def test_the_matrix_decides(tmp_path: Path) -> None:
+    """A row that is added is a session; a wrong matrix ends every session with 2: in processes.
+
+    Only processes read another matrix.yaml than this one has.
+    """
+    tree = Tree.at(tmp_path)
+    tree.replace("matrix.yaml", "\n  h200:\n", "\n  h200b:\n")
+    listed = tree.python("nox", "-l").stdout.splitlines()
+    assert [line.split()[1] for line in listed if line.startswith("* ")] == ["tests"]
+    assert "- parity(h200b) -> The same on NVIDIA H200." in listed
+    assert not any("parity(h200)" in line for line in listed)
+    typo = ("backend: interpreter", "backend: interpretor")
+    for old, new, start, end in (
+        (*typo, ":10:14: rows.cpu.backend: found text 'interpretor', expected", "'interpreter'?"),
+        (
+            "skips: []",
+            "skips: [",
+            ":152:1: the file: found text that is no YAML (",
+            "expected YAML",
+        ),
+    ):
+        tree.replace("matrix.yaml", old, new)
+        for arguments in (["-l"], ["--no-venv", "-s", "report"]):
+            done = tree.python("nox", *arguments)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.startswith(f"matrix.yaml{start}")
+            assert done.stderr.rstrip().endswith(end)
+            assert "Traceback" not in done.stderr
+        tree.replace("matrix.yaml", new, old)
+
+
+def test_listing_takes_little_more_than_nox_itself(tmp_path: Path) -> None:
+    """The noxfile is read within a second more than one that has nothing to read."""
+    trivial = tmp_path / "noxfile.py"
+    trivial.write_text(TRIVIAL)
+    assert _seconds_to_list(ROOT / "noxfile.py") - _seconds_to_list(trivial) < 1.0
+
+
+def _seconds_to_list(file: Path) -> float:
+    """Returns the shortest of the times that three runs of ``nox -l`` take."""
+    command = [sys.executable, "-m", "nox", "-l", "-f", str(file)]
+    environment = {**os.environ, "NOX_SCRIPT_MODE": "none"}
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=file.parent, env=environment, capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    return min(times)
