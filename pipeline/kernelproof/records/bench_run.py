@@ -1,27 +1,26 @@
-"""What a run of bench leaves: one model, of which terminal, Markdown and JSON are made."""
+"""The stored run of bench: one model that the terminal, Markdown and JSON are made of."""
 
 import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.records.timing import Microseconds
 
 _MAX_BYTES = 4 * 1024 * 1024
+_FEWEST_TO_SPREAD = 2
 
 
-class Part(BaseModel):
-    """A mapping of the file: every key known, frozen."""
+class ContestantTimes(StrictModel):
+    """Device times in microseconds a launch: a sample a round, each the mean of `launches`.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ContestantTimes(Part):
-    """Device time in microseconds a launch, a sample a round, each over so many launches."""
+    Without a graph the launches ran in a loop, whose time may include the host's.
+    """
 
     samples_us: Annotated[list[Microseconds], Field(min_length=1)]
     launches: int
@@ -29,20 +28,23 @@ class ContestantTimes(Part):
 
     @property
     def us(self) -> float:
-        """The median."""
+        """Returns the median in microseconds."""
         return statistics.median(self.samples_us)
 
     @property
     def spread(self) -> float:
-        """The distance between the quartiles, as a part of the median."""
-        if len(self.samples_us) < 2:  # noqa: PLR2004  (one sample has no spread)
+        """Returns the distance between the quartiles as a part of the median, 0 for one sample."""
+        if len(self.samples_us) < _FEWEST_TO_SPREAD:
             return 0.0
         low, _, high = statistics.quantiles(self.samples_us, n=4, method="inclusive")
         return (high - low) / self.us
 
 
-class ContestantResult(Part):
-    """What became of one contestant: its times, or why it has none."""
+class ContestantResult(StrictModel):
+    """The times of one contestant, or the reason that it has none.
+
+    `host_us` is the median of one call on the host, in microseconds.
+    """
 
     state: Literal["timed", "not installed", "unsupported", "error"]
     timing: ContestantTimes | None = None
@@ -50,8 +52,8 @@ class ContestantResult(Part):
     error: str = ""
 
 
-class BenchCase(Part):
-    """One kernel at one dtype and shape; floors and peers by name."""
+class BenchCase(StrictModel):
+    """The results of one kernel, its floors and its peers at one dtype and shape."""
 
     case: str
     kernel: str
@@ -66,19 +68,19 @@ class BenchCase(Part):
 
     @property
     def floor(self) -> ContestantTimes | None:
-        """The fastest of the floors."""
-        timings = [entry.timing for entry in self.floors.values() if entry.timing]
+        """Returns the times of the fastest floor, None if no floor was timed."""
+        timings = [result.timing for result in self.floors.values() if result.timing]
         return min(timings, key=lambda timing: timing.us, default=None)
 
     @property
-    def entries(self) -> dict[str, ContestantResult]:
-        """Everything that was to be timed, by what it is called."""
-        floors = {f"floor ({name})": entry for name, entry in self.floors.items()}
+    def results(self) -> dict[str, ContestantResult]:
+        """Returns the result of every contestant by its name in messages."""
+        floors = {f"floor ({name})": result for name, result in self.floors.items()}
         return {"kernel": self.ours, **floors, **self.peers}
 
 
-class BenchRun(Part):
-    """A whole run on one row."""
+class BenchRun(StrictModel):
+    """A run of bench on one row."""
 
     version: Literal[1] = 1
     row: str
@@ -91,17 +93,17 @@ class BenchRun(Part):
 
     @property
     def errors(self) -> list[str]:
-        """A line for each contestant that raised."""
+        """Returns a line for each contestant that raised."""
         return [
-            f"error {one.case}: {name}: {entry.error}"
-            for one in self.measured
-            for name, entry in one.entries.items()
-            if entry.state == "error"
+            f"error {case.case}: {name}: {result.error}"
+            for case in self.measured
+            for name, result in case.results.items()
+            if result.state == "error"
         ]
 
 
 def read(file: Path) -> BenchRun:
-    """The run in a file; ResultsError where it is none."""
+    """Returns the run in a file; raises ResultsError if it is none."""
     try:
         content = safe_read.read(file, _MAX_BYTES)
         if excess := safe_read.excess(content, _MAX_BYTES):

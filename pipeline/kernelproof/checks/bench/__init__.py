@@ -1,10 +1,10 @@
-"""Kernels timed beside their floors and peers, on a GPU row, in one run.
+"""Bench: kernels timed beside their floors and peers, on a GPU row, in one run.
 
-The walk of one shape, a file each, in this order::
+One shape is timed in these steps, a file each::
 
-    matrix.yaml -> cases (the shapes of `bench`) -> contestants (kernel, floors, peers; their
-    inputs) -> measure (clock: device and host times) -> record -> tables -> __main__
+    matrix.yaml (bench: shapes) -> contestants (kernel, floors, peers, and their inputs)
+    -> race (device and host times, by the clock) -> bench_run (the stored run) -> bench_tables
 
-Nothing is judged here: no baseline, no verdict. ``python -m kernelproof.checks.bench --show FILE`` prints the
-tables of an earlier run again, on any machine.
+Bench judges nothing: it has neither baseline nor verdict. ``--show FILE`` prints the tables of an
+earlier run again, on any machine.
 """

@@ -1,4 +1,4 @@
-"""``python -m kernelproof.checks.bench --row h200``: times kernels beside their floors and peers."""
+"""``python -m kernelproof.checks.bench``: times kernels beside their floors and peers."""
 
 import argparse
 import datetime
@@ -28,7 +28,7 @@ _ROUNDS = 9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where a contestant raised, or the error's own."""
+    """Returns the exit code: 0, 1 if a contestant raised, or the error's own."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     if options.show:
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases.select_benched(plan, selection)
     rows = dict.fromkeys(options.row) or hardware.rows_here(plan, hardware.accelerators())
     hardware.require_gpu(plan, list(rows))
-    codes = [_bench(row, plan, options, arguments) for row in rows]
-    return max(codes)
+    return max([_bench_row(row, plan, options, arguments) for row in rows])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,47 +60,45 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _bench(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
-    """Times what is asked for on one row, then writes and prints it."""
+def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
+    """Times the selected cases of one row, writes and prints them, and returns the exit code."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    machine = import_module(
-        "kernelproof.measure.torch_device"
-    )  # torch takes seconds, which --show need not wait
-    device = machine.device_of(row, plan.rows[row])
+    # Torch takes seconds to import, which --show need not wait for.
+    torch_device = import_module("kernelproof.measure.torch_device")
+    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    proof_import = import_module("kernelproof.measure.proof_import")
+    device = torch_device.device_of(row, plan.rows[row])
     chosen = cases.select_benched(plan, replace(Selection.of(options), row=(row,)))
-    specs = {
-        name: import_module("kernelproof.measure.proof_import").spec_of(name)
-        for name in {one.kernel for one in chosen}
-    }
+    specs = {case.kernel: proof_import.spec_of(case.kernel) for case in chosen}
     peers = _peers(specs, options.peer)
     state = revision.current()
-    bench = BenchRun(
+    run = BenchRun(
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         command=f"python -m kernelproof.checks.bench {shlex.join(arguments)}".strip(),
         commit=state.commit,
         dirty=state.dirty,
-        machine=machine.fingerprint(plan.rows[row]),
+        machine=torch_device.fingerprint(plan.rows[row]),
         measured=[],
     )
-    gpu = gpus.lock_of(machine.uuid_of(device), plan.rows[row])
-    with import_module("kernelproof.machine.gpu_monitor").turn_on(gpu):
-        for one in _measured(chosen, specs, device, rounds=options.rounds, peers=peers):
-            bench = bench.model_copy(update={"measured": [*bench.measured, one]})
-            _write(bench, options.out)  # after each shape: a run that is cut has what it measured
-    bench_tables.print_tables(bench, Console(soft_wrap=False))
-    for line in bench.errors:
+    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
+    with gpu_monitor.turn_on(gpu):
+        for case in _measure_all(chosen, specs, device, rounds=options.rounds, peers=peers):
+            run = run.model_copy(update={"measured": [*run.measured, case]})
+            _write(run, options.out)  # after each shape, so that a run that is cut leaves some
+    bench_tables.print_tables(run, Console(soft_wrap=False))
+    for line in run.errors:
         print(line, file=sys.stderr)
-    return Exit.BLOCKED if bench.errors else Exit.GOOD
+    return Exit.BLOCKED if run.errors else Exit.GOOD
 
 
-def _write(bench: BenchRun, folder: Path) -> None:
-    write_whole(folder / f"{bench.row}.json", bench.model_dump_json(indent=1) + "\n")
-    write_whole(folder / f"{bench.row}.md", bench_tables.markdown(bench))
+def _write(run: BenchRun, folder: Path) -> None:
+    write_whole(folder / f"{run.row}.json", run.model_dump_json(indent=1) + "\n")
+    write_whole(folder / f"{run.row}.md", bench_tables.markdown(run))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:
-    """The peers to time; UsageError for one that no kernel has."""
+    """Returns the peers to time; raises UsageError for a name that no kernel has."""
     known = list(dict.fromkeys(name for spec in specs.values() for name in spec.peers))
     for name in named:
         if name not in known:
@@ -110,29 +107,27 @@ def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:
     return list(named) or known
 
 
-def _measured(
+def _measure_all(
     chosen: Sequence[Case], specs: dict[str, Any], device: Any, **settings: Any
 ) -> Iterator[BenchCase]:
-    """The record of each case, told as it is made."""
-    measuring, clock = (
-        import_module("kernelproof.checks.bench.race"),
-        import_module("kernelproof.measure.clock"),
-    )
-    place = measuring.Place(device=device, clock=clock.Accelerator(device))
+    """Yields the times of each case, and prints a line of progress for it."""
+    race = import_module("kernelproof.checks.bench.race")
+    clock = import_module("kernelproof.measure.clock")
+    bench = race.BenchDevice(device=device, clock=clock.GpuClock(device))
     for number, case in enumerate(chosen, start=1):
         start = time.perf_counter()
-        one = measuring.measure(case, specs[case.kernel], place, **settings)
+        result = race.measure(case, specs[case.kernel], bench, **settings)
         seconds = time.perf_counter() - start
-        print(f"[{number}/{len(chosen)}] {_told(one)}  ({seconds:.1f} s)", file=sys.stderr)
-        yield one
+        print(f"[{number}/{len(chosen)}] {_summary(result)}  ({seconds:.1f} s)", file=sys.stderr)
+        yield result
 
 
-def _told(one: BenchCase) -> str:
-    """``gemma4_routing-h200-bf16-E128-K8-T2048: 2.913 us, floor 1.370 us``."""
-    if one.ours.timing is None:
-        return f"{one.case}: {one.ours.state}"
-    floor = f", floor {bench_tables.number(one.floor.us)} us" if one.floor else ""
-    return f"{one.case}: {bench_tables.number(one.ours.timing.us)} us{floor}"
+def _summary(case: BenchCase) -> str:
+    """Returns ``gemma4_routing-h200-bf16-E128-K8-T2048: 2.913 us, floor 1.370 us``."""
+    if case.ours.timing is None:
+        return f"{case.case}: {case.ours.state}"
+    floor = f", floor {bench_tables.number(case.floor.us)} us" if case.floor else ""
+    return f"{case.case}: {bench_tables.number(case.ours.timing.us)} us{floor}"
 
 
 if __name__ == "__main__":

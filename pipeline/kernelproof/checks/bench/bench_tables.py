@@ -1,16 +1,18 @@
-"""The tables of a run: device times and host times, in a terminal and in Markdown."""
+"""The tables of a bench run: device times and host times, in a terminal and in Markdown."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from rich.console import Console
 
+from kernelproof.files.text_table import aligned, markdown_rows
 from kernelproof.records.bench_run import BenchCase, BenchRun, ContestantResult, ContestantTimes
 
 _PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
 _DIGITS = 4
+_TEN, _HUNDRED = 10, 100
 _DEVICE = (
     "device time: the median, in us a launch; +-% is the distance between the quartiles, "
     "x a peer's time by ours"
@@ -20,51 +22,57 @@ _STAR = "* is no graph but a loop of launches: the host's time may show"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """Lines of equal length under `columns`; `notes` say what stands there."""
+class BenchTable:
+    """A table whose first line holds the column heads; `notes` explain its columns."""
 
     title: str
-    columns: tuple[str, ...]
     lines: list[tuple[str, ...]]
     notes: list[str]
 
-
-def tables(bench: BenchRun) -> Iterator[Table]:
-    """For each kernel and dtype the device times, then the host times."""
-    for timed in (_device, _host):
-        for (kernel, dtype), group in groupby(bench.measured, lambda one: (one.kernel, one.dtype)):
-            yield timed(f"{kernel} {dtype}", list(group))
+    @property
+    def numbers(self) -> range:
+        """Returns the columns that hold numbers: all but the first."""
+        return range(1, len(self.lines[0]))
 
 
-def heading(bench: BenchRun) -> str:
-    """One line: on what, with what, when and how it was measured."""
-    device, packages = bench.machine.get("device", {}), bench.machine.get("packages", {})
+def tables(run: BenchRun) -> Iterator[BenchTable]:
+    """Yields for each kernel and dtype the device times, then the host times."""
+    for make_table in (_device_table, _host_table):
+        groups = groupby(run.measured, lambda case: (case.kernel, case.dtype))
+        for (kernel, dtype), group in groups:
+            yield make_table(f"{kernel} {dtype}", list(group))
+
+
+def heading(run: BenchRun) -> str:
+    """Returns one line with the machine, the packages, the date, the commit and the command."""
+    device, packages = run.machine.get("device", {}), run.machine.get("packages", {})
     driver = f", driver {device['driver']}" if "driver" in device else ""
     tools = ", ".join(f"{name} {packages.get(name, '?')}" for name in ("torch", "triton"))
-    state = f"{bench.commit[:12]}{' (dirty)' if bench.dirty else ''}"
+    state = f"{run.commit[:12]}{' (dirty)' if run.dirty else ''}"
     return (
-        f"bench {bench.row}: {device.get('name', 'an unnamed device')}{driver}, {tools}, "
-        f"{bench.date}, {state}, `{bench.command}`"
+        f"bench {run.row}: {device.get('name', 'an unnamed device')}{driver}, {tools}, "
+        f"{run.date}, {state}, `{run.command}`"
     )
 
 
-def _device(of: str, measured: list[BenchCase]) -> Table:
-    names = _peers(measured)
-    absent = [name for name in names if _is_absent(measured, name)]
-    shown = [name for name in names if name not in absent]
-    lines = []
-    for one in measured:
-        ours, floor = one.ours.timing, one.floor
-        rate = f"{one.least_bytes / ours.us / 1000:.0f}" if ours and one.least_bytes else ""
+def _device_table(name: str, cases: list[BenchCase]) -> BenchTable:
+    peers = _peers(cases)
+    absent = [peer for peer in peers if _is_absent(cases, peer)]
+    shown = [peer for peer in peers if peer not in absent]
+    lines = [("shape", "kernel", "+-%", "GB/s", "floor", "/floor", *shown)]
+    for case in cases:
+        ours, floor = case.ours.timing, case.floor
+        # A byte a nanosecond is a gigabyte a second.
+        rate = f"{case.least_bytes / (1000 * ours.us):.0f}" if ours and case.least_bytes else ""
         lines.append(
             (
-                _shape(one),
-                _time(one.ours),
+                _shape(case),
+                _time(case.ours),
                 f"{100 * ours.spread:.1f}" if ours else "",
                 rate,
-                number(floor.us) + _star(floor) if floor else "",
+                _starred(floor) if floor else "",
                 f"{ours.us / floor.us:.2f}" if ours and floor else "",
-                *(_beside(one.peers.get(name), ours) for name in shown),
+                *(_peer_time(case.peers.get(peer), ours) for peer in shown),
             )
         )
     notes = [_DEVICE]
@@ -72,104 +80,98 @@ def _device(of: str, measured: list[BenchCase]) -> Table:
         notes.append(_STAR)
     if absent:
         notes.append(f"not installed: {', '.join(absent)}")
-    columns = ("shape", "kernel", "+-%", "GB/s", "floor", "/floor", *shown)
-    return Table(title=f"{of}, device time", columns=columns, lines=lines, notes=notes)
+    return BenchTable(title=f"{name}, device time", lines=lines, notes=notes)
 
 
-def _host(of: str, measured: list[BenchCase]) -> Table:
-    names = [name for name in _peers(measured) if not _is_absent(measured, name)]
-    lines = [
+def _host_table(name: str, cases: list[BenchCase]) -> BenchTable:
+    peers = [peer for peer in _peers(cases) if not _is_absent(cases, peer)]
+    lines = [("shape", "kernel", "bare", *peers)]
+    lines += [
         (
-            _shape(one),
-            _host_of(one.ours),
-            _us(one.bare_host_us),
-            *(_host_of(one.peers.get(name)) for name in names),
+            _shape(case),
+            _host_time(case.ours),
+            _number_or_blank(case.bare_host_us),
+            *(_host_time(case.peers.get(peer)) for peer in peers),
         )
-        for one in measured
+        for case in cases
     ]
-    columns = ("shape", "kernel", "bare", *names)
-    return Table(title=f"{of}, host time", columns=columns, lines=lines, notes=[_HOST])
+    return BenchTable(title=f"{name}, host time", lines=lines, notes=[_HOST])
 
 
-def _peers(measured: Iterable[BenchCase]) -> list[str]:
-    return list(dict.fromkeys(name for one in measured for name in one.peers))
+def _peers(cases: Iterable[BenchCase]) -> list[str]:
+    return list(dict.fromkeys(peer for case in cases for peer in case.peers))
 
 
-def _is_absent(measured: Iterable[BenchCase], name: str) -> bool:
-    return all(one.peers[name].state == "not installed" for one in measured if name in one.peers)
+def _is_absent(cases: Iterable[BenchCase], peer: str) -> bool:
+    results = [case.peers[peer] for case in cases if peer in case.peers]
+    return all(result.state == "not installed" for result in results)
 
 
-def _shape(one: BenchCase) -> str:
-    return " ".join(f"{axis}{size}" for axis, size in one.shape.items())
+def _shape(case: BenchCase) -> str:
+    return " ".join(f"{axis}{size}" for axis, size in case.shape.items())
 
 
 def number(us: float) -> str:
-    """Four digits, and no fewer than all of a whole number: ``1.784``, ``343.1``, ``52731``."""
-    whole = len(str(int(us)))
-    return f"{us:.{max(_DIGITS - whole, 0)}f}"
+    """Returns at least four digits, and all of a whole number: ``1.784``, ``343.1``, ``52731``."""
+    whole_digits = len(str(int(us)))
+    return f"{us:.{max(_DIGITS - whole_digits, 0)}f}"
 
 
-def _us(us: float | None) -> str:
+def _number_or_blank(us: float | None) -> str:
     return "" if us is None else number(us)
 
 
-def _star(timing: ContestantTimes) -> str:
-    return "" if timing.is_graph else "*"
+def _starred(timing: ContestantTimes) -> str:
+    return number(timing.us) + ("" if timing.is_graph else "*")
 
 
-def _time(entry: ContestantResult) -> str:
-    return number(entry.timing.us) + _star(entry.timing) if entry.timing else entry.state
+def _time(result: ContestantResult) -> str:
+    return _starred(result.timing) if result.timing else result.state
 
 
-def _beside(entry: ContestantResult | None, ours: ContestantTimes | None) -> str:
-    """``343.1 x9.75``, or why there is no time."""
-    if entry is None:
+def _peer_time(result: ContestantResult | None, ours: ContestantTimes | None) -> str:
+    """Returns ``343.1 x9.75``, or the reason that a peer has no time."""
+    if result is None:
         return ""
-    if not (entry.timing and ours):
-        return _time(entry)
-    ratio = entry.timing.us / ours.us
-    return f"{_time(entry)} x{ratio:.{2 if ratio < 10 else 1 if ratio < 100 else 0}f}"  # noqa: PLR2004
+    if not (result.timing and ours):
+        return _time(result)
+    ratio = result.timing.us / ours.us
+    decimals = 2 if ratio < _TEN else 1 if ratio < _HUNDRED else 0
+    return f"{_time(result)} x{ratio:.{decimals}f}"
 
 
-def _host_of(entry: ContestantResult | None) -> str:
-    if entry is None or entry.state == "timed":
-        return _us(entry.host_us) if entry else ""
-    return entry.state
+def _host_time(result: ContestantResult | None) -> str:
+    if result is None:
+        return ""
+    return _number_or_blank(result.host_us) if result.state == "timed" else result.state
 
 
-def print_tables(bench: BenchRun, console: Console) -> None:
-    """Prints the tables; bold heads only where `console` has them."""
-    console.print(heading(bench), style="bold", **_PLAIN)
-    for table in tables(bench):
-        widths = [max(map(len, column)) for column in zip(table.columns, *table.lines, strict=True)]
+def print_tables(run: BenchRun, console: Console) -> None:
+    """Prints the tables; heads are bold if `console` has styles."""
+    console.print(heading(run), style="bold", **_PLAIN)
+    for table in tables(run):
         console.print(f"\n{table.title}", style="bold", **_PLAIN)
-        for line in (table.columns, *table.lines):
-            console.print(_aligned(line, widths), **_PLAIN)
+        for line in aligned(table.lines, right=table.numbers):
+            console.print(line, **_PLAIN)
     console.print()
-    for note in _notes(bench):
+    for note in _notes(run):
         console.print(note, style="dim", **_PLAIN)
 
 
-def _notes(bench: BenchRun) -> list[str]:
-    """The notes of all tables, each once."""
-    return list(dict.fromkeys(note for table in tables(bench) for note in table.notes))
+def _notes(run: BenchRun) -> list[str]:
+    """Returns the notes of all tables, each once."""
+    return list(dict.fromkeys(note for table in tables(run) for note in table.notes))
 
 
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = zip(line, widths, strict=True)
-    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(wide) for cell, wide in others)])
-
-
-def _literal(text: str) -> str:
-    return text.replace("*", "\\*")
-
-
-def markdown(bench: BenchRun) -> str:
-    """The same tables as Markdown."""
-    parts = [f"## {heading(bench)}"]
-    for table in tables(bench):
-        head = f"| {' | '.join(table.columns)} |\n| --- {'| ---: ' * (len(table.columns) - 1)}|"
-        lines = "\n".join(f"| {' | '.join(line)} |" for line in table.lines)
-        parts += [f"### {table.title}", f"{head}\n{_literal(lines)}"]
-    parts += [f"- {_literal(note)}" for note in _notes(bench)]
+def markdown(run: BenchRun) -> str:
+    """Returns the same tables as Markdown."""
+    parts = [f"## {heading(run)}"]
+    for table in tables(run):
+        rows = markdown_rows(table.lines, right=table.numbers)
+        parts += [f"### {table.title}", _escape_stars("\n".join(rows))]
+    parts += [f"- {_escape_stars(note)}" for note in _notes(run)]
     return "\n\n".join(parts) + "\n"
+
+
+def _escape_stars(text: str) -> str:
+    return text.replace("*", "\\*")

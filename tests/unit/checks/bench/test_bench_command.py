@@ -95,7 +95,7 @@ def test_a_run(
     assert one.ours.timing == bench_run.ContestantTimes(
         samples_us=[2.0] * 2, launches=500, is_graph=True
     )
-    states = {name: entry.state for name, entry in one.entries.items()}
+    states = {name: entry.state for name, entry in one.results.items()}
     assert states == {
         "kernel": "timed",
         "floor (1 row, 1 warp)": "timed",
