@@ -11,7 +11,7 @@ from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
 from kernelproof.records.sealed_json import SealedFormat
 from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, GateCard, PlantedSlowdown
-from tests.unit.checks.codegen.test_codegen_judge import lock_of
+from tests.unit.checks.codegen.codes import lock_of
 from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
 
 KERNEL, ROW = "toy", "h200"

@@ -13,7 +13,7 @@ from kernelproof.checks.codegen.judge import CodeVerdict, judge
 from kernelproof.errors import BaselineError
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock
-from tests.unit.checks.codegen.test_codegen_judge import BUILD, lock_of
+from tests.unit.checks.codegen.codes import BUILD, lock_of
 from tests.unit.records.stored_files import KINDS, reseal
 
 NAME = f"{BUILD} sm_90"

@@ -61,7 +61,7 @@ def work(request: CompileRequest) -> Iterator[CompiledBuild]:
                 settings=settings(build),
             )
             try:
-                costs = _stored_or_compiled(build, architecture, tools, Path(request.store))
+                costs = stored_or_compiled(build, architecture, tools, Path(request.store))
                 yield answer.model_copy(update={"costs": costs})
             except Exception as error:  # noqa: BLE001  (a compiler's own, of any kind)
                 message = f"{type(error).__name__}: {error}".strip()
@@ -94,9 +94,10 @@ def settings(build: Build) -> BuildSettings:
     )
 
 
-def _stored_or_compiled(
+def stored_or_compiled(
     build: Build, architecture: str, tools: Mapping[str, str], store: Path
 ) -> CodeCosts:
+    """Returns the costs of a build, from the store or by compiling it into the store."""
     inputs = [settings(build).model_dump(), build.rows, architecture, dict(tools)]
     text = json.dumps([build.function.cache_key, _program(), *inputs], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""A kernel to plant changes in, and a SPEC of its one build: what generated code is tested on."""
+"""A kernel with a SPEC of one build for each backend, in which tests plant changes."""
