@@ -1,4 +1,4 @@
-"""A fault of a file in the file's words: what was found, what was wanted, how to mend it."""
+"""Words for the faults that pydantic finds in a file: found, expected, likely correction."""
 
 import re
 from typing import Any
@@ -9,9 +9,11 @@ from kernelproof.errors import did_you_mean
 from kernelproof.escape import plain_line
 from kernelproof.files import yaml_document
 
-_POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
 MOST_FAULTS = 1_000
-_PLAIN = {
+# Digits, fraction, sign of the exponent, exponent.
+_POWER = re.compile(r"([-+]?[0-9]+)(\.[0-9]*)?[eE]([-+]?)([0-9]{1,2})")
+# Texts that need no quotes to be of the type that pydantic expects.
+_UNQUOTED = {
     "int_type": re.compile(r"[0-9]+"),
     "float_type": re.compile(r"[0-9]+(\.[0-9]+)?"),
     "date_type": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
@@ -19,9 +21,9 @@ _PLAIN = {
 
 
 def first_fault(error: ValidationError) -> str:
-    """``seconds: input should be a valid number``: the first fault of a stored file, on one line.
+    """Returns the first fault on one line: ``seconds: input should be a valid number``.
 
-    Where there are very many they are counted: to spell them out takes 10 us and 1 kB each.
+    Returns their number if there are very many: to spell them out takes 10 us and 1 kB each.
     """
     if (count := error.error_count()) > MOST_FAULTS:
         return f"the file: {count:,} faults"
@@ -30,8 +32,8 @@ def first_fault(error: ValidationError) -> str:
     return f"{plain_line(place)}: {plain_line(first['msg'].lower())}"
 
 
-def shown(value: Any, text: str) -> str:
-    """What was found: a value, as `text` has it in the file."""
+def describe_found(value: Any, text: str) -> str:
+    """Returns a description of a value, which stands in the file as `text`: ``int '7'``."""
     if value is None:
         return "nothing"
     if isinstance(value, list | dict):
@@ -41,8 +43,8 @@ def shown(value: Any, text: str) -> str:
     return f"{kind} {yaml_document.quoted(text)}"
 
 
-def wanted(detail: Any) -> str:
-    """What pydantic asked for, as the end of "expected ..."."""
+def describe_expected(detail: Any) -> str:
+    """Returns what pydantic expected, as the end of a sentence: ``a list``, ``at least 0``."""
     message = re.sub(r"^\w+ should (be |have )?", "", detail["msg"])
     message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message)
     message = re.sub(r" after validation, not .*", "", message)
@@ -52,19 +54,23 @@ def wanted(detail: Any) -> str:
     return message.replace("a valid ", "a ").replace("a integer", "an integer")
 
 
-def mend(detail: Any, text: str) -> str:
-    """The likely correction of the text that is there."""
-    wanted = detail["type"]
-    if wanted in {"int_type", "float_type"} and (power := _POWER.fullmatch(text)):
-        whole, fraction, sign, exponent = power.groups()
-        number = f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
-        if wanted == "int_type":
+def likely_correction(detail: Any, text: str) -> str:
+    """Returns the likely correction of `text`, or an empty string if there is none."""
+    kind = detail["type"]
+    # 1. A power of ten without a point or a sign, which YAML 1.1 reads as text.
+    if kind in {"int_type", "float_type"} and (power := _POWER.fullmatch(text)):
+        digits, fraction, sign, exponent = power.groups()
+        number = f"{digits}{fraction or '.0'}e{sign or '+'}{exponent}"
+        if kind == "int_type":
             if not float(text).is_integer():
                 return ""
             number = f"{float(text):.0f}"
         return f"write {number}: YAML reads {text!r} as text"
-    if wanted in _PLAIN and _PLAIN[wanted].fullmatch(text):
+    # 2. A number or a date in quotes.
+    if kind in _UNQUOTED and _UNQUOTED[kind].fullmatch(text):
         return "write it without quotes"
-    if wanted == "list_type" and text:
+    # 3. A single value in the place of a list.
+    if kind == "list_type" and text:
         return f"write [{plain_line(text)}]"
+    # 4. A misspelt word.
     return did_you_mean(text, re.findall(r"'([^']+)'", detail["msg"]))

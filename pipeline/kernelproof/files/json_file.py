@@ -24,8 +24,8 @@ def read_json(file: Path, most_bytes: int) -> Any:
     Raises OSError if the file cannot be read, and MalformedError if it is too large, is no JSON,
     or has a mapping with a repeated key, of which JSON readers keep the last.
     """
-    content = safe_read.read(file, most_bytes)
-    if excess := safe_read.excess(content, most_bytes):
+    content = safe_read.read_bounded(file, most_bytes)
+    if excess := safe_read.excess_of(content, most_bytes):
         raise MalformedError(f"found {excess}")
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_mapping)

@@ -1,7 +1,7 @@
-"""A YAML file read strictly: plain values, and for each of them its place and its text.
+"""A strict reader of YAML: plain values, each with its place in the file and its text.
 
 YAML 1.1 reads ``no`` as False, ``1e-3`` as text, ``010`` as eight, keeps the last of two equal
-keys, and lets aliases grow a small file without bound. Nothing of that passes here unseen.
+keys, and lets aliases grow a small file without bound. The reader reports each of them as a fault.
 """
 
 import datetime
@@ -14,14 +14,16 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from kernelproof.errors import Fault, MatrixError
+from kernelproof.errors import Fault, MatrixError, system_words
 from kernelproof.files import safe_read
 
+# Keys and list positions that lead to a value.
 Path = tuple[str | int, ...]
 
 _MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 16
-# Keys, values, and ends of lists and mappings: so many take 0.8 s (Python 3.11, an x86-64 server).
+# An event is a key, a value, or the end of a list or mapping; so many take 0.8 s (Python 3.11,
+# an x86-64 server).
 _MAX_EVENTS = 10_000
 _STANDARD = "tag:yaml.org,2002:"
 _KINDS = ("map", "seq", "str", "null", "bool", "int", "float", "timestamp", "merge", "value")
@@ -35,7 +37,11 @@ _SHOWN = 60
 
 @dataclass(kw_only=True)
 class Document:
-    """The values of a YAML file; `places`, `keys` and `texts` say where each stands and how."""
+    """The values of a YAML file, and its faults.
+
+    `places` has the line and column of each value, `keys` those of each key, and `texts` the text
+    of each scalar as the file has it.
+    """
 
     name: str
     data: Any = None
@@ -45,19 +51,19 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, path: Path) -> tuple[int, int]:
-        """Line and column of `path`, or of the nearest thing around it that the file has."""
+        """Returns the line and column of `path`, or of the nearest value around it in the file."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
     def blame(self, path: Path, *, at: tuple[int, int] | None = None, **words: str) -> None:
-        """Notes a fault at `path`, or at another place: `found`, `expected`, perhaps `mend`."""
+        """Adds a fault at `path`, or at another place: `found`, `expected`, perhaps `mend`."""
         line, column = at or self.place(path)
         self.faults.append(Fault(line=line, column=column, path=dotted(path), **words))
 
 
 def dotted(path: Path) -> str:
-    """``('kernels', 'k', 'shapes', 0)`` as ``kernels.k.shapes[0]``."""
+    """Returns a path as messages have it: ``kernels.k.shapes[0]``."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -68,15 +74,18 @@ def dotted(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, on one line, and cut where it is long."""
+    """Returns the text in quotes, on one line, and cut if it is long."""
     return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}...")
 
 
 def read(file: FilePath) -> Document:
-    """The document in `file`; MatrixError where nothing in it can be read at all."""
+    """Returns the document in `file`; raises MatrixError if none of it can be read.
+
+    Faults of single values do not end the reading: they are in the document's `faults`.
+    """
     document = Document(name=file.name)
     text = _text(document, file)
-    root = _compose(document, text) if text is not None else None
+    root = _root_node(document, text) if text is not None else None
     if root is None:
         raise MatrixError(document.name, document.faults)
     document.data = _value(document, root, ())
@@ -84,16 +93,16 @@ def read(file: FilePath) -> Document:
 
 
 def _text(document: Document, file: FilePath) -> str | None:
+    """Returns the file's text, or None after blaming the file."""
     try:
-        content = safe_read.read(file, _MAX_BYTES)
+        content = safe_read.read_bounded(file, _MAX_BYTES)
         if len(content) > _MAX_BYTES:
             found = f"{file.stat().st_size:,} bytes"
             document.blame((), found=found, expected=f"at most {_MAX_BYTES:,}")
             return None
         return content.decode("utf-8")
     except OSError as error:
-        found = (error.strerror or "an unreadable file").lower()
-        document.blame((), found=found, expected="a readable file")
+        document.blame((), found=system_words(error), expected="a readable file")
     except UnicodeDecodeError as error:
         at = _end_of(content[: error.start].decode("utf-8"))
         found = f"byte 0x{content[error.start]:02x}, which is no UTF-8"
@@ -101,66 +110,80 @@ def _text(document: Document, file: FilePath) -> str | None:
     return None
 
 
-def _compose(document: Document, text: str) -> yaml.Node | None:
-    """The root node, or None after blaming; the first pass keeps the second one bounded."""
+def _root_node(document: Document, text: str) -> yaml.Node | None:
+    """Returns the root node of the text, or None after blaming it.
+
+    PyYAML builds nodes without a limit, and follows aliases as it builds. So a first pass asks the
+    events alone, which are made one by one, and the nodes are built only if all events are good.
+    """
+    # 1. The characters, which PyYAML checks before it parses.
     try:
         loader = yaml.SafeLoader(text)
     except ReaderError as error:
-        at = _end_of(text[: error.position])
-        document.blame(
-            (), at=at, found=f"character {chr(error.character)!r}", expected="plain text"
-        )
+        at, found = _end_of(text[: error.position]), f"character {chr(error.character)!r}"
+        document.blame((), at=at, found=found, expected="plain text")
         return None
     try:
-        for event in _bounded(document, iter(loader.get_event, None)):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                at, found = _place(event.start_mark), "an anchor or alias"
-                document.blame((), at=at, found=found, expected="values in full")
-            if _SURROGATE.search(getattr(event, "value", "")):
-                at, found = _place(event.start_mark), "an escape of no character"
-                document.blame((), at=at, found=found, expected="text")
-        if document.faults:
-            return None
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        # 2. The events: their number and nesting, anchors and aliases, characters that are none.
+        for event in _within_limits(document, iter(loader.get_event, None)):
+            _blame_event(document, event)
+        # 3. The nodes.
+        root = None if document.faults else yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         at = _place(error.problem_mark or error.context_mark)
         problem = " ".join(filter(None, (error.context, error.problem)))
         document.blame((), at=at, found=f"text that is no YAML ({problem})", expected="YAML")
         return None
     except (ValueError, OverflowError):
-        at, found = _place(loader.get_mark()), "an escape of no character"
-        document.blame((), at=at, found=found, expected="text")
+        _blame_escape(document, loader.get_mark())
         return None
-    if root is None:
+    if root is None and not document.faults:
         document.blame((), found="an empty file", expected="rows, dtypes and kernels")
     return root
 
 
-def _bounded(document: Document, events: Iterator[Any]) -> Iterator[Any]:
+def _blame_event(document: Document, event: yaml.Event) -> None:
+    """Blames an event that would grow without bound, or that holds half a character."""
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        at, found = _place(event.start_mark), "an anchor or alias"
+        document.blame((), at=at, found=found, expected="values in full")
+    if _SURROGATE.search(getattr(event, "value", "")):
+        _blame_escape(document, event.start_mark)
+
+
+def _blame_escape(document: Document, mark: Any) -> None:
+    document.blame((), at=_place(mark), found="an escape of no character", expected="text")
+
+
+def _within_limits(document: Document, events: Iterator[Any]) -> Iterator[Any]:
+    """Yields the events until there are too many or they nest too deeply, and blames that."""
     depth = 0
     for count, event in enumerate(events):
-        if count == _MAX_EVENTS:
-            at, expected = _place(event.start_mark), f"at most {_MAX_EVENTS:,}"
-            document.blame((), at=at, found="more keys and values", expected=expected)
-            return
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            at, expected = _place(event.start_mark), f"at most {_MAX_DEPTH} levels"
-            document.blame((), at=at, found="deeper nesting", expected=expected)
+        found, expected = "", ""
+        if count == _MAX_EVENTS:
+            found, expected = "more keys and values", f"at most {_MAX_EVENTS:,}"
+        elif depth > _MAX_DEPTH:
+            found, expected = "deeper nesting", f"at most {_MAX_DEPTH} levels"
+        if found:
+            document.blame((), at=_place(event.start_mark), found=found, expected=expected)
             return
         yield event
 
 
 def _place(mark: Any) -> tuple[int, int]:
+    """Returns the line and column of a mark, counted from 1."""
     return mark.line + 1, mark.column + 1
 
 
 def _end_of(text: str) -> tuple[int, int]:
+    """Returns the line and column behind the text."""
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _value(document: Document, node: yaml.Node, path: Path) -> Any:
+    """Returns the plain value of a node; blames tags other than YAML's own plain ones."""
     document.places.setdefault(path, _place(node.start_mark))
     if node.tag not in _TAGS:
         found = f"tag {quoted(node.tag)}"
@@ -175,6 +198,7 @@ def _value(document: Document, node: yaml.Node, path: Path) -> Any:
 
 
 def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    """Returns the values of a mapping by key; blames keys that are no text, or repeated."""
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         at, key = _place(key_node.start_mark), key_node.value
@@ -182,18 +206,19 @@ def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str
             found = f"key {quoted(key)}" if isinstance(key, str) else "a collection as a key"
             document.blame(path, at=at, found=found, expected="a key that is text")
             continue
-        its_path = (*path, key)
+        inner_path = (*path, key)
         if key in values:
-            mend = f"keep one, the first is on line {document.keys[its_path][0]}"
+            mend = f"keep one, the first is on line {document.keys[inner_path][0]}"
             found, expected = "the key again", "each key once"
-            document.blame(its_path, at=at, found=found, expected=expected, mend=mend)
+            document.blame(inner_path, at=at, found=found, expected=expected, mend=mend)
             continue
-        document.keys[its_path] = document.places[its_path] = at
-        values[key] = _value(document, value_node, its_path)
+        document.keys[inner_path] = document.places[inner_path] = at
+        values[key] = _value(document, value_node, inner_path)
     return values
 
 
 def _scalar(document: Document, node: yaml.ScalarNode, path: Path) -> Any:
+    """Returns a scalar as the type that it looks like; blames what YAML 1.1 reads otherwise."""
     text, kind = node.value, node.tag.removeprefix(_STANDARD)
     document.texts[path] = text
     document.places[path] = _place(node.start_mark)
@@ -216,6 +241,7 @@ def _scalar(document: Document, node: yaml.ScalarNode, path: Path) -> Any:
 
 
 def _date(document: Document, text: str, path: Path) -> datetime.date | str:
+    """Returns a date, or its text after blaming it: a date of no calendar, or with a time."""
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:

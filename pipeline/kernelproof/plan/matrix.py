@@ -82,20 +82,20 @@ class _Reading:
             expected, mend = f"one of {', '.join(known)}", did_you_mean(last, known)
             self._blame_key(path, found="unknown key", expected=expected, mend=mend)
         elif last == "[key]":
-            mend = fault_messages.mend(detail, str(path[-2]))
+            mend = fault_messages.likely_correction(detail, str(path[-2]))
             self._blame_key(
-                path[:-1], found="key", expected=fault_messages.wanted(detail), mend=mend
+                path[:-1], found="key", expected=fault_messages.describe_expected(detail), mend=mend
             )
         else:
             if path not in self.doc.places:  # a size that stands without a list
                 path = path[:-1]
             text = self.doc.texts.get(path, "")
-            found = fault_messages.shown(detail["input"], text)
+            found = fault_messages.describe_found(detail["input"], text)
             self.doc.blame(
                 path,
                 found=found,
-                expected=fault_messages.wanted(detail),
-                mend=fault_messages.mend(detail, text),
+                expected=fault_messages.describe_expected(detail),
+                mend=fault_messages.likely_correction(detail, text),
             )
 
     def _blame_key(self, path: yaml_document.Path, *, found: str, expected: str, mend: str) -> None:

@@ -105,8 +105,8 @@ class BenchRun(StrictModel):
 def read(file: Path) -> BenchRun:
     """Returns the run in a file; raises ResultsError if it is none."""
     try:
-        content = safe_read.read(file, _MAX_BYTES)
-        if excess := safe_read.excess(content, _MAX_BYTES):
+        content = safe_read.read_bounded(file, _MAX_BYTES)
+        if excess := safe_read.excess_of(content, _MAX_BYTES):
             raise ResultsError(f"{file}: found {excess}, expected a file that bench wrote")
         return BenchRun.model_validate_json(content)
     except OSError as error:

@@ -107,8 +107,8 @@ class Run(_Part):
 def read(file: Path) -> Run | None:
     """The run in a file, None where it is not there; ResultsError where it is no run."""
     try:
-        content = safe_read.read(file, _MAX_BYTES)
-        if not (excess := safe_read.excess(content, _MAX_BYTES)):
+        content = safe_read.read_bounded(file, _MAX_BYTES)
+        if not (excess := safe_read.excess_of(content, _MAX_BYTES)):
             return Run.model_validate_json(content)
         found = f"found {excess}"
     except FileNotFoundError:

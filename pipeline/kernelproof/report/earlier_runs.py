@@ -54,8 +54,8 @@ def read(folder: Path) -> EarlierRuns:
 
 def _read_report(file: Path) -> Report:
     try:
-        content = safe_read.read(file, _MAX_BYTES)
-        if not (fault := safe_read.excess(content, _MAX_BYTES)):
+        content = safe_read.read_bounded(file, _MAX_BYTES)
+        if not (fault := safe_read.excess_of(content, _MAX_BYTES)):
             return Report.model_validate_json(content)
     except OSError as error:
         fault = (error.strerror or str(error)).lower()

@@ -208,7 +208,7 @@ def test_a_system_that_refuses_is_told_in_its_words(
                 record_files.make_folder(tmp_path)
         assert str(caught.value) == f"{tmp_path}: {words}; expected a writable place"
         with monkeypatch.context() as broken:
-            broken.setattr("kernelproof.files.safe_read.read", _refusing(error))
+            broken.setattr("kernelproof.files.safe_read.read_bounded", _refusing(error))
             with pytest.raises(ResultsError) as caught:
                 record_files.read(tmp_path, PLANNED)
         assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a readable record"

@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_read_is_told(
         def refuse(*_: Any, error: OSError = error) -> NoReturn:
             raise error
 
-        monkeypatch.setattr("kernelproof.files.safe_read.read", refuse)
+        monkeypatch.setattr("kernelproof.files.safe_read.read_bounded", refuse)
         words = (error.strerror or "gone").lower()
         assert _refusal(kind, tmp_path).startswith(f"found {words}, expected a readable file; ")
 

@@ -113,5 +113,5 @@ def _blame(doc: yaml_document.Document, detail: Any) -> None:
         found = f"unknown key {yaml_document.quoted(str(path[-1]))}"
         doc.blame(path, found=found, expected="a key that is known")
     else:
-        found, expected = fault_messages.shown(detail["input"], text), fault_messages.wanted(detail)
-        doc.blame(path, found=found, expected=expected, mend=fault_messages.mend(detail, text))
+        found, expected = fault_messages.describe_found(detail["input"], text), fault_messages.describe_expected(detail)
+        doc.blame(path, found=found, expected=expected, mend=fault_messages.likely_correction(detail, text))
