@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from kernelproof.plan.repository import ROOT
-from tests.unit.run.living import ends
+from tests.unit.run.process_end import has_ended
 from tests.unit.run.supervised import FAULTY, GPUS, HERE, PRELUDE, Runs, runs
 
 __all__ = ["runs"]  # a fixture
@@ -131,4 +131,4 @@ def test_workers_do_not_outlive_the_supervisor(runs: Runs) -> None:
         process.communicate(timeout=30)
     workers = [int(file.stem) for file in runs.folder.glob("*.pid")]
     assert len(workers) == 2
-    assert all(map(ends, workers))
+    assert all(map(has_ended, workers))

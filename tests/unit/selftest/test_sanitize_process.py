@@ -12,7 +12,7 @@ import pytest
 
 from kernelproof.selftest.sanitize.__main__ import main
 from tests.unit.extending.tree import Tree
-from tests.unit.run.living import ends
+from tests.unit.run.process_end import has_ended
 from tests.unit.selftest import compute_sanitizer
 from tests.unit.selftest.compute_sanitizer import VERSION
 
@@ -141,7 +141,7 @@ def test_a_tool_that_hangs(tree: Tree, tmp_path: Path, monkeypatch: pytest.Monke
         tree.replace("matrix.yaml", "seconds_per_tool: 2\n", "seconds_per_tool: 60\n")
     assert done.returncode == 1
     assert "memcheck: no end within 2 s: killed at 0 of 2 cases\n" in done.stdout
-    assert ends(int(pid.read_text()))
+    assert has_ended(int(pid.read_text()))
 
 
 @pytest.mark.usefixtures("installed")
@@ -160,7 +160,7 @@ def test_an_interrupt_leaves_no_process(
                 break
         run.send_signal(signal.SIGTERM)
         assert run.wait(timeout=20) == 130
-    assert ends(int(pid.read_text()))
+    assert has_ended(int(pid.read_text()))
 
 
 def test_a_row_that_lacks_the_tool(
