@@ -108,6 +108,10 @@ class ChildProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kills the group, and closes this process's ends of the child's pipes."""
         self.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
