@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         python = toolchain.python_of(options.toolchain, over=python)
     builds = options.build or ["*"]
     request = CompileRequest(kernels=kernels, architectures=architectures, builds=builds)
-    compiled = ask(request, python=python, workers=options.workers, told=_progress)
+    compiled = ask(request, python=python, workers=options.workers, progress=_progress)
     is_whole = builds == ["*"] and not options.arch
     if not compiled and not is_whole:
         known = sorted({name for lock in stored.values() if lock for name in lock.builds})

@@ -41,7 +41,7 @@ _NVIDIA_WARP, _AMD_WAVE = 32, 64  # threads
 
 
 def work(request: CompileRequest) -> Iterator[CompiledBuild]:
-    """Yields the requested builds in their order, compiled or read from the store."""
+    """Yields each requested build as it begins, then compiled or read from the store."""
     tools = toolchain()
     for kernel in request.kernels:
         spec = spec_of(kernel)
@@ -60,6 +60,7 @@ def work(request: CompileRequest) -> Iterator[CompiledBuild]:
                 toolchain=tools,
                 settings=settings(build),
             )
+            yield answer
             try:
                 costs = stored_or_compiled(build, architecture, tools, Path(request.store))
                 yield answer.model_copy(update={"costs": costs})

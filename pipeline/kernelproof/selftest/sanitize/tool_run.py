@@ -1,19 +1,18 @@
 """One tool's run: a process under it, for so many seconds at most, and what it leaves."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
 from kernelproof.records import record_files
+from kernelproof.run.child_process import ChildProcess
 from kernelproof.selftest.sanitize.case_answer import Answer, answers_in
 from kernelproof.selftest.sanitize.tools import Tool
 
@@ -63,25 +62,20 @@ class Runner:
         )
 
     def _code(self, command: Sequence[str], tool: Tool) -> int | None:
-        """The exit code; however this ends, no process of the group is left."""
+        """Returns the exit code of a tool's process, or None if it was killed at its limit."""
         # An allocation a tensor: one past the end of another's is no access to a pool.
         alone = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
         with (
-            (self.folder / f"{tool.name}.out").open("wb") as printed,
-            subprocess.Popen(
+            (self.folder / f"{tool.name}.out").open("wb") as output,
+            ChildProcess(
                 command,
                 cwd=self.root,
                 env={**os.environ, "PYTHONPATH": python_path(), **self.row.environment, **alone},
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
+                stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
-            ) as process,
+            ) as child,
         ):
             try:
-                return process.wait(timeout=self.limit)
-            except subprocess.TimeoutExpired:
+                return child.wait(time.monotonic() + self.limit)
+            except TimeoutError:
                 return None
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
