@@ -20,12 +20,12 @@ from kernelproof.records.timing import ProcessTimes
 from kernelproof.records.verdict import CaseVerdict, Verdict, reproduce_command
 from kernelproof.report import __main__ as command
 from kernelproof.report.report_file import report_of
-from tests.unit.checks.perf.test_perf_judge import (
+from tests.unit.checks.perf.timings import (
     MACHINE,
     NOTHING,
     OTHER_CODE,
     SLOWER,
-    taking,
+    processes_near,
     timing_of,
 )
 from tests.unit.extending.tree import Tree
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     visible = partial(sensitivity.require_visible, folder=tmp_path)
     monkeypatch.setattr(sensitivity, "require_visible", visible)
     for planned, us in zip(PLAN, (10, 20), strict=True):
-        write(tmp_path, planned, taking(us))
+        write(tmp_path, planned, processes_near(us))
     return tmp_path
 
 
@@ -97,7 +97,7 @@ def test_other_records(
     folder: Path, us: float, changes: dict[str, Any], verdict: str, reason: str
 ) -> None:
     """Each state of a record has its verdict; what did not pass is not judged by its times."""
-    write(folder, PLAN[0], taking(us), timing=OTHER_CODE, **changes)
+    write(folder, PLAN[0], processes_near(us), timing=OTHER_CODE, **changes)
     judged = _first(folder, PLAN[:1])
     assert judged.verdict == verdict
     assert judged.reason.startswith(reason)
@@ -106,7 +106,7 @@ def test_other_records(
 
 def test_noise_is_inconclusive(folder: Path) -> None:
     """It blocks, and says what to do."""
-    write(folder, PLAN[0], taking(10, noise=NOISE))
+    write(folder, PLAN[0], processes_near(10, noise=NOISE))
     judged = _first(folder)
     assert (judged.verdict, judged.verdict.is_good) == (Verdict.INCONCLUSIVE, False)
     assert judged.reason.startswith("a slowdown of 3 % is neither found nor excluded; time ")
@@ -126,7 +126,7 @@ def test_a_case_that_nobody_blessed(folder: Path) -> None:
     case = PLAN[0].case
     for other in (replace(case, dtype="bf16"), replace(case, row="h100")):
         planned = replace(PLAN[0], case=other)
-        write(folder, planned, taking(10))
+        write(folder, planned, processes_near(10))
         judged = _first(folder, [planned])
         assert judged.verdict == Verdict.NO_BASELINE
         assert judged.reason.startswith("no baseline; measured 10.000 us, 2.000 of the floor; ")
@@ -141,7 +141,7 @@ def test_a_plan_without_a_limit_is_refused(folder: Path) -> None:
 
 def test_cases_of_a_row_share_its_false_alarms(folder: Path) -> None:
     """Those that are planned, run or not; not those of another row or check."""
-    write(folder, PLAN[0], taking(10.3, noise=9))
+    write(folder, PLAN[0], processes_near(10.3, noise=9))
     assert _first(folder, PLAN[:1]).verdict == Verdict.SLOWER
     many = [
         replace(PLAN[0], case=replace(PLAN[0].case, shape=(("T", tokens),)))
@@ -206,7 +206,7 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
     one, two = cases.plan(matrix.load(), Selection(row=("h200",)), [Check.PERF])[:2]
     fields: dict[str, Any] = {"commit": state.commit, "tree": state.tree}
     fields["machine"] = {**MACHINE, "device": {"name": one.device}}
-    record = record_of(one, timing=timing_of(taking(10)), **fields)
+    record = record_of(one, timing=timing_of(processes_near(10)), **fields)
     judged = CaseVerdict(planned=one, verdict=Verdict.NO_BASELINE, record=record)
     bless_perf([judged], REASON, place(stored, judged), stored)
     sensitivity.path_of(one.case.row, stored).unlink()
@@ -219,7 +219,7 @@ def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
 
     code, said = report(one)
     assert (code, f"GOOD: 1 same at {state.commit}" in said) == (0, True), said
-    write(folder, one, taking(10, noise=NOISE), **fields)
+    write(folder, one, processes_near(10, noise=NOISE), **fields)
     assert report(one)[0] == 75
     code, said = report(one, two)
     assert (code, "BLOCKED: 1 inconclusive, 1 missing" in said) == (1, True), said

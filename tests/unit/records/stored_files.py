@@ -12,7 +12,7 @@ from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
 from kernelproof.records.sealed_json import SealedFormat
 from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, GateCard, PlantedSlowdown
 from tests.unit.checks.codegen.codes import lock_of
-from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
+from tests.unit.checks.perf.timings import MACHINE, processes_near, timing_of
 
 KERNEL, ROW = "toy", "h200"
 CASE = "toy-h200-fp32-E8-K2-T3"
@@ -83,7 +83,7 @@ TIMES = {
             "stats": {"median": 1.0},
             "extra_info": {
                 "case": "toy-h200-fp32-E8-K2-T1",
-                "timing": timing_of(taking(10)[:2]).model_dump(mode="json"),
+                "timing": timing_of(processes_near(10)[:2]).model_dump(mode="json"),
             },
         }
     ],

@@ -22,7 +22,7 @@ from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.time_baseline import BLESSINGS_KEPT, BlessedTime, TimeBlessing, committed
 from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
-from tests.unit.checks.perf.test_perf_judge import MACHINE, taking, timing_of
+from tests.unit.checks.perf.timings import MACHINE, processes_near, timing_of
 from tests.unit.records.stored_files import KINDS, TIMES, card_of, reseal
 from tests.unit.records.test_record_files import record_of
 
@@ -55,7 +55,7 @@ def test_perf(case, benchmark):
 def judged_of(tokens: int, us: float = 10, **changes: Any) -> CaseVerdict:
     """A case of the toy that was measured: eight processes of about so many microseconds."""
     of_record = {"commit": "c" * 40, "machine": MACHINE, **changes.pop("record", {})}
-    timing = changes.pop("timing", timing_of(taking(us)))
+    timing = changes.pop("timing", timing_of(processes_near(us)))
     case = Case(kernel=KERNEL, row=ROW, dtype="fp32", shape=(("E", 8), ("K", 2), ("T", tokens)))
     planned = Planned(case=case, check=Check.PERF, device="NVIDIA H200", golden=False)
     record = record_of(planned, timing=timing, **of_record)

@@ -15,7 +15,7 @@ from kernelproof.report import page_data
 from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import report_of
 from tests.unit.checks.codegen.codes import BUILD, lock_of
-from tests.unit.checks.perf.test_perf_judge import MACHINE
+from tests.unit.checks.perf.timings import MACHINE
 from tests.unit.records.stored_files import CASE, DIGESTS, card_of
 from tests.unit.records.test_time_baseline import ONE as TIMED
 from tests.unit.records.test_time_baseline import timing_in

@@ -13,7 +13,7 @@ from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.records.verdict import CaseVerdict, Verdict
-from tests.unit.checks.perf.test_perf_judge import taking, timing_of
+from tests.unit.checks.perf.timings import processes_near, timing_of
 from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_time_baseline import (
     KERNEL,
@@ -77,7 +77,7 @@ def test_a_result_without_times(tmp_path: Path, record: Record | None) -> None:
 
 def test_too_few_processes(tmp_path: Path) -> None:
     """Fewer than a run takes at first."""
-    one = judged_of(1, timing=timing_of(taking(10)[:7]))
+    one = judged_of(1, timing=timing_of(processes_near(10)[:7]))
     place(tmp_path, one)
     told = f"{ID}: found times of 7 processes, expected at least 8"
     assert refused(tmp_path, one) == told
@@ -134,7 +134,7 @@ def test_times_noisier_than_the_card(
     tmp_path: Path, noise: float, spread: float, told: str | None
 ) -> None:
     """Over twice its spread, and over half a percent, they say nothing to be held to."""
-    one = judged_of(1, timing=timing_of(taking(10, noise=noise)))
+    one = judged_of(1, timing=timing_of(processes_near(10, noise=noise)))
     place(tmp_path, one, time=spread)
     if told is None:
         bless_perf([one], REASON, tmp_path / "results", tmp_path)
@@ -146,7 +146,8 @@ def test_times_noisier_than_the_card(
 def test_one_bad_process_is_no_noise(tmp_path: Path) -> None:
     """The judge leaves it out as well; two are noise."""
     one, two = (
-        judged_of(1, timing=timing_of([*taking(10)[bad:], *taking(20)[:bad]])) for bad in (1, 2)
+        judged_of(1, timing=timing_of([*processes_near(10)[bad:], *processes_near(20)[:bad]]))
+        for bad in (1, 2)
     )
     bless_perf([one], REASON, place(tmp_path, one), tmp_path)
     place(tmp_path, two)
