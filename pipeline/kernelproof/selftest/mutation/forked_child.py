@@ -2,17 +2,16 @@
 
 import json
 import os
-import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-Tell = Callable[[dict[str, Any]], None]
+from kernelproof.run.child_process import LineReader
 
-_AT_ONCE = 65536
+Tell = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +33,10 @@ def ask_child(work: Callable[[Tell], None], seconds: float) -> Told:
     os.close(writer)
     told: list[dict[str, Any]] = []
     is_late = False
+    lines, until = LineReader(reader), time.monotonic() + seconds
     try:
-        for line in _lines(reader, time.monotonic() + seconds):
-            told.append(line)  # noqa: PERF402  (what came before a time-out is kept)
+        while (line := lines.read(until)) is not None:
+            told.append(json.loads(line))
     except TimeoutError:
         is_late = True
     finally:
@@ -65,17 +65,3 @@ def _tell(writer: int, line: dict[str, Any]) -> None:
     content = (json.dumps(line) + "\n").encode()
     while content:
         content = content[os.write(writer, content) :]
-
-
-def _lines(reader: int, until: float) -> Iterator[dict[str, Any]]:
-    """The lines of a pipe until its end; TimeoutError where that has not come by `until`."""
-    content = b""
-    while True:
-        left = until - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            raise TimeoutError
-        more = os.read(reader, _AT_ONCE)
-        if not more:
-            return
-        *lines, content = (content + more).split(b"\n")
-        yield from map(json.loads, lines)

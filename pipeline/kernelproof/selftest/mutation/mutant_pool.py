@@ -1,29 +1,29 @@
 """The processes that run mutants: one worker a core, each asked for the next mutant in turn."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
+from kernelproof.run.child_process import ChildProcess
 from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
 
 _EVERY = 50
+_SECONDS_TO_START = 300  # to import torch, or to collect the tests, on a machine with other work
 
 
 class WorkerError(UserError):
-    """A worker that ended before it had answered: its environment lacks something."""
+    """A worker that ended before it had answered, or did not answer in time."""
 
     exit = Exit.BLOCKED
 
@@ -32,9 +32,7 @@ class WorkerError(UserError):
 class Pool:
     """Workers of one row, from a ``with`` on; behind it no process and no file of them is left.
 
-    `module` is what they run; it is given `name`, which is the row's, and a folder. Each worker
-    leads a group of its own, so that its end is its children's, too, and an interrupt of the
-    terminal is for this process to pass on.
+    `module` is what they run; it is given `name`, which is the row's, and a folder.
     """
 
     name: str
@@ -42,41 +40,30 @@ class Pool:
     workers: int
     module: str = "kernelproof.selftest.mutation.kernel_worker"
     root: Path = ROOT
-    _processes: list[subprocess.Popen[str]] = field(default_factory=list)
-    _free: SimpleQueue[subprocess.Popen[str]] = field(default_factory=SimpleQueue)
+    _processes: list[ChildProcess] = field(default_factory=list)
+    _free: SimpleQueue[ChildProcess] = field(default_factory=SimpleQueue)
     _folder: tempfile.TemporaryDirectory[str] = field(init=False)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
         command = [sys.executable, "-m", self.module, self.name, self._folder.name]
         for _ in range(self.workers):
-            process = subprocess.Popen(
+            process = ChildProcess(
                 command,
                 cwd=self.root,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
+                show=_show,
             )
             self._processes.append(process)
             self._free.put(process)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for process in self._processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream:
-                    with suppress(OSError):
-                        stream.close()
+            process.kill()
+        for process in self._processes:
+            process.close()
         self._folder.cleanup()
 
     def _environment(self) -> dict[str, str]:
@@ -87,21 +74,24 @@ class Pool:
         return {**os.environ, **path, **self.row.environment, **threads, **cache}
 
     def ask(self, asked: Asked) -> Answers:
-        """What the next free worker says; WorkerError where it dies instead."""
+        """What the next free worker says; WorkerError where it dies or hangs instead."""
         process = self._free.get()
-        assert process.stdin is not None  # noqa: S101  (both are pipes)
-        assert process.stdout is not None  # noqa: S101
+        # The limit is of one forked child; a mutant may end one at each of its cases.
+        seconds = _SECONDS_TO_START + asked.seconds * (len(asked.cases) + 1)
+        until = time.monotonic() + seconds
+        end = "ended"
         try:
-            print(asked.model_dump_json(), file=process.stdin, flush=True)
-            line = process.stdout.readline()
-        except (OSError, ValueError):
-            line = ""
+            process.send(asked.model_dump_json())
+            while (line := process.read_line(until)) is not None:
+                if line.startswith("{"):  # or some library prints a remark
+                    return Answers.model_validate_json(line)
+        except TimeoutError:
+            end = f"gave no answer within {seconds} s"
+            process.kill()  # what it may answer yet is of no other mutant
         finally:
             self._free.put(process)
-        if not line:
-            message = f"mutants: a worker ended at {asked.id or 'the kernel'}; its words are above"
-            raise WorkerError(message)
-        return Answers.model_validate_json(line)
+        message = f"mutants: a worker {end} at {asked.id or 'the kernel'}; its words are above"
+        raise WorkerError(message)
 
     def ask_all(
         self,
@@ -136,3 +126,8 @@ def progress(total: int) -> Callable[[int], None]:
             print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
 
     return told
+
+
+def _show(line: str, to: IO[str]) -> None:
+    to.write(line)
+    to.flush()
