@@ -1,29 +1,57 @@
-"""Injected faults: what is expected of them, what they get, and what the README says of both."""
+"""Injected faults: the outcome that each has to have, the one it has, and the README's table."""
 
 import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kernelproof.errors import UsageError
-from kernelproof.plan.repository import ROOT
 from kernelproof.records.verdict import Verdict
 from kernelproof.selftest.faults import __main__ as command
-from kernelproof.selftest.faults import fault_tables
+from kernelproof.selftest.faults import fault_outcomes, run_events
 from kernelproof.selftest.faults.fault_kinds import KINDS, kinds_on
-from kernelproof.selftest.faults.fault_tables import Seen
-from kernelproof.selftest.faults.run_events import EVENTS, Event
-from kernelproof.selftest.faults.scratch_copy import Scratch
+from kernelproof.selftest.faults.fault_outcomes import FaultOutcome
+from kernelproof.selftest.faults.run_events import EVENTS, NotPossibleError, RunEvent
+from kernelproof.selftest.faults.scratch_copy import ScratchCopy
 
-GOOD = Seen(name="a", words="x", expected="pass; then pass", observed="pass; then pass", seconds=1)
-BAD = Seen(name="bb", words="y", expected="crash", observed="pass", seconds=2, reason="a\nb")
-
-
+GOOD = FaultOutcome(
+    name="a", description="x", expected="pass; then pass", observed="pass; then pass", seconds=1
+)
+BAD = FaultOutcome(
+    name="bb", description="y", expected="crash", observed="pass", seconds=2, reason="a\nb"
+)
+# Stands for a worker: every case passes, without torch, whose import takes seconds.
+WORKER = """\
+import sys, time
+from kernelproof.errors import run_command
+from kernelproof.machine import revision
+from kernelproof.records import record_files
+from kernelproof.records.record_files import Record
+from kernelproof.run import run_plan
+from kernelproof.run.worker_messages import Teller, Told, obey
+def main():
+    asked, state = run_plan.parse(sys.argv[1:]), revision.current()
+    obey()
+    teller = Teller(asked.tell)
+    machine = {"device": {"name": "cpu"}}
+    teller.tell(Told(machine=machine))
+    for planned in asked.to_run(state, asked.share):
+        teller.tell(Told(case=planned.case.id, seconds=30))
+        time.sleep(0.02)
+        record_files.write(asked.folder, planned, Record(
+            case=planned.case.id, check=planned.check, outcome="pass", reason="", numbers={},
+            digest="1" * 64, input_digest="2" * 64, seed=1, distributions=["x"], seconds=0.1,
+            commit=state.commit, dirty=state.dirty, tree=state.tree, machine=machine,
+            reproduce="nox -s reproduce",
+        ))
+        teller.tell(Told())
+    return 0
+sys.exit(run_command(main))
+"""
 # A file system of its own, to be filled, takes a name space of its own.
 NAME_SPACES = ["unshare", "--user", "--map-root-user", "--mount", "true"]
 CAN_MOUNT = bool(shutil.which("unshare")) and not subprocess.call(
@@ -31,87 +59,106 @@ CAN_MOUNT = bool(shutil.which("unshare")) and not subprocess.call(
 )
 
 
-def _injected(folder: Path, *named: str) -> tuple[dict[str, dict[str, Any]], str]:
-    """What each got on the cpu row, and the last line that was said; all have to be good."""
-    options = ["--row", "cpu", "--results", str(folder), *(f"--fault={name}" for name in named)]
-    done = subprocess.run(
-        [sys.executable, "-m", "kernelproof.selftest.faults", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    seen = json.loads((folder / "faults.json").read_text())["faults"]
-    found = {one["name"]: one for one in seen}
-    assert set(found) == set(named)
-    assert all(one["is_good"] for one in seen), done.stdout + done.stderr
-    assert done.returncode == 0, done.stdout + done.stderr
-    return found, done.stdout.splitlines()[-1]
+def _inject(folder: Path, *names: str) -> list[dict[str, Any]]:
+    """Injects faults on the cpu row; returns what faults.json holds, all of it good."""
+    options = ["--row", "cpu", "--results", str(folder), *(f"--fault={name}" for name in names)]
+    code = command.main(options)
+    faults: list[dict[str, Any]] = json.loads((folder / "faults.json").read_text())["faults"]
+    assert [fault["name"] for fault in faults] == [*names]
+    assert [fault for fault in faults if not fault["is_good"]] == []
+    assert code == 0
+    return faults
 
 
-def test_real_faults_get_their_verdicts(tmp_path: Path) -> None:
-    """Each costs its own case, with a reason; a run whose first process is killed is resumed."""
-    costly = {
-        "segfault": "crash; then pass",
-        "exit": "crash; then pass",
-        "exception": "error; then pass",
-    }
-    found, last = _injected(tmp_path, *costly, "supervisor-killed")
-    assert {name: found[name]["observed"] for name in costly} == costly
-    assert all(found[name]["reason"] for name in costly)
-    assert last.startswith("GOOD: 4 of 4 faults got what is expected, in ")
+def test_faults_of_cases_get_their_verdicts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each costs its own case, with a reason; real workers run in processes, since one dies."""
+    exception, death = _inject(tmp_path, "exception", "exit")
+    assert (exception["observed"], death["observed"]) == ("error; then pass", "crash; then pass")
+    assert "planted" in exception["reason"]
+    assert "exit code 0" in death["reason"]
+    summary = capsys.readouterr().out.splitlines()[-1]
+    assert summary.startswith("GOOD: 2 of 2 faults got what is expected, in ")
 
 
-@pytest.mark.skipif(not CAN_MOUNT, reason="nothing can be mounted here to be filled")
-def test_a_full_disk_is_told_and_resumed(tmp_path: Path) -> None:
-    """By a file system of its own, of a few records' size."""
-    _, last = _injected(tmp_path, "disk-full")
-    assert last.startswith("GOOD: 1 of 1 faults got what is expected, in ")
+def test_events_of_runs_get_their_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's first process is killed, its disk is full, its folder goes: each run is resumed.
+
+    Runs are real processes, since they are killed; their workers are stand-ins.
+    """
+    make = ScratchCopy.at
+
+    def make_light(*arguments: Any) -> ScratchCopy:
+        scratch = make(*arguments)
+        (scratch.root / "pipeline/kernelproof/checks/worker.py").write_text(WORKER)
+        return scratch
+
+    monkeypatch.setattr(ScratchCopy, "at", make_light)
+    disk_full = ["disk-full"] if CAN_MOUNT else []
+    _inject(tmp_path, "supervisor-killed", *disk_full, "folder-gone", "half-written")
 
 
-def test_what_is_not_as_expected_blocks(
+def test_an_event_that_is_not_possible_here_is_not_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes a file system of its own, which some machines do not allow."""
+    monkeypatch.setattr(run_events, "_OWN_NAME_SPACE", ("sh", "-c", "echo denied >&2; exit 1"))
+    scratch = ScratchCopy(root=tmp_path, row="cpu")
+    with pytest.raises(NotPossibleError, match="unshare: denied"):
+        next(event for event in EVENTS if event.name == "disk-full").bring_about(scratch)
+
+
+def test_an_outcome_that_is_not_as_expected_blocks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Or what cannot be injected here: silence is no proof."""
-    event = Event(name="odd", expected="a", words="w", happens=lambda _: "b")
-    monkeypatch.setattr(command, "EVENTS", (event,))
-    options = ["--row", "cpu", "--results", str(tmp_path), "--fault", "odd"]
-    assert command.main(options) == 1
-    said = capsys.readouterr().out
-    assert "BAD   odd  b" in said
-    assert "BLOCKED: 0 of 1 faults" in said
+    """The table and the last line say so, and the exit code is 1."""
+
+    def raise_not_possible(_: ScratchCopy) -> str:
+        raise NotPossibleError("no such device")
+
+    events = (
+        RunEvent(name="odd", expected="a", description="w", bring_about=lambda _: "b"),
+        RunEvent(name="rare", expected="a", description="w", bring_about=raise_not_possible),
+    )
+    monkeypatch.setattr(command, "EVENTS", events)
+    names = ["--fault", "odd", "--fault", "rare"]
+    assert command.main(["--row", "cpu", "--results", str(tmp_path), *names]) == 1
+    printed = capsys.readouterr().out
+    assert "BAD   odd   " in printed
+    assert "BAD   rare  not possible here: no such device" in printed
+    assert "BLOCKED: 0 of 2 faults" in printed
 
 
-def test_names_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
-    """A row, a fault, or one that this row cannot have; each names what there is."""
-    for options, said in (
+def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row, a fault, or a fault that this row cannot have: the message lists what there is."""
+    for options, message in (
         (["--row", "cpus"], "--row: found 'cpus', expected one of cpu, "),
         (["--row", "cpu", "--fault", "trap"], "--fault: found 'trap', expected one of none, "),
         (["--row", "cpu", "--fault", "exit", "--fault", "exti"], "; did you mean 'exit'?"),
     ):
-        with pytest.raises(UsageError, match=re.escape(said)):
+        with pytest.raises(UsageError, match=re.escape(message)):
             command.main(options)
     assert capsys.readouterr().out == ""
 
 
 def test_the_table() -> None:
-    """One that is not as expected tells what was, and the last words."""
-    assert list(fault_tables.table([GOOD, BAD])) == [
+    """A bad outcome comes with the expected one and the reason."""
+    assert list(fault_outcomes.table([GOOD, BAD])) == [
         "good  a   pass; then pass  (1.0 s)",
         "BAD   bb  pass  (2.0 s)",
         "      expected crash",
         "      a",
         "      b",
     ]
-    assert list(fault_tables.markdown([GOOD, BAD]))[2:] == [
+    assert fault_outcomes.markdown([GOOD, BAD])[2:] == [
         "| `a` | x | pass; then pass | the same |",
         "| `bb` | y | crash | **pass** |",
     ]
 
 
-def test_faults_are_of_a_row() -> None:
-    """Those of a GPU's alone are not asked of a CPU; names and verdicts are those there are."""
+def test_a_cpu_is_asked_for_what_it_can_have() -> None:
+    """Faults of GPUs are left out; names are there once, and verdicts are those of the records."""
     assert kinds_on("cuda") == KINDS
     assert {kind.name for kind in KINDS} - {kind.name for kind in kinds_on("interpreter")} == {
         "illegal-address",
@@ -119,23 +166,23 @@ def test_faults_are_of_a_row() -> None:
         "device-assert",
         "trap",
     }
-    names = [one.name for one in (*KINDS, *EVENTS)]
+    names = [fault.name for fault in (*KINDS, *EVENTS)]
     assert len(names) == len(set(names))
     assert {kind.verdict for kind in KINDS} <= {*map(str, Verdict)}
 
 
 def test_the_scratch_copy_is_of_one_kernel(tmp_path: Path) -> None:
-    """And one row; it holds no baseline of anything."""
-    scratch = Scratch.at(tmp_path, "cpu", [1, 2])
-    assert scratch.case(2, 3) == "faulty-cpu-fp32-F2-T3"
-    assert sorted(one.name for one in (tmp_path / "kernels").iterdir()) == ["faulty"]
+    """The copy has the faulty kernel alone, and no baseline."""
+    scratch = ScratchCopy.at(tmp_path, "cpu", [1, 2])
+    assert scratch.case_id(2, 3) == "faulty-cpu-fp32-F2-T3"
+    assert [file.name for file in (tmp_path / "kernels").iterdir()] == ["faulty"]
     assert not (tmp_path / "pipeline" / "baselines").exists()
 
 
 def test_the_readme_has_every_fault() -> None:
-    """With what is expected of it, in the words of the table."""
-    readme = (Path(command.__file__).with_name("README.md")).read_text()
-    for kind in KINDS:
-        assert f"| `{kind.name}` | {kind.words} | {kind.verdict}; then pass | the same |" in readme
-    for event in EVENTS:
-        assert f"| `{event.name}` | {event.words} | {event.expected} | the same |" in readme
+    """Each fault stands there with its expected outcome, in the words of the table."""
+    readme = Path(command.__file__).with_name("README.md").read_text()
+    faults = [(kind.name, kind.description, f"{kind.verdict}; then pass") for kind in KINDS]
+    faults += [(event.name, event.description, event.expected) for event in EVENTS]
+    rows = [f"| `{name}` | {text} | {outcome} | the same |" for name, text, outcome in faults]
+    assert [row for row in rows if row not in readme] == []

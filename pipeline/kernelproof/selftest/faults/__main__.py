@@ -1,7 +1,7 @@
-"""``python -m kernelproof.selftest.faults``: injects every fault that a row can have, and shows what it gets.
+"""``python -m kernelproof.selftest.faults``: injects faults and compares their outcomes.
 
-0 where each got the verdict that is expected of it, and nothing else was lost; 1 where not, or
-where one could not be injected on this machine.
+Exits with 0 if every fault had its expected outcome and nothing else was lost, with 1 if not, or
+if one could not be injected on this machine.
 """
 
 import argparse
@@ -17,44 +17,34 @@ from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.plan import matrix
 from kernelproof.records import record_files
-from kernelproof.selftest.faults import fault_tables
-from kernelproof.selftest.faults.fault_kinds import Kind, kinds_on, number_of
-from kernelproof.selftest.faults.fault_tables import Seen
-from kernelproof.selftest.faults.run_events import EVENTS, Event, NotPossibleError
-from kernelproof.selftest.faults.scratch_copy import TOKENS, Scratch, ScratchError
+from kernelproof.selftest.faults import fault_outcomes
+from kernelproof.selftest.faults.fault_kinds import FaultKind, kinds_on, number_of
+from kernelproof.selftest.faults.fault_outcomes import FaultOutcome
+from kernelproof.selftest.faults.run_events import EVENTS, NotPossibleError, RunEvent
+from kernelproof.selftest.faults.scratch_copy import TOKENS, ScratchCopy, ScratchError
 
 _DESCRIPTION = "Injects every fault that a row can have, and shows what each gets."
-_AFTER = "pass"  # what the case after a fault has to be
+_AFTER = "pass"  # the verdict that the case after a fault has to get
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code."""
+    """Injects the faults that the command line asks for; returns the exit code."""
     options = _parser().parse_args(arguments)
-    rows = matrix.load().rows
-    if options.row not in rows:
-        message = f"--row: found {options.row!r}, expected one of {', '.join(rows)}"
-        raise UsageError(f"{message}; {did_you_mean(options.row, list(rows))}")
-    backend = rows[options.row].backend
-    kinds = kinds_on(backend)
-    events = [one for one in EVENTS if backend != "interpreter" or not one.is_of_gpu]
-    known = [*(one.name for one in kinds), *(one.name for one in events)]
-    for name in options.fault:
-        if name not in known:
-            message = f"--fault: found {name!r}, expected one of {', '.join(known)}"
-            raise UsageError(f"{message}; {did_you_mean(name, known)}")
-    asked = options.fault or known
-    kinds = tuple(one for one in kinds if one.name in asked)
-    events = [one for one in events if one.name in asked]
+    kinds, events = _selected(options.row, options.fault)
     started = time.monotonic()
-    seen = [*_of_cases(options.row, kinds), *(_of_run(options.row, one) for one in events)]
-    print("\n".join(fault_tables.markdown(seen) if options.markdown else fault_tables.table(seen)))
-    content: dict[str, Any] = {"row": options.row, "faults": [one.as_json() for one in seen]}
+    outcomes = [*_case_outcomes(options.row, kinds)]
+    outcomes += [_event_outcome(options.row, event) for event in events]
+    lines = fault_outcomes.markdown if options.markdown else fault_outcomes.table
+    print("\n".join(lines(outcomes)))
+    faults = [outcome.as_json() for outcome in outcomes]
+    content: dict[str, Any] = {"row": options.row, "faults": faults}
     write_whole(options.results / "faults.json", json.dumps(content, indent=1) + "\n")
-    bad = sum(not one.is_good for one in seen)
+    good = sum(outcome.is_good for outcome in outcomes)
+    summary = f"{good} of {len(outcomes)} faults got what is expected"
+    is_good = good == len(outcomes)
     seconds = time.monotonic() - started
-    good = f"{len(seen) - bad} of {len(seen)} faults got what is expected"
-    print(f"{'BLOCKED' if bad else 'GOOD'}: {good}, in {seconds:.0f} s")
-    return Exit.BLOCKED if bad else Exit.GOOD
+    print(f"{'GOOD' if is_good else 'BLOCKED'}: {summary}, in {seconds:.0f} s")
+    return Exit.GOOD if is_good else Exit.BLOCKED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,46 +57,70 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _of_cases(row: str, kinds: Sequence[Kind]) -> Iterator[Seen]:
-    """All in one run: each costs its own case, and the one after it is judged."""
+def _selected(row: str, names: Sequence[str]) -> tuple[list[FaultKind], list[RunEvent]]:
+    """Returns the faults of a row, or those of `names`; raises UsageError for an unknown name."""
+    rows = matrix.load().rows
+    _require_known("--row", [row], list(rows))
+    backend = rows[row].backend
+    kinds = kinds_on(backend)
+    events = [event for event in EVENTS if backend != "interpreter" or not event.needs_gpu]
+    known = [*(kind.name for kind in kinds), *(event.name for event in events)]
+    _require_known("--fault", names, known)
+    chosen = names or known
+    return (
+        [kind for kind in kinds if kind.name in chosen],
+        [event for event in events if event.name in chosen],
+    )
+
+
+def _require_known(option: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            message = f"{option}: found {name!r}, expected one of {', '.join(known)}"
+            raise UsageError(f"{message}; {did_you_mean(name, known)}")
+
+
+def _case_outcomes(row: str, kinds: Sequence[FaultKind]) -> Iterator[FaultOutcome]:
+    """Injects faults of cases in one run: each costs its case, and the next case is judged."""
     if not kinds:
         return
     numbers = [number_of(kind.name) for kind in kinds]
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Scratch.at(Path(folder).resolve(), row, numbers)
+        scratch = ScratchCopy.at(Path(folder).resolve(), row, numbers)
         print(f"{len(kinds)} faults in {len(kinds) * len(TOKENS)} cases of {row}", flush=True)
-        done = scratch.cells()
-        if done.code:
-            print(done.said)
-        _, cases = scratch.judged()
+        ended = scratch.run_cells()
+        if ended.code:
+            print(ended.printed)
+        _, cases = scratch.run_report()
     for kind, number in zip(kinds, numbers, strict=True):
-        fault, after = (cases[scratch.case(number, tokens)] for tokens in TOKENS)
-        yield Seen(
+        case, next_case = (cases[scratch.case_id(number, tokens)] for tokens in TOKENS)
+        yield FaultOutcome(
             name=kind.name,
-            words=kind.words,
+            description=kind.description,
             expected=f"{kind.verdict}; then {_AFTER}",
-            observed=f"{fault['verdict']}; then {after['verdict']}",
-            reason=fault["reason"],
-            seconds=fault["seconds"] or 0.0,
+            observed=f"{case['verdict']}; then {next_case['verdict']}",
+            reason=case["reason"],
+            seconds=case["seconds"] or 0.0,
         )
 
 
-def _of_run(row: str, event: Event) -> Seen:
-    print(f"{event.name}: {event.words}", flush=True)
-    started = time.monotonic()
+def _event_outcome(row: str, event: RunEvent) -> FaultOutcome:
+    """Brings an event about in a run of its own."""
+    print(f"{event.name}: {event.description}", flush=True)
+    started, reason = time.monotonic(), ""
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Scratch.at(Path(folder).resolve(), row, [number_of(event.fault)], event.tokens)
-        reason = ""
+        numbers = [number_of(event.fault)]
+        scratch = ScratchCopy.at(Path(folder).resolve(), row, numbers, event.tokens)
         try:
-            observed = event.happens(scratch)
-            reason = "\n".join({one["reason"] for one in scratch.judged()[1].values()})
+            observed = event.bring_about(scratch)
+            reason = "\n".join({case["reason"] for case in scratch.run_report()[1].values()})
         except NotPossibleError as error:
             observed = f"not possible here: {error}"
         except ScratchError as error:
             observed = str(error)
-    return Seen(
+    return FaultOutcome(
         name=event.name,
-        words=event.words,
+        description=event.description,
         expected=event.expected,
         observed=observed,
         reason=reason,

@@ -1,6 +1,6 @@
-"""A kernel that copies its rows, and that commits a fault where there are three of them.
+"""A kernel that copies its rows, and that commits a fault if it is given three of them.
 
-Which one is the size of its axis F. It is part of a scratch copy of the repository alone.
+The size of its axis F is the number of the fault. Only scratch copies of the repository have it.
 """
 
 import ctypes
@@ -18,8 +18,10 @@ from kernelproof.selftest.faults.fault_kinds import KINDS
 from kernelproof.spec import InputRows, Inputs, Output, Spec
 
 _FAULTY_TOKENS = 3
-_FAR = 2**40  # elements, which no allocation spans
-_FOR_EVER = 2**30
+_FAR = 2**40  # elements: more than any allocation spans
+_FOR_EVER = 2**30  # turns of a loop that is unrolled
+_COPY_BLOCK = 256  # elements a program
+_TOO_MANY_BYTES = 2**50
 
 
 @triton.jit
@@ -77,26 +79,26 @@ def _trapping_kernel(words_ptr):
 
 def _copy(values: Tensor, *, out: tuple[Tensor] | None = None) -> tuple[Tensor]:
     copies = torch.empty(values.shape, dtype=torch.float32, device=values.device)
-    found = out or (copies,)
+    outputs = out or (copies,)
     source = values.contiguous()
     if source.numel():
-        grid = (triton.cdiv(source.numel(), 256),)
-        _copy_kernel[grid](source, found[0], source.numel(), BLOCK=256)
-    return found
+        grid = (triton.cdiv(source.numel(), _COPY_BLOCK),)
+        _copy_kernel[grid](source, outputs[0], source.numel(), BLOCK=_COPY_BLOCK)
+    return outputs
 
 
 def faulty(values: Tensor, *, out: tuple[Tensor] | None = None) -> tuple[Tensor]:
-    """A copy of `values`, ``[T, F]`` in fp32; with three rows the fault of number F."""
-    found = _copy(values, out=out)
+    """Returns a copy of `values`, ``[T, F]``, in fp32; commits the fault of number F if T is 3."""
+    outputs = _copy(values, out=out)
     tokens, number = values.shape
     if tokens == _FAULTY_TOKENS:
-        _FAULTS[KINDS[number - 1].name](found[0])
-        _wait(found[0])
-    return found
+        _FAULTS[KINDS[number - 1].name](outputs[0])
+        _wait(outputs[0])
+    return outputs
 
 
 def _wait(tensor: Tensor) -> None:
-    """Until the device has done everything: a fault is the launch's that committed it."""
+    """Waits for the device, so that a fault is reported by the launch that committed it."""
     if tensor.device.type != "cpu":
         torch.get_device_module(tensor.device).synchronize()
 
@@ -114,7 +116,7 @@ def _exception(_: Tensor) -> NoReturn:
 
 
 def _no_memory(copies: Tensor) -> None:
-    torch.empty(2**50, dtype=torch.uint8, device=copies.device)
+    torch.empty(_TOO_MANY_BYTES, dtype=torch.uint8, device=copies.device)
 
 
 def _segfault(_: Tensor) -> None:
@@ -160,14 +162,14 @@ _FAULTS: dict[str, Callable[[Tensor], object]] = {
 
 
 def _inputs(rows: InputRows) -> Inputs:
-    """Small whole numbers, ``[count, F]``."""
+    """Returns small whole numbers, ``[count, F]``."""
     index = torch.arange(rows.first, rows.first + rows.count, device=rows.device)[:, None]
     columns = torch.arange(rows.shape["F"], device=rows.device)[None, :]
     return {"values": ((index * 7 + columns * 3) % 61).to(rows.dtype)}
 
 
 def _agreement(values: Tensor, *, outputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Distance ``[T, F]`` from the values themselves, which has to be none."""
+    """Returns the distance ``[T, F]`` from the values themselves, and its bound, which is 0."""
     distance = (outputs[0].double() - values.double()).abs()
     return distance, torch.zeros_like(distance)
 

@@ -15,31 +15,38 @@ import yaml
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan import matrix
 from kernelproof.plan.repository import ROOT, python_path
-from kernelproof.selftest.faults.fault_kinds import SECONDS_A_CASE
 
 _PARTS = ("pipeline", "tests/__init__.py", "tests/cells", "pyproject.toml")
-_SPEC = '"""The proof of the kernel that commits faults."""\n\nfrom kernelproof.selftest.faults.faulty_kernel import SPEC as SPEC\n'
-# The first commits the fault, the second is the case after it.
+_PROOF = '''\
+"""The proof of the kernel that commits faults."""
+
+from kernelproof.selftest.faults.faulty_kernel import SPEC as SPEC
+'''
+_SECONDS_PER_CASE = 8
+# Numbers of tokens: a case of the first one commits its fault, the second one is the case after it.
 TOKENS = (3, 2)
 
 
 class ScratchError(UserError):
-    """The copy did not even come to a report: its words."""
+    """A scratch copy whose report wrote nothing."""
 
     exit = Exit.BLOCKED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    """A command that has ended: its exit code and what it said."""
+class EndedCommand:
+    """A command that has ended: its exit code and what it printed."""
 
     code: int
-    said: str
+    printed: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scratch:
-    """The copy at `root`, for one row, whose cases are of these sizes of F and T."""
+class ScratchCopy:
+    """A copy of the repository at `root`, with one row and one kernel.
+
+    `environment` is that of its commands.
+    """
 
     root: Path
     row: str
@@ -48,8 +55,8 @@ class Scratch:
     @classmethod
     def at(
         cls, root: Path, row: str, faults: Sequence[int], tokens: Sequence[int] = TOKENS
-    ) -> "Scratch":
-        """A fresh copy."""
+    ) -> "ScratchCopy":
+        """Makes a copy whose cases have these sizes of the axes F and T."""
         ignored = shutil.ignore_patterns("__pycache__", "baselines")
         for part in _PARTS:
             (root / part).parent.mkdir(parents=True, exist_ok=True)
@@ -60,20 +67,8 @@ class Scratch:
         folder = root / "kernels" / "faulty"
         folder.mkdir(parents=True)
         (folder / "__init__.py").write_text('"""The kernel that commits faults."""\n')
-        (folder / "proof.py").write_text(_SPEC, encoding="utf-8")
-        rows = yaml.safe_load((ROOT / "matrix.yaml").read_text(encoding="utf-8"))["rows"]
-        kernel = {
-            "dtypes": {"fp32": {"max_ulp": 0.5}},
-            "seconds_per_case": SECONDS_A_CASE,
-            "golden": False,
-            "shapes": [{"axes": {"F": list(faults), "T": list(tokens)}}],
-        }
-        plan = {
-            "dtypes": ["fp32"],
-            "rows": {row: rows[row]},
-            "kernels": {"faulty": kernel},
-            "skips": [],
-        }
+        (folder / "proof.py").write_text(_PROOF, encoding="utf-8")
+        plan = _plan(row, faults, tokens)
         (root / "matrix.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
         path = {"PYTHONPATH": python_path(root)}
         environment = {**os.environ, **path, **matrix.load().rows[row].environment}
@@ -81,25 +76,21 @@ class Scratch:
 
     @property
     def results(self) -> Path:
-        """The folder of its results."""
+        """The folder of the results."""
         return self.root / "results"
 
-    def case(self, number: int, tokens: int) -> str:
-        """The id of a case."""
-        return f"faulty-{self.row}-fp32-F{number}-T{tokens}"
+    def case_id(self, fault: int, tokens: int) -> str:
+        """Returns the id of a case."""
+        return f"faulty-{self.row}-fp32-F{fault}-T{tokens}"
 
-    def cells_command(self, *more: str) -> list[str]:
-        """What runs the cells there."""
-        return [sys.executable, "-m", "kernelproof.checks", "parity", "--on", self.row, *more]
+    def run_cells(self, *options: str, under: Sequence[str] = (), **variables: str) -> EndedCommand:
+        """Runs the cells to their end, as the last words of the command `under` if it is given."""
+        return self._run([*under, *self._cells_command(*options)], variables)
 
-    def cells(self, *more: str, before: Sequence[str] = (), **variables: str) -> Done:
-        """The cells, run to their end, by a command that may have others `before` it."""
-        return self._run([*before, *self.cells_command(*more)], variables)
-
-    def start(self) -> subprocess.Popen[str]:
-        """The cells, started, with everything they say on one pipe."""
+    def start_cells(self) -> subprocess.Popen[str]:
+        """Starts the cells, with everything that they print on one pipe."""
         return subprocess.Popen(
-            self.cells_command(),
+            self._cells_command(),
             cwd=self.root,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -109,8 +100,25 @@ class Scratch:
             errors="replace",
         )
 
-    def _run(self, command: Sequence[str], variables: dict[str, str]) -> Done:
-        done = subprocess.run(
+    def run_report(self) -> tuple[int, dict[str, dict[str, Any]]]:
+        """Judges the results; returns the report's exit code and its cases by id."""
+        command = [sys.executable, "-m", "kernelproof.report", "--row", self.row]
+        ended = self._run(command, {})
+        try:
+            content = json.loads((self.results / "report.json").read_text(encoding="utf-8"))
+        except OSError:
+            raise ScratchError(f"faults: the report wrote nothing: {ended.printed}") from None
+        return ended.code, {case["id"]: case for case in content["cases"]}
+
+    def records(self) -> list[Path]:
+        """Returns the files of the records that there are."""
+        return sorted((self.results / "parity").glob("[!.]*.json"))
+
+    def _cells_command(self, *options: str) -> list[str]:
+        return [sys.executable, "-m", "kernelproof.checks", "parity", "--on", self.row, *options]
+
+    def _run(self, command: Sequence[str], variables: dict[str, str]) -> EndedCommand:
+        ended = subprocess.run(
             command,
             cwd=self.root,
             env=self.environment | variables,
@@ -121,17 +129,21 @@ class Scratch:
             errors="replace",
             check=False,
         )
-        return Done(code=done.returncode, said=done.stdout)
+        return EndedCommand(code=ended.returncode, printed=ended.stdout)
 
-    def judged(self) -> tuple[int, dict[str, dict[str, Any]]]:
-        """The report's exit code, and its cases by id."""
-        done = self._run([sys.executable, "-m", "kernelproof.report", "--row", self.row], {})
-        try:
-            content = json.loads((self.results / "report.json").read_text(encoding="utf-8"))
-        except OSError:
-            raise ScratchError(f"faults: the report wrote nothing: {done.said}") from None
-        return done.code, {case["id"]: case for case in content["cases"]}
 
-    def recorded(self) -> list[Path]:
-        """The records that there are."""
-        return sorted((self.results / "parity").glob("[!.]*.json"))
+def _plan(row: str, faults: Sequence[int], tokens: Sequence[int]) -> dict[str, Any]:
+    """Returns the content of the copy's matrix.yaml."""
+    rows = yaml.safe_load((ROOT / "matrix.yaml").read_text(encoding="utf-8"))["rows"]
+    kernel = {
+        "dtypes": {"fp32": {"max_ulp": 0.5}},
+        "seconds_per_case": _SECONDS_PER_CASE,
+        "golden": False,
+        "shapes": [{"axes": {"F": list(faults), "T": list(tokens)}}],
+    }
+    return {
+        "dtypes": ["fp32"],
+        "rows": {row: rows[row]},
+        "kernels": {"faulty": kernel},
+        "skips": [],
+    }
