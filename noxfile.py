@@ -76,14 +76,11 @@ def gate_card(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Plant faults into the kernels: does parity kill every one? `-- --mutant ID` runs one."""
-    run_on_rows(session, "kernelproof.selftest.mutation", "--row")
-
-
-@nox.session
-def judge(session: nox.Session) -> None:
-    """Judge the judge: branch coverage and mutants of the verdict and report code."""
-    run_on_cpu(session, "-m", "kernelproof.selftest.verdict_mutation")
+    """Plant faults into kernels, or `-- --of verdicts`; see that a case, or a test, kills each."""
+    if {"verdicts", "--of=verdicts"} & {*session.posargs}:
+        run_on_cpu(session, "-m", "kernelproof.selftest.mutation")
+    else:
+        run_on_rows(session, "kernelproof.selftest.mutation", "--row")
 
 
 @nox.session

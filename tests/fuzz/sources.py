@@ -11,6 +11,7 @@ from kernelproof.plan.cases import plan
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.selftest.mutation import mutant_list
+from kernelproof.selftest.mutation.mutant_list import KernelMutantList
 from tests.fuzz.ask import WrongError
 from tests.fuzz.plan import KERNEL, TIMED_ROW
 from tests.fuzz.reader import Reader
@@ -20,7 +21,7 @@ _TODAY = datetime.date(2026, 11, 24)
 _NAME_MAX = 225  # of a file system's 255 bytes; a draft's name is longer than its record's
 _FILL = (4_000, 200_000)  # values and letters
 _LINES = 26  # as many faults as are told, and that there are more
-_LISTING = f"kernels/{KERNEL}/mutants.yaml"
+_LISTING = f"kernels/{KERNEL}/proof/mutants.yaml"
 _SKIP = {
     "cases": "*-cpu-*-T1",
     "check": "parity",
@@ -74,7 +75,7 @@ def _matrices() -> tuple[Any, ...]:
 
 
 def _read_listing(folder: Path) -> bool:
-    return bool(mutant_list.read(folder / _LISTING).mutated)
+    return bool(mutant_list.read(folder / _LISTING, KernelMutantList).mutated)
 
 
 def _small_listing() -> Any:

@@ -1,27 +1,28 @@
-"""What a run of mutants leaves, `results/mutants.json`: one model, which writes and reads it."""
+"""The file of a mutation run, `results/mutants.json` or `results/verdict-mutants.json`."""
 
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from kernelproof.errors import ResultsError
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.strict_model import StrictModel
 
 _MAX_BYTES = 8 * 1024 * 1024
 
 Count = Annotated[int, Field(ge=0)]
 
-# `import` where the kernel could not even be imported: it was asked of no case. `memory` where the
-# device had not enough, which says nothing of the mutant.
+# `import`: the kernel could not be imported, so no case was asked. `memory`: the device had too
+# little, which says nothing of the mutant.
 Outcome = Literal["pass", "fail", "error", "crash", "timeout", "import", "memory"]
 
 
-class Status(StrEnum):
-    """What became of a mutant; `kernelproof.selftest.mutation` says what each means."""
+class MutantStatus(StrEnum):
+    """The status of a mutant; `kernelproof.selftest.mutation` defines each."""
 
     KILLED = "killed"
     SURVIVED = "survived"
@@ -34,17 +35,15 @@ class Status(StrEnum):
     @property
     def blocks(self) -> bool:
         """Whether it counts against the score."""
-        return self not in {Status.KILLED, Status.EQUIVALENT, Status.OTHER_ROW}
+        good = {MutantStatus.KILLED, MutantStatus.EQUIVALENT, MutantStatus.OTHER_ROW}
+        return self not in good
 
 
-class _Part(BaseModel):
-    """A mapping of the file: every key known, every value of its own type, frozen."""
+class KillingCase(StrictModel):
+    """A case, or a test, that kills a mutant, with the first line of its reason.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Killer(_Part):
-    """A case that shows a mutant: its reason's first line, and the distribution that it names."""
+    `distribution` is that of the first row which the reason names, if it names one.
+    """
 
     case: str
     outcome: Outcome
@@ -52,8 +51,8 @@ class Killer(_Part):
     reason: str
 
 
-class Recorded(_Part):
-    """What a mutant changes and where, what became of it, and why."""
+class MutantRecord(StrictModel):
+    """A mutant: the file and the text that it changes, its status and the reason of that."""
 
     id: str
     kernel: str
@@ -64,22 +63,22 @@ class Recorded(_Part):
     source: str
     before: str
     after: str
-    status: Status
+    status: MutantStatus
     why: str
-    killed_by: list[Killer]
+    killed_by: list[KillingCase]
 
 
-class Score(_Part):
-    """How many are killed, of how many that have to be."""
+class KillScore(StrictModel):
+    """The number of mutants that are killed, of those that have to be."""
 
     killed: Count
     of: Count
 
 
-class Run(_Part):
-    """A whole run on one row; its counts are those of its mutants.
+class MutationRun(StrictModel):
+    """One run of mutants on one row, with counts that agree with its mutants.
 
-    `date` and `commit` are None in a run of before the fields were there.
+    Runs that are older than the fields `date` and `commit` have None there.
     """
 
     version: Literal[1] = 1
@@ -90,32 +89,49 @@ class Run(_Part):
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     cases: list[str]
     enough: list[str]
-    score: Score
-    statuses: dict[Status, Count]
-    mutants: list[Recorded]
+    score: KillScore
+    statuses: dict[MutantStatus, Count]
+    mutants: list[MutantRecord]
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        found = Counter(one.status for one in self.mutants)
-        killed = found[Status.KILLED]
-        of = killed + sum(found[status] for status in Status if status.blocks)
-        if (found, killed, of) != (self.statuses, self.score.killed, self.score.of):
+        counts = Counter(mutant.status for mutant in self.mutants)
+        killed = counts[MutantStatus.KILLED]
+        of = killed + sum(counts[status] for status in MutantStatus if status.blocks)
+        if (counts, killed, of) != (self.statuses, self.score.killed, self.score.of):
             raise ValueError("score and statuses are not those of the mutants")
         return self
 
 
-def read(file: Path) -> Run | None:
-    """The run in a file, None where it is not there; ResultsError where it is no run."""
+class CoveredFile(StrictModel):
+    """The coverage of a file of verdict code by its unit tests, and the seconds of its mutants."""
+
+    file: str
+    statements: Count
+    branches: Count
+    missing_lines: list[int]
+    missing_branches: list[tuple[int, int]]
+    seconds: float
+
+
+class VerdictMutationRun(MutationRun):
+    """One run of the mutants of verdict code: its cases are tests."""
+
+    files: list[CoveredFile]
+
+
+def read(file: Path) -> MutationRun | None:
+    """Returns the run in a file, None if there is no file; raises ResultsError if it is no run."""
     try:
         content = safe_read.read_bounded(file, _MAX_BYTES)
         if not (excess := safe_read.excess_of(content, _MAX_BYTES)):
-            return Run.model_validate_json(content)
-        found = f"found {excess}"
+            return MutationRun.model_validate_json(content)
+        fault = f"found {excess}"
     except FileNotFoundError:
         return None
     except OSError as error:
-        found = (error.strerror or str(error)).lower()
+        fault = (error.strerror or str(error)).lower()
     except ValidationError as error:
-        found = first_fault(error)
+        fault = first_fault(error)
     wanted = "expected what nox -s mutants wrote; run it again, or delete the file"
-    raise ResultsError(f"{file}: {found}; {wanted}")
+    raise ResultsError(f"{file}: {fault}; {wanted}")

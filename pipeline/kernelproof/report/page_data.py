@@ -33,7 +33,7 @@ class PageSources:
     baselines: list[time_baseline.TimeBaseline]
     cards: list[sensitivity.GateCard]
     benches: list[bench_run.BenchRun]
-    mutants: mutation_run.Run | None
+    mutants: mutation_run.MutationRun | None
 
 
 def stored(plan: Matrix, results: Path) -> PageSources:

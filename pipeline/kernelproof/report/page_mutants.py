@@ -1,14 +1,14 @@
-"""What the page shows of a run of mutants: its counts, and a mutant each, without what repeats."""
+"""The page's content of a mutation run: its counts, and each mutant without what repeats."""
 
 from typing import Any
 
-from kernelproof.records.mutation_run import Recorded, Run, Status
+from kernelproof.records.mutation_run import MutantRecord, MutantStatus, MutationRun
 
 
-def content(run: Run) -> dict[str, Any]:
-    """The statuses that block come first; a killer is its place in `cases`, and what it saw."""
-    order = sorted(Status, key=lambda status: not status.blocks)
-    killers = (killer.case for one in run.mutants for killer in one.killed_by)
+def content(run: MutationRun) -> dict[str, Any]:
+    """Returns the run with the blocking statuses first; its mutants name cases by their place."""
+    order = sorted(MutantStatus, key=lambda status: not status.blocks)
+    killers = (killer.case for mutant in run.mutants for killer in mutant.killed_by)
     cases = list(dict.fromkeys([*run.cases, *killers]))
     places = {case: place for place, case in enumerate(cases)}
     return {
@@ -19,15 +19,16 @@ def content(run: Run) -> dict[str, Any]:
             for status in order
             if run.statuses.get(status)
         ],
-        "mutants": [_mutant(one, places) for one in run.mutants],
+        "mutants": [_mutant(mutant, places) for mutant in run.mutants],
     }
 
 
-def _mutant(one: Recorded, places: dict[str, int]) -> dict[str, Any]:
-    """A killer's reason is left out: the first one's is why the mutant is killed."""
+def _mutant(mutant: MutantRecord, places: dict[str, int]) -> dict[str, Any]:
+    """Returns a mutant without the reasons of its killers: `why` has the first one's."""
     return {
-        **one.model_dump(mode="json", exclude={"killed_by"}),
+        **mutant.model_dump(mode="json", exclude={"killed_by"}),
         "killed_by": [
-            [places[killer.case], killer.outcome, killer.distribution] for killer in one.killed_by
+            [places[killer.case], killer.outcome, killer.distribution]
+            for killer in mutant.killed_by
         ],
     }

@@ -65,7 +65,7 @@ JOBS = {
         "report": _job(**{"if": "always() && (inputs.against == '' || inputs.check != 'perf')"}),
         "pages": _PAGES_CALL,
     },
-    "nightly.yml": dict.fromkeys(("judge", "fuzz", "mutants", "faults"), _job()),
+    "nightly.yml": dict.fromkeys(("verdict-mutants", "fuzz", "mutants", "faults"), _job()),
     "pages.yml": {
         "build": {**_MAIN_JOB, "permissions": {"actions": "read", **READS}},
         "publish": {**_MAIN_JOB, "permissions": PUBLISHES, "environment": "github-pages"},

@@ -173,7 +173,7 @@ def test_changes_and_nights_run_their_sessions() -> None:
     """A change passes all of ci.yml; what takes long runs each night, with its default options."""
     changes = ["lint", "tests", "page", "codegen", "parity", "mutants -- --quick"]
     assert [run for run in CI.scripts if "nox -s" in run] == [f"nox -s {name}" for name in changes]
-    nights = ["judge", "fuzz", "mutants", "faults"]
+    nights = ["mutants -- --of verdicts", "fuzz", "mutants", "faults"]
     runs = [run for run in NIGHTLY.scripts if "nox -s" in run]
     assert runs == [f"nox -s {name}" for name in nights]
     inputs = NIGHTLY.step("Upload the inputs that went wrong")["with"]["path"]

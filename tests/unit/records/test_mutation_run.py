@@ -9,7 +9,7 @@ import pytest
 from kernelproof.errors import ResultsError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import mutation_run
-from kernelproof.records.mutation_run import Run
+from kernelproof.records.mutation_run import MutationRun
 from kernelproof.report import page_data, page_mutants
 from kernelproof.report.__main__ import main
 
@@ -130,7 +130,7 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
 
 def test_the_page_has_a_mutant_each() -> None:
     """What blocks first among the statuses, and a killer as the place of its case."""
-    told = page_mutants.content(Run.model_validate_json(json.dumps(_run())))
+    told = page_mutants.content(MutationRun.model_validate_json(json.dumps(_run())))
     assert told["statuses"] == [
         {"status": "survived", "count": 1, "blocks": True},
         {"status": "killed", "count": 1, "blocks": False},
@@ -147,7 +147,8 @@ def test_the_results_folder_has_them(tmp_path: Path) -> None:
     plan = matrix.load()
     assert page_data.stored(plan, tmp_path).mutants is None
     _write(tmp_path, json.dumps(_run()))
-    assert page_data.stored(plan, tmp_path).mutants == Run.model_validate_json(json.dumps(_run()))
+    run = MutationRun.model_validate_json(json.dumps(_run()))
+    assert page_data.stored(plan, tmp_path).mutants == run
 
 
 def test_a_broken_file_ends_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kernelproof.plan import matrix
-from kernelproof.records.mutation_run import Status
+from kernelproof.records.mutation_run import MutantStatus
 from kernelproof.report import page_data
 from kernelproof.report.page import ASSETS, embedded, page
 from kernelproof.report.page_data import PageSources
@@ -138,7 +138,7 @@ def test_every_verdict_has_a_look() -> None:
     looks = re.search(r"const LOOKS = \{(.*?)\};", script, re.DOTALL)
     assert looks
     symbols = dict(re.findall(r'"?([a-z][a-z -]*)"?: \["(.)", "\w+"\]', looks[1]))
-    assert symbols.keys() >= {status.value for status in Status}
+    assert symbols.keys() >= {status.value for status in MutantStatus}
     assert symbols.keys() >= set(content_of(mixed())["good"])
     assert symbols.keys() >= {"fail", "slower", "missing", "error", "timeout", "wrong-machine"}
     assert len(set(symbols.values())) == len(symbols)

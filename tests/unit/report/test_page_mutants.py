@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from kernelproof.records.mutation_run import Run
+from kernelproof.records.mutation_run import MutationRun
 from kernelproof.report import page_mutants
 from tests.unit.records.test_mutation_run import CASES, _mutant, _run
 
 
 def _content(**changes: Any) -> dict[str, Any]:
-    return page_mutants.content(Run.model_validate_json(json.dumps(_run(**changes))))
+    return page_mutants.content(MutationRun.model_validate_json(json.dumps(_run(**changes))))
 
 
 def test_the_run_without_what_repeats() -> None:

@@ -95,7 +95,6 @@ def test_the_sessions_are_those_of_the_rows() -> None:
     others = {
         "gate-card",
         "mutants",
-        "judge",
         "sanitize",
         "bench",
         "report",

@@ -1,8 +1,8 @@
-"""A worker: forks a child for each mutant, which asks parity's function of every quick case.
+"""A worker for kernels: forks a child for each mutant, which asks parity's questions of each case.
 
-``python -m kernelproof.selftest.mutation.kernel_worker ROW FOLDER`` reads what it is asked from stdin and answers on
-stdout, a JSON line each. Torch and Triton are imported once, before any fork; a GPU is looked for
-in children alone, since no process can use one that its parent has.
+``python -m kernelproof.selftest.mutation.kernel_worker ROW FOLDER`` reads requests from stdin and
+writes answers to stdout. It imports torch and Triton once, before any fork; only children look for
+a GPU, since a process cannot use one that its parent has opened.
 """
 
 import importlib
@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,81 +24,76 @@ from kernelproof.measure.evidence import Evidence
 from kernelproof.measure.proof_import import spec_of
 from kernelproof.plan import matrix, repository
 from kernelproof.plan.cases import Case, cases_of
-from kernelproof.selftest.mutation.exchange_messages import KILLING, Answer, Answers, Asked
-from kernelproof.selftest.mutation.forked_child import Tell, ask_child
+from kernelproof.selftest.mutation.forked_child import Tell, ask_child, serve
 from kernelproof.selftest.mutation.kernel_coverage import traced
+from kernelproof.selftest.mutation.mutant_messages import (
+    KILLING,
+    CaseOutcome,
+    MutantAnswer,
+    MutantRequest,
+)
 
 _REASON_LINES, _REASON_LENGTH = 2, 400
 
 
-class Worker:
-    """The mutants of one row, one after the other, each from a copy of the kernels in `folder`."""
+class KernelMutantWorker:
+    """The mutants of one row, one after the other, each in a copy of the kernels in `folder`."""
 
-    def __init__(self, row: str, folder: Path) -> None:
-        self.row, self.folder = row, folder
-        self.matrix = matrix.load()
+    def __init__(self, row: str, folder: Path, root: Path = repository.ROOT) -> None:
+        self.row, self.folder, self.kernels = row, folder, root / "kernels"
+        self.matrix = matrix.load(root / "matrix.yaml")
         self.cases = {case.id: case for case in cases_of(self.matrix) if case.row == row}
 
-    def answers(self, asked: Asked) -> Answers:
-        """What became of each case, until one hangs or nothing can be imported."""
-        found: list[Answer] = []
+    def answer(self, request: MutantRequest) -> MutantAnswer:
+        """Returns the outcome of each case, up to a case that hangs or one that cannot import.
+
+        A case behind one that crashed is asked in another child.
+        """
+        outcomes: list[CaseOutcome] = []
         reached: dict[str, Any] = {}
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             copy = Path(place) / "kernels"
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(repository.ROOT / "kernels", copy, ignore=ignored)
-            if asked.file:
-                file = copy / asked.kernel / asked.file
-                file.write_text(asked.text, encoding="utf-8")
-            while len(found) < len(asked.cases):
-                left = asked.model_copy(update={"cases": asked.cases[len(found) :]})
-                more = self._of_child(left, copy)
-                found, reached = [*found, *more.answers], more.reached or reached
-                is_killed = asked.is_brief and found[-1].outcome in KILLING
-                if is_killed or found[-1].outcome in {"timeout", "import"}:
+            shutil.copytree(self.kernels, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            if request.file:
+                file = copy / request.kernel / request.file
+                file.write_text(request.text, encoding="utf-8")
+            while len(outcomes) < len(request.cases):
+                left = request.model_copy(update={"cases": request.cases[len(outcomes) :]})
+                report = ask_child(partial(self._run, left, copy), request.seconds)
+                outcomes += report.outcomes(left)
+                reached |= {
+                    file: [tuple(span) for span in spans]
+                    for line in report.lines
+                    for file, spans in line.get("reached", {}).items()
+                }
+                is_killed = request.is_brief and outcomes[-1].is_kill
+                if is_killed or outcomes[-1].outcome in {"timeout", "import"}:
                     break
-        return Answers(id=asked.id, answers=found, reached=reached)
+        return MutantAnswer(id=request.id, outcomes=outcomes, reached=reached)
 
-    def _of_child(self, asked: Asked, copy: Path) -> Answers:
-        """What one child says, and of the case that it died or hung in, what became of it."""
-        told = ask_child(lambda tell: self._run(asked, copy, tell), asked.seconds)
-        found = [Answer.model_validate(line) for line in told.lines if "case" in line]
-        is_imported = not found or found[-1].outcome != "import"
-        is_killed = asked.is_brief and found and found[-1].outcome in KILLING
-        if is_imported and not is_killed and len(found) < len(asked.cases):
-            case = asked.cases[len(found)]
-            if told.is_late:
-                reason = f"no answer within {asked.seconds} s of the mutant's start"
-                found.append(Answer(case=case, outcome="timeout", reason=reason))
-            else:
-                found.append(Answer(case=case, outcome="crash", reason=told.end))
-        reached: dict[str, Any] = next(
-            (one["reached"] for one in told.lines if "reached" in one), {}
-        )
-        return Answers(id=asked.id, answers=found, reached=reached)
-
-    def _run(self, asked: Asked, copy: Path, tell: Tell) -> None:
+    def _run(self, request: MutantRequest, copy: Path, tell: Tell) -> None:
+        """Asks the cases, in a child; tells the outcome of each as soon as it is known."""
         sys.path.insert(0, str(copy))
         importlib.invalidate_caches()
         warnings.simplefilter("ignore")
         with ExitStack() as stack:
-            told = None
-            if asked.is_traced:
-                told = stack.enter_context(traced(copy / asked.kernel))
+            places = None
+            if request.is_traced:
+                places = stack.enter_context(traced(copy / request.kernel))
             try:
-                spec_of(asked.kernel)
+                spec_of(request.kernel)
             except BaseException as error:  # noqa: BLE001  (whatever a mutant makes of it)
                 tell({"case": "", "outcome": "import", "reason": _reason(error)})
                 return
-            for name in asked.cases:
-                answer = self._of_case(self.cases[name])
-                tell(answer)
-                if asked.is_brief and answer["outcome"] in KILLING:
+            for name in request.cases:
+                outcome = self._ask(self.cases[name])
+                tell(outcome)
+                if request.is_brief and outcome["outcome"] in KILLING:
                     break
-        if told:
-            tell({"reached": told()})
+        if places:
+            tell({"reached": places()})
 
-    def _of_case(self, case: Case) -> dict[str, Any]:
+    def _ask(self, case: Case) -> dict[str, Any]:
         started = time.monotonic()
         outcome, reason = "pass", ""
         device = torch_device.device_of(self.row, self.matrix.rows[self.row])
@@ -114,18 +110,16 @@ class Worker:
 
 
 def _reason(error: BaseException) -> str:
-    """The first lines of an error's message."""
+    """Returns the first lines of an error's message."""
     text = str(error) if isinstance(error, Mismatch) else f"{type(error).__name__}: {error}"
     lines = (line.strip() for line in text.splitlines() if line.strip())
     return "\n".join(list(lines)[:_REASON_LINES])[:_REASON_LENGTH]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Answers until nothing is asked any more."""
+    """Answers every request; returns the exit code."""
     row, folder = arguments
-    worker = Worker(row, Path(folder))
-    for line in sys.stdin:
-        print(worker.answers(Asked.model_validate_json(line)).model_dump_json(), flush=True)
+    serve(KernelMutantWorker(row, Path(folder)).answer)
     return 0
 
 

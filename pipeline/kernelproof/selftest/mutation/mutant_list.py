@@ -1,29 +1,31 @@
-"""A kernel's `mutants.yaml`: what the operators work on, faults by name, and proofs."""
+"""The lists of mutants: `proof/mutants.yaml` of a kernel, `verdicts.yaml` of the verdict code."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from kernelproof.errors import MatrixError
+from kernelproof.errors import MatrixError, UserError
 from kernelproof.files import fault_messages, yaml_document
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.plan.repository import ROOT
-from kernelproof.selftest.mutation.operators import OPERATORS
+from kernelproof.selftest.mutation import operators, verdict_operators
+
+VERDICTS = Path(__file__).with_name("verdicts.yaml")
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 FileName = Annotated[str, Field(pattern=r"^[a-z_]+(/[a-z_]+)?\.py$")]
+FilePattern = Annotated[str, Field(pattern=r"^[a-z0-9_*]+(/[a-z0-9_*]+)*\.py$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-Form = TypeVar("Form", bound=BaseModel)
+Form = TypeVar("Form", bound=StrictModel)
 
 
-class Part(BaseModel):
-    """A mapping of the file: every key known, every value of its own type, frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class MutantsError(UserError):
+    """A list of mutants that does not match the code."""
 
 
-class Mutated(Part):
-    """A file that the operators work on; all its functions where none is named."""
+class MutatedFile(StrictModel):
+    """A file that the operators work on: the named functions, or all of them."""
 
     file: FileName
     functions: Annotated[list[Words], Field(min_length=1)] | None = None
@@ -32,34 +34,34 @@ class Mutated(Part):
     )
 
 
-class Change(Part):
-    """Text that stands exactly once in a file, and what replaces it."""
+class TextChange(StrictModel):
+    """Text that stands exactly once in a file, and its replacement."""
 
     before: Words
     after: str
 
 
-class NamedFault(Part):
-    """A fault that was made once, or is likely to be; `source` says where it is known from."""
+class NamedFault(StrictModel):
+    """A fault that somebody made, or is likely to make; `source` says where it is known from."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,60}$")]
     operator: Words
     source: Words
     file: FileName
-    edits: Annotated[list[Change], Field(min_length=1)]
+    edits: Annotated[list[TextChange], Field(min_length=1)]
     needs_gpu: Words | None = Field(
         default=None, description="Why a row that interprets cannot kill it"
     )
 
 
-class Proof(Part):
-    """Why mutants that survive need not be killed, or where they can be.
+class MutantProof(StrictModel):
+    """The reason why mutants that survive need not be killed, or which row can kill them.
 
-    It covers the mutants whose edit lies in `code`, which stands exactly once in the functions that
-    it is `tied_to`; of one operator, where it names one, and of one text, where it has `after`. A
-    name is tied to the digest of its source: when that changes, the proof does not hold any more.
-    `no row` is of code that no row of ``matrix.yaml`` runs: it holds while no case reaches it;
-    `needs several gpus` of what no case can tell, for each runs in a process that sees one GPU.
+    It covers the mutants whose edit lies in `code`, which stands exactly once in the definitions
+    that the proof is `tied_to`; only those of `operator` and `after`, if it names them. Each name
+    is tied to the digest of its syntax tree without docstrings: if that changes, the proof no
+    longer holds. `no row` is of code that no row of ``matrix.yaml`` runs, and holds while no case
+    reaches it; `needs several gpus` is of code that behaves alike in a process that sees one GPU.
     """
 
     concludes: Literal[
@@ -67,41 +69,59 @@ class Proof(Part):
     ]
     tied_to: Annotated[dict[Words, Digest], Field(min_length=1)]
     code: Words
-    operator: Literal[tuple(OPERATORS)] | None = None  # type: ignore[valid-type]
+    operator: Literal[tuple(operators.OPERATORS)] | None = None  # type: ignore[valid-type]
     after: str | None = None
     because: Words
 
 
-class Listing(Part):
-    """The whole file."""
+class VerdictProof(MutantProof):
+    """The proof of mutants of verdict code; its names are of the package: ``perf.judge.zone``."""
 
-    mutated: Annotated[list[Mutated], Field(min_length=1)]
-    faults: list[NamedFault] = []
-    proofs: list[Proof] = []
+    concludes: Literal["equivalent"]
+    operator: Literal[tuple(verdict_operators.OPERATORS)] | None = None  # type: ignore[valid-type]
+
+
+class KernelMutantList(StrictModel):
+    """The list of a kernel."""
+
+    mutated: Annotated[list[MutatedFile], Field(min_length=1)]
+    faults: list[NamedFault] = Field(default_factory=list)
+    proofs: list[MutantProof] = Field(default_factory=list)
+
+
+class VerdictMutantList(StrictModel):
+    """The list of the verdict code: patterns of package files, and of their tests in tests/unit."""
+
+    files: Annotated[list[FilePattern], Field(min_length=1)]
+    tests: Annotated[list[FilePattern], Field(min_length=1)]
+    proofs: list[VerdictProof]
+
+    def matched_files(self, root: Path = ROOT) -> list[str]:
+        """Returns the matched files, ``perf/judge.py``, in the order of the patterns."""
+        return _matched(root / "pipeline" / "kernelproof", self.files)
+
+    def matched_tests(self, root: Path = ROOT) -> list[str]:
+        """Returns the matched files of tests, ``tests/unit/checks/test_verdict.py``."""
+        return [f"tests/unit/{name}" for name in _matched(root / "tests" / "unit", self.tests)]
 
 
 def file_of(kernel: str, root: Path = ROOT) -> Path:
-    """Where the list of a kernel is."""
+    """Returns the place of a kernel's list."""
     return root / "kernels" / kernel / "proof" / "mutants.yaml"
 
 
-def read(file: Path) -> Listing:
-    """The list in a file; MatrixError with every fault of it."""
-    return read_as(Listing, file)
-
-
-def read_as(form: type[Form], file: Path) -> Form:
-    """The same of a list that has another form."""
+def read(file: Path, form: type[Form]) -> Form:
+    """Returns the list in a file; raises MatrixError with every fault of it."""
     doc = yaml_document.read(file)
-    listing: Form | None = None
+    entries: Form | None = None
     try:
-        listing = form.model_validate(doc.data)
+        entries = form.model_validate(doc.data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             _blame(doc, detail)
-    if listing is None or doc.faults:
-        raise MatrixError(str(file.parent.name) + "/" + doc.name, doc.faults)
-    return listing
+    if entries is None or doc.faults:
+        raise MatrixError("/".join(file.parts[-3:]), doc.faults)
+    return entries
 
 
 def _blame(doc: yaml_document.Document, detail: Any) -> None:
@@ -113,5 +133,18 @@ def _blame(doc: yaml_document.Document, detail: Any) -> None:
         found = f"unknown key {yaml_document.quoted(str(path[-1]))}"
         doc.blame(path, found=found, expected="a key that is known")
     else:
-        found, expected = fault_messages.describe_found(detail["input"], text), fault_messages.describe_expected(detail)
-        doc.blame(path, found=found, expected=expected, mend=fault_messages.likely_correction(detail, text))
+        found = fault_messages.describe_found(detail["input"], text)
+        expected = fault_messages.describe_expected(detail)
+        mend = fault_messages.likely_correction(detail, text)
+        doc.blame(path, found=found, expected=expected, mend=mend)
+
+
+def _matched(folder: Path, patterns: list[str]) -> list[str]:
+    """Returns the files of the patterns; raises MutantsError if one matches nothing."""
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        files = sorted(folder.glob(pattern))
+        if not files:
+            raise MutantsError(f"{VERDICTS.name}: found no file {pattern!r}, expected some")
+        names |= dict.fromkeys(str(file.relative_to(folder)) for file in files)
+    return list(names)

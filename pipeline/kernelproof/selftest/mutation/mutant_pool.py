@@ -1,11 +1,11 @@
-"""The processes that run mutants: one worker a core, each asked for the next mutant in turn."""
+"""The pool of workers, one a core: each gets the next mutant as soon as it is free."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,23 +16,23 @@ from kernelproof.errors import Exit, UserError
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
 from kernelproof.run.child_process import ChildProcess
-from kernelproof.selftest.mutation.exchange_messages import Answers, Asked
+from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
 
-_EVERY = 50
+_MUTANTS_A_LINE = 50
 _SECONDS_TO_START = 300  # to import torch, or to collect the tests, on a machine with other work
 
 
-class WorkerError(UserError):
-    """A worker that ended before it had answered, or did not answer in time."""
+class WorkerDeathError(UserError):
+    """A worker that ended before it answered, or did not answer in time."""
 
     exit = Exit.BLOCKED
 
 
 @dataclass(kw_only=True)
-class Pool:
-    """Workers of one row, from a ``with`` on; behind it no process and no file of them is left.
+class MutantPool:
+    """Workers of one row in a ``with`` statement, which leaves no process or file of theirs.
 
-    `module` is what they run; it is given `name`, which is the row's, and a folder.
+    Each runs `module` with two arguments: `name`, and a temporary folder.
     """
 
     name: str
@@ -67,65 +67,57 @@ class Pool:
         self._folder.cleanup()
 
     def _environment(self) -> dict[str, str]:
-        """One thread a worker: more would not survive a fork, and the workers fill the cores."""
+        """Returns the variables of a worker: one thread, since more would not survive a fork."""
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         cache = {"TRITON_CACHE_DIR": f"{self._folder.name}/cache", "PYTHONDONTWRITEBYTECODE": "1"}
         path = {"PYTHONPATH": python_path(self.root)}
         return {**os.environ, **path, **self.row.environment, **threads, **cache}
 
-    def ask(self, asked: Asked) -> Answers:
-        """What the next free worker says; WorkerError where it dies or hangs instead."""
+    def ask(self, request: MutantRequest) -> MutantAnswer:
+        """Returns the answer of the next free worker; raises WorkerDeathError if it has none."""
         process = self._free.get()
-        # The limit is of one forked child; a mutant may end one at each of its cases.
-        seconds = _SECONDS_TO_START + asked.seconds * (len(asked.cases) + 1)
+        # The limit is one forked child's; a mutant may end a child at each of its cases.
+        seconds = _SECONDS_TO_START + request.seconds * (len(request.cases) + 1)
         until = time.monotonic() + seconds
         end = "ended"
         try:
-            process.send(asked.model_dump_json())
+            process.send(request.model_dump_json())
             while (line := process.read_line(until)) is not None:
-                if line.startswith("{"):  # or some library prints a remark
-                    return Answers.model_validate_json(line)
+                if line.startswith("{"):  # a library may print a remark before it
+                    return MutantAnswer.model_validate_json(line)
         except TimeoutError:
             end = f"gave no answer within {seconds} s"
-            process.kill()  # what it may answer yet is of no other mutant
+            process.kill()  # its late answer would be taken for another mutant's
         finally:
             self._free.put(process)
-        message = f"mutants: a worker {end} at {asked.id or 'the kernel'}; its words are above"
-        raise WorkerError(message)
+        message = f"mutants: a worker {end} at {request.id or 'the kernel'}; its words are above"
+        raise WorkerDeathError(message)
 
     def ask_all(
         self,
-        every: Sequence[Asked],
-        told: Callable[[int], None],
-        heard: Callable[[Answers], None] = lambda _: None,
-    ) -> list[Answers]:
-        """What became of all of them, in their order; `told` is how many, `heard` of which."""
+        requests: Sequence[MutantRequest],
+        hear: Callable[[MutantAnswer], None] = lambda _: None,
+    ) -> dict[str, MutantAnswer]:
+        """Returns the answers by the mutants' ids; gives each to `hear`, and shows the progress."""
+        answers: dict[str, MutantAnswer] = {}
         executor = ThreadPoolExecutor(max_workers=self.workers)
         try:
-            return list(_counted(executor.map(self.ask, every), told, heard))
+            for answer in executor.map(self.ask, requests):
+                hear(answer)
+                answers[answer.id] = answer
+                _show_progress(len(answers), len(requests))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
+        return answers
 
 
-def _counted(
-    found: Iterator[Answers], told: Callable[[int], None], heard: Callable[[Answers], None]
-) -> Iterator[Answers]:
-    for count, one in enumerate(found, start=1):
-        heard(one)
-        told(count)
-        yield one
-
-
-def progress(total: int) -> Callable[[int], None]:
-    """Hears how many are done, and says so: at once on a terminal, else now and then."""
-
-    def told(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count}/{total} ", end="", file=sys.stderr, flush=True)
-        elif count % _EVERY == 0:
-            print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
-
-    return told
+def _show_progress(count: int, total: int) -> None:
+    """Writes to stderr how many mutants are done: each time on a terminal, else now and then."""
+    if sys.stderr.isatty():
+        end = "\r" if count == total else ""
+        print(f"\r{count}/{total} ", end=end, file=sys.stderr, flush=True)
+    elif count % _MUTANTS_A_LINE == 0:
+        print(f"{count}/{total} mutants", file=sys.stderr, flush=True)
 
 
 def _show(line: str, to: IO[str]) -> None:

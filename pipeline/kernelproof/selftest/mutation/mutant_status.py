@@ -1,109 +1,112 @@
-"""What became of each mutant, the score, and the cases that are enough to kill all."""
+"""The status of each mutant, the score, and the cases that suffice to kill all."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kernelproof.records.mutation_run import Status
-from kernelproof.selftest.mutation.exchange_messages import KILLING, Answer
-from kernelproof.selftest.mutation.kernel_mutants import Planted
-from kernelproof.selftest.mutation.mutant_list import Proof
+from kernelproof.records.mutation_run import KillScore, MutantStatus
+from kernelproof.selftest.mutation.mutant import Mutant
+from kernelproof.selftest.mutation.mutant_messages import CaseOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A mutant's status, and why; `answers` are of the cases that it was run against."""
+class MutantVerdict:
+    """A mutant's status and its reason; `outcomes` are of the cases that the mutant met."""
 
-    planted: Planted
-    status: Status
+    mutant: Mutant
+    status: MutantStatus
     why: str
-    answers: tuple[Answer, ...] = ()
+    outcomes: tuple[CaseOutcome, ...] = ()
 
     @property
-    def killers(self) -> tuple[Answer, ...]:
-        """The cases that show it."""
-        return tuple(answer for answer in self.answers if answer.outcome in KILLING)
+    def kills(self) -> tuple[CaseOutcome, ...]:
+        """Returns the outcomes that show the mutant."""
+        return tuple(outcome for outcome in self.outcomes if outcome.is_kill)
 
 
 def judge(
-    planted: Planted, answers: Sequence[Answer] | None, *, backend: str, is_reached: bool
-) -> Judged:
-    """The status of a mutant on a row of this backend; no answers where it was not run."""
-    status, why = _status(planted, answers or (), backend, is_reached=is_reached)
-    return Judged(planted=planted, status=status, why=why, answers=tuple(answers or ()))
+    mutant: Mutant, outcomes: Sequence[CaseOutcome], *, backend: str, is_reached: bool
+) -> MutantVerdict:
+    """Returns the verdict of a mutant on a row of this backend, by the cases that it met."""
+    status, why = _status(mutant, outcomes, backend, is_reached=is_reached)
+    return MutantVerdict(mutant=mutant, status=status, why=why, outcomes=tuple(outcomes))
 
 
 def _status(
-    planted: Planted, answers: Sequence[Answer], backend: str, *, is_reached: bool
-) -> tuple[Status, str]:
-    for answer in answers:
-        if answer.outcome == "import":
-            return Status.NO_BUILD, answer.reason
-        if answer.outcome in KILLING:
-            return _killed(planted.proof, answer)
-    if excuse := _excuse(planted, backend, is_reached=is_reached):
+    mutant: Mutant, outcomes: Sequence[CaseOutcome], backend: str, *, is_reached: bool
+) -> tuple[MutantStatus, str]:
+    for outcome in outcomes:
+        if outcome.outcome == "import":
+            return MutantStatus.NO_BUILD, outcome.reason
+        if outcome.is_kill:
+            return _killed(mutant, f"{outcome.case}: {outcome.reason}")
+    if excuse := _excuse(mutant, backend, is_reached=is_reached):
         return excuse
     if not is_reached:
-        return Status.SURVIVED, "no quick case reaches it: add one that does, or a question"
-    if short := next((answer for answer in answers if answer.outcome == "memory"), None):
-        return Status.SURVIVED, f"{short.case}: {short.reason}; run it with fewer --workers"
-    if late := next((answer for answer in answers if answer.outcome == "timeout"), None):
-        return Status.TIMED_OUT, f"{late.case}: {late.reason}"
-    return Status.SURVIVED, f"{len(answers)} cases pass"
+        return MutantStatus.SURVIVED, "no quick case reaches it: add one that does, or a question"
+    first = {outcome.outcome: outcome for outcome in reversed(outcomes)}
+    if short := first.get("memory"):
+        why = f"{short.case}: {short.reason}; run it with fewer --workers"
+        return MutantStatus.SURVIVED, why
+    if late := first.get("timeout"):
+        return MutantStatus.TIMED_OUT, f"{late.case}: {late.reason}"
+    return MutantStatus.SURVIVED, f"{len(outcomes)} cases pass"
 
 
-def _killed(proof: Proof | None, answer: Answer) -> tuple[Status, str]:
-    if proof and proof.concludes == "equivalent":
-        return Status.REFUTED, f"{answer.case}: {answer.reason}; the proof said: {proof.because}"
-    return Status.KILLED, f"{answer.case}: {answer.reason}"
+def _killed(mutant: Mutant, why: str) -> tuple[MutantStatus, str]:
+    if mutant.conclusion == "equivalent":
+        return MutantStatus.REFUTED, f"{why}; the proof said: {mutant.because}"
+    return MutantStatus.KILLED, why
 
 
-def _excuse(planted: Planted, backend: str, *, is_reached: bool) -> tuple[Status, str] | None:
-    """Why a mutant that was not killed here need not be."""
-    proof = planted.proof
-    if proof and proof.concludes == "equivalent":
-        return Status.EQUIVALENT, proof.because
+def _excuse(mutant: Mutant, backend: str, *, is_reached: bool) -> tuple[MutantStatus, str] | None:
+    """Returns why a mutant that was not killed here need not be, or None."""
+    if mutant.conclusion == "equivalent":
+        return MutantStatus.EQUIVALENT, mutant.because
     here = {"needs cpu"} if backend == "interpreter" else {"needs gpu", f"needs {backend}"}
     here |= {"no row"} if is_reached else set()
-    if proof and proof.concludes not in here:
-        return Status.OTHER_ROW, f"{proof.concludes}: {proof.because}"
-    if planted.backend not in {None, backend} and not is_reached:
-        return Status.OTHER_ROW, f"needs a {planted.backend} row: no other runs it"
+    if mutant.conclusion and mutant.conclusion not in here:
+        return MutantStatus.OTHER_ROW, f"{mutant.conclusion}: {mutant.because}"
+    if mutant.backend not in {None, backend} and not is_reached:
+        return MutantStatus.OTHER_ROW, f"needs a {mutant.backend} row: no other runs it"
     return None
 
 
-def score(judged: Sequence[Judged]) -> tuple[int, int]:
-    """How many are killed, of how many that have to be."""
-    killed = sum(one.status == Status.KILLED for one in judged)
-    return killed, killed + sum(one.status.blocks for one in judged)
+def score(verdicts: Sequence[MutantVerdict]) -> KillScore:
+    """Returns how many are killed, of how many that have to be."""
+    killed = sum(verdict.status == MutantStatus.KILLED for verdict in verdicts)
+    return KillScore(killed=killed, of=killed + sum(verdict.status.blocks for verdict in verdicts))
 
 
-def enough(judged: Sequence[Judged], seconds: Mapping[str, float]) -> tuple[str, ...]:
-    """Few cases that kill all that is killed, in the order of `seconds`, each one's time.
+def minimal_cases(
+    verdicts: Sequence[MutantVerdict], seconds: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Returns few cases that kill all that is killed, in the order of `seconds`, the time of each.
 
-    The greedy cover: the case that kills the most of what is left, of equals the quickest; then
-    those are dropped again that the others make needless.
+    The greedy cover takes the case that kills most of what is left, the quickest of equals; then
+    it drops the cases that the others make needless.
     """
     kills: dict[str, set[str]] = {case: set() for case in seconds}
-    for one in judged:
-        for answer in one.killers if one.status == Status.KILLED else ():
-            kills[answer.case].add(one.planted.mutant.id)
+    for verdict in verdicts:
+        for outcome in verdict.kills if verdict.status == MutantStatus.KILLED else ():
+            kills[outcome.case].add(verdict.mutant.id)
     left, chosen = set[str]().union(*kills.values()), list[str]()
     while left:
         best = max(kills, key=lambda case: (len(kills[case] & left), -seconds[case]))
         chosen.append(best)
         left -= kills[best]
     for case in sorted(chosen, key=lambda case: len(kills[case])):
-        if kills[case] <= _killed_by([one for one in chosen if one != case], kills):
+        if kills[case] <= _killed_by([name for name in chosen if name != case], kills):
             chosen.remove(case)
     return tuple(case for case in seconds if case in chosen)
 
 
-def left_alive(judged: Sequence[Judged], cases: Collection[str]) -> tuple[str, ...]:
-    """The killed mutants that none of these cases kills, by their ids."""
+def left_alive(verdicts: Sequence[MutantVerdict], cases: Collection[str]) -> tuple[str, ...]:
+    """Returns the ids of the killed mutants that none of these cases kills."""
     return tuple(
-        one.planted.mutant.id
-        for one in judged
-        if one.status == Status.KILLED and not any(answer.case in cases for answer in one.killers)
+        verdict.mutant.id
+        for verdict in verdicts
+        if verdict.status == MutantStatus.KILLED
+        and not any(outcome.case in cases for outcome in verdict.kills)
     )
 
 

@@ -1,116 +1,142 @@
-"""How a run of mutants is told: operators by status, what blocks, the score; and as JSON."""
+"""The words of a mutation run: tables by operator and by file, each blocking mutant, the score."""
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from kernelproof.records.mutation_run import Killer, Recorded, Run, Score, Status
-from kernelproof.selftest.mutation.mutant_status import Judged, score
+from kernelproof.files.text_table import aligned
+from kernelproof.records.mutation_run import CoveredFile, KillingCase, MutantRecord, MutantStatus
+from kernelproof.selftest.mutation.mutant_status import MutantVerdict, score
 
 _DISTRIBUTION = re.compile(r"row [\d,]+ \((\w+)\)")
+_ALL = "all"
 
 
 def distribution(reason: str) -> str:
-    """The distribution of the first row that a case's reason is about, where it names one."""
-    found = _DISTRIBUTION.search(reason)
-    return found[1] if found else ""
+    """Returns the distribution of the first row that a case's reason names, or an empty string."""
+    match = _DISTRIBUTION.search(reason)
+    return match[1] if match else ""
 
 
-def table(judged: Sequence[Judged]) -> list[str]:
-    """A line for each operator, a column for each status that occurs, and their totals."""
-    used = [status for status in Status if any(one.status == status for one in judged)]
-    counts: dict[str, Counter[Status]] = {}
-    for one in judged:
-        counts.setdefault(one.planted.mutant.operator, Counter())[one.status] += 1
-    total = Counter(one.status for one in judged)
+def operator_table(verdicts: Sequence[MutantVerdict]) -> list[str]:
+    """Returns a line for each operator, with a column for each status that occurs, and totals."""
+    counts: dict[str, Counter[MutantStatus]] = {}
+    for verdict in verdicts:
+        counts.setdefault(verdict.mutant.operator, Counter())[verdict.status] += 1
+    counts = {name: counts[name] for name in sorted(counts)} | {_ALL: _total(counts)}
+    used = [status for status in MutantStatus if counts[_ALL][status]]
     rows = [["operator", *used, "all"]]
-    rows += [
-        [name, *(str(count[status] or "") for status in used), str(count.total())]
-        for name, count in [*sorted(counts.items()), ("all", total)]
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
+    rows += [[name, *_cells(count, used), str(count.total())] for name, count in counts.items()]
+    return aligned(rows, right=range(1, len(rows[0])))
 
 
-def blocking(one: Judged, source: str) -> list[str]:
-    """A mutant that blocks: its status and why, its diff, and the command that runs it alone."""
-    mutant = one.planted.mutant
-    name = f"kernels/{one.planted.kernel}/{mutant.file}"
-    lines = difflib.unified_diff(source.splitlines(), mutant.text.splitlines(), n=0, lineterm="")
-    changed = [line for line in lines if not line.startswith(("---", "+++"))]
-    return [
-        f"{one.status} {mutant.id} ({mutant.operator}, {name}:{mutant.line})",
-        f"  {one.why}",
-        *(f"  {line}" for line in changed),
-        f"  alone: nox -s mutants -- --mutant {mutant.id}",
-        "",
-    ]
+def file_table(files: Sequence[CoveredFile], verdicts: Sequence[MutantVerdict]) -> list[str]:
+    """Returns a line for each file with statements: its coverage, statuses, seconds; and totals.
+
+    The seconds are those of the processes of the file's mutants.
+    """
+    files = [file for file in files if file.statements]
+    counts = {file.file: Counter[MutantStatus]() for file in files}
+    for verdict in verdicts:
+        counts[verdict.mutant.path][verdict.status] += 1
+    used = [status for status in MutantStatus if _total(counts)[status]]
+    rows = [["file", "statements", "branches", "covered", "mutants", *used, "seconds"]]
+    parts = [(file.file, [file], counts[file.file]) for file in files]
+    for name, covered, count in [*parts, (_ALL, files, _total(counts))]:
+        statements = sum(file.statements for file in covered)
+        branches = sum(file.branches for file in covered)
+        gaps = sum(len(file.missing_lines) + len(file.missing_branches) for file in covered)
+        share = 100 * (1 - gaps / (statements + branches))
+        numbers = [str(statements), str(branches), f"{share:.1f} %", str(count.total())]
+        seconds = sum(file.seconds for file in covered)
+        rows.append([name, *numbers, *_cells(count, used), f"{seconds:.1f}"])
+    return aligned(rows, right=range(1, len(rows[0])))
 
 
-def detail(one: Judged) -> list[str]:
-    """One mutant that was asked for by its id: every case's word."""
-    lines = [f"{one.status} {one.planted.mutant.id}: {one.why}"]
-    for answer in one.answers:
-        reason = f": {answer.reason}" if answer.reason else ""
-        lines.append(f"  {answer.outcome:7} {answer.case} ({answer.seconds:.1f} s){reason}")
+def _total(counts: Mapping[str, Counter[MutantStatus]]) -> Counter[MutantStatus]:
+    return sum(counts.values(), Counter[MutantStatus]())
+
+
+def _cells(count: Counter[MutantStatus], used: Sequence[MutantStatus]) -> list[str]:
+    return [str(count[status] or "") for status in used]
+
+
+def gaps(files: Sequence[CoveredFile]) -> Iterator[str]:
+    """Yields a line for each file with lines or branches that no test runs."""
+    for file in files:
+        lines = ", ".join(map(str, file.missing_lines))
+        ways = ", ".join(f"{a} -> {b if b > 0 else 'exit'}" for a, b in file.missing_branches)
+        parts = [f"lines {lines}"] if lines else []
+        parts += [f"branches {ways}"] if ways else []
+        if parts:
+            yield f"not covered: {file.file}: {'; '.join(parts)}"
+
+
+def blocking(verdict: MutantVerdict) -> list[str]:
+    """Returns a mutant's status, reason and diff, and the command that runs it alone."""
+    target = "" if verdict.mutant.kernel else "--of verdicts "
+    command = f"nox -s mutants -- {target}--mutant {verdict.mutant.id}"
+    return [*_change(verdict), f"  alone: {command}", ""]
+
+
+def detail(verdict: MutantVerdict) -> list[str]:
+    """Returns a mutant's status and diff, and the outcome of each case, or of the killing tests."""
+    lines = _change(verdict)
+    for outcome in verdict.outcomes if verdict.mutant.kernel else verdict.kills:
+        reason = f": {outcome.reason}".replace("\n", "\n  ") if outcome.reason else ""
+        lines.append(f"  {outcome.outcome:7} {outcome.case} ({outcome.seconds:.1f} s){reason}")
     return lines
 
 
-def summary(judged: Sequence[Judged], cases: Sequence[str], minimal: Sequence[str]) -> list[str]:
-    """The kills by distribution, the cases that are enough, and the score."""
-    first = [one.killers[0].reason for one in judged if one.status == Status.KILLED]
-    names = Counter(distribution(reason) or "no row in particular" for reason in first)
-    killed, of = score(judged)
-    elsewhere = sum(one.status == Status.OTHER_ROW for one in judged)
-    share = 100 * killed / of if of else 100.0
-    by = ", ".join(f"{name} {count}" for name, count in names.most_common())
-    few = f"{len(minimal)} of {len(cases)} cases are enough: {', '.join(minimal)}"
+def _change(verdict: MutantVerdict) -> list[str]:
+    mutant = verdict.mutant
+    before, after = mutant.original.splitlines(), mutant.text.splitlines()
+    lines = [*difflib.unified_diff(before, after, n=0, lineterm="")][2:]
     return [
-        f"first seen in rows of: {by}",
-        *([few] if minimal else []),
-        f"score: {killed} of {of} killed, {share:.1f} %; {len(judged) - of - elsewhere} equivalent "
-        f"by proof, {elsewhere} of another row",
+        f"{verdict.status} {mutant.id} ({mutant.operator}, {mutant.path}:{mutant.line})",
+        *(f"  {line}" for line in verdict.why.splitlines()),
+        *(f"  {line}" for line in lines),
     ]
 
 
-def as_json(judged: Sequence[Judged], row: str, words: Mapping[str, Any]) -> str:
-    """The whole run: `words`, which are the fields of `Run` that no mutant has, and each mutant."""
-    killed, of = score(judged)
-    run = Run(
-        row=row,
-        **words,
-        score=Score(killed=killed, of=of),
-        statuses=dict(Counter(one.status for one in judged)),
-        mutants=[_recorded(one) for one in judged],
+def kills_by_distribution(verdicts: Sequence[MutantVerdict]) -> str:
+    """Returns how many kills were first seen in rows of each distribution."""
+    killed = (verdict for verdict in verdicts if verdict.status == MutantStatus.KILLED)
+    reasons = (distribution(verdict.kills[0].reason) for verdict in killed)
+    names = Counter(name or "no row in particular" for name in reasons)
+    counts = ", ".join(f"{name} {count}" for name, count in names.most_common())
+    return f"first seen in rows of: {counts}"
+
+
+def score_line(verdicts: Sequence[MutantVerdict]) -> str:
+    """Returns the score, and how many mutants it leaves out."""
+    result = score(verdicts)
+    counts = Counter(verdict.status for verdict in verdicts)
+    share = 100 * result.killed / result.of if result.of else 100.0
+    equivalent, elsewhere = counts[MutantStatus.EQUIVALENT], counts[MutantStatus.OTHER_ROW]
+    return (
+        f"score: {result.killed} of {result.of} killed, {share:.1f} %; {equivalent} equivalent by "
+        f"proof{f', {elsewhere} of another row' if elsewhere else ''}"
     )
-    return run.model_dump_json(indent=1) + "\n"
 
 
-def _recorded(one: Judged) -> Recorded:
-    mutant = one.planted.mutant
-    return Recorded(
-        id=mutant.id,
-        kernel=one.planted.kernel,
-        file=f"kernels/{one.planted.kernel}/{mutant.file}",
-        line=mutant.line,
-        function=mutant.function,
-        operator=mutant.operator,
-        source=mutant.source,
-        before=mutant.before,
-        after=mutant.after,
-        status=one.status,
-        why=one.why,
+def record_of(verdict: MutantVerdict) -> MutantRecord:
+    """Returns the stored form of a verdict."""
+    mutant = verdict.mutant
+    names = ("id", "kernel", "line", "function", "operator", "source", "before", "after")
+    return MutantRecord(
+        **{name: getattr(mutant, name) for name in names},
+        file=mutant.path,
+        status=verdict.status,
+        why=verdict.why,
         killed_by=[
-            Killer(
-                case=answer.case,
-                outcome=answer.outcome,
-                distribution=distribution(answer.reason),
-                reason=answer.reason.split("\n")[0],
+            KillingCase(
+                case=outcome.case,
+                outcome=outcome.outcome,
+                distribution=distribution(outcome.reason),
+                reason=outcome.reason.split("\n")[0],
             )
-            for answer in one.killers
+            for outcome in verdict.kills
         ],
     )

@@ -1,0 +1,1 @@
+"""Tests of the mutation engine and of its two targets."""

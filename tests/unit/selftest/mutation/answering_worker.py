@@ -1,0 +1,18 @@
+"""A worker without a kernel: answers each request, and dies of the one that is named so."""
+
+import os
+import sys
+
+from kernelproof.selftest.mutation.forked_child import serve
+from kernelproof.selftest.mutation.mutant_messages import CaseOutcome, MutantAnswer, MutantRequest
+
+
+def _answer(request: MutantRequest) -> MutantAnswer:
+    if request.id == "dies":
+        os._exit(1)
+    outcome = CaseOutcome(case=sys.argv[1], outcome="pass", reason=os.environ["OMP_NUM_THREADS"])
+    return MutantAnswer(id=request.id, outcomes=[outcome])
+
+
+if __name__ == "__main__":
+    serve(_answer)

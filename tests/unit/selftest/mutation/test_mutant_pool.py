@@ -1,0 +1,62 @@
+"""The pool of workers: it answers each request, tells of a death, and leaves nothing behind.
+
+It starts processes, since starting and ending them is its subject; they import no torch.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kernelproof.plan import matrix
+from kernelproof.plan.repository import ROOT
+from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
+from kernelproof.selftest.mutation.mutant_pool import MutantPool, WorkerDeathError
+
+WORKER = "tests.unit.selftest.mutation.answering_worker"
+
+
+def _pool() -> MutantPool:
+    return MutantPool(
+        name="cpu", row=matrix.load().rows["cpu"], workers=2, module=WORKER, root=ROOT
+    )
+
+
+def _request(name: str) -> MutantRequest:
+    return MutantRequest(id=name, kernel="toy", cases=["x"], seconds=1)
+
+
+def test_each_request_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    """By its id; each answer is heard, and the progress shown now and then."""
+    heard: list[MutantAnswer] = []
+    names = [str(number) for number in range(60)]
+    with _pool() as pool:
+        answers = pool.ask_all([_request(name) for name in names], heard.append)
+    assert [*answers] == [answer.id for answer in heard] == names
+    (outcome,) = answers["7"].outcomes
+    assert (outcome.case, outcome.reason) == ("cpu", "1")
+    assert capsys.readouterr().err == "50/60 mutants\n"
+
+
+def test_a_worker_that_dies_is_told() -> None:
+    """With the mutant, since the environment of all is wrong."""
+    with pytest.raises(WorkerDeathError, match="a worker ended at dies; "), _pool() as pool:
+        pool.ask(_request("dies"))
+
+
+def test_an_interrupt_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a process of the pool's nor a file of it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def interrupt(_: MutantAnswer) -> None:
+        raise KeyboardInterrupt
+
+    pool = _pool()
+    with pytest.raises(KeyboardInterrupt), pool:
+        pool.ask_all([_request("a"), _request("b")], interrupt)
+    assert [*tmp_path.iterdir()] == []
+    for process in pool._processes:  # noqa: SLF001  (asked whether they are gone)
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
