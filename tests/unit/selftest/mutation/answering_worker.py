@@ -1,4 +1,4 @@
-"""A worker without a kernel: answers each request, and dies of the one that is named so."""
+"""A worker without a kernel: answers with its process and variables, or dies if asked to."""
 
 import os
 import sys
@@ -10,7 +10,8 @@ from kernelproof.selftest.mutation.mutant_messages import CaseOutcome, MutantAns
 def _answer(request: MutantRequest) -> MutantAnswer:
     if request.id == "dies":
         os._exit(1)
-    outcome = CaseOutcome(case=sys.argv[1], outcome="pass", reason=os.environ["OMP_NUM_THREADS"])
+    reason = f"{os.getpid()} {os.environ['OMP_NUM_THREADS']}"
+    outcome = CaseOutcome(case=sys.argv[1], outcome="pass", reason=reason)
     return MutantAnswer(id=request.id, outcomes=[outcome])
 
 
