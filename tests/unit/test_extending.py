@@ -76,7 +76,9 @@ def add_check(tree: Tree) -> None:
     """Adds a check: one folder, one test file, one session, one member; writes the schema anew."""
     copy(ADDED / "form", tree.root / "pipeline" / "kernelproof" / "checks" / "form")
     (tree.root / "tests" / "cells" / "test_form.py").write_text(FORM_TEST)
-    tree.insert("noxfile.py", after='run_cells(session, Check.PARITY, rows_here(session))\n', text=FORM)
+    tree.insert(
+        "noxfile.py", after="run_cells(session, Check.PARITY, rows_here(session))\n", text=FORM
+    )
     schema = "pipeline/kernelproof/plan/schema.py"
     tree.insert(schema, after='    PARITY = "parity"\n', text='    FORM = "form"\n')
     tree.python("kernelproof.plan.schema")
@@ -179,7 +181,7 @@ def test_a_row_with_a_new_toolchain_is_one_file_more(
     shutil.copytree(TOOLCHAINS, toolchains)
     monkeypatch.setattr(matrix, "TOOLCHAINS", toolchains)
     with pytest.raises(
-        MatrixError, match=r"rows\.l40s\.toolchain: found 'cuda13', expected one of"
+        MatrixError, match=r"rows\.l40s\.toolchain: found 'cuda13'.*did you mean 'cuda'"
     ):
         matrix.load(file)
     copy(toolchains / "cuda.txt", toolchains / "cuda13.txt")
