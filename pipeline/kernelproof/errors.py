@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from kernelproof.escape import plain
 
 _FAULTS_SHOWN = 25
-_MOST_KNOWN = 1_000  # words that one is compared with, 45 us each at most
+# Known words that a misspelt one is compared with; a comparison takes 45 us at most.
+_MOST_KNOWN = 1_000
 
 
 class Exit(enum.IntEnum):
-    """What each exit code of a command means."""
+    """The exit codes of commands."""
 
     GOOD = 0
     BLOCKED = 1
@@ -23,23 +24,23 @@ class Exit(enum.IntEnum):
     RESULTS = 3
     NOT_THE_ROW = 4
     BASELINE = 5
-    UNAVAILABLE = 69  # of the cells alone: the device does not answer any more
+    UNAVAILABLE = 69  # only of processes that run cells: the device does not answer any more
     INCONCLUSIVE = 75
     INTERRUPTED = 130
 
 
-# Ends a session at once: there is nothing to judge.
+# The codes after which there is nothing to judge: they end a session at once.
 USER_ERRORS = frozenset({Exit.MATRIX, Exit.RESULTS, Exit.NOT_THE_ROW, Exit.BASELINE})
 
 
 class UserError(Exception):
-    """A mistake that its user can mend: shown as its message alone, never as a traceback."""
+    """A mistake that its user can mend; the user sees its message alone, never a traceback."""
 
     exit = Exit.MATRIX
 
 
 class UsageError(UserError):
-    """A command line that names nothing; shares its exit code with argparse and pytest."""
+    """A wrong command line; its exit code is that of argparse and pytest, too."""
 
 
 class ResultsError(UserError):
@@ -49,26 +50,26 @@ class ResultsError(UserError):
 
 
 class NotTheRowError(UserError):
-    """A machine that is not the row it was asked to be."""
+    """A machine that is not the row that was named."""
 
     exit = Exit.NOT_THE_ROW
 
 
 class BaselineError(UserError):
-    """A stored baseline that cannot be read, or is not what was written."""
+    """A stored baseline that cannot be read, or that was edited."""
 
     exit = Exit.BASELINE
 
 
 class RefusedError(UserError):
-    """A baseline that may not be replaced as things stand."""
+    """A baseline that may not be replaced by the results at hand."""
 
     exit = Exit.BLOCKED
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Fault:
-    """One thing wrong in a file: where it is, what was found, what was expected, how to mend it."""
+    """A fault in a file: its place, what was found and expected, and how to mend it."""
 
     line: int
     column: int
@@ -78,14 +79,14 @@ class Fault:
     mend: str = ""
 
     def __str__(self) -> str:
-        """One line, without the file's name."""
-        where = f"{self.line}:{self.column}: {self.path or 'the file'}"
+        """Returns the fault on one line, without the file's name."""
+        place = f"{self.line}:{self.column}: {self.path or 'the file'}"
         mend = f"; {self.mend}" if self.mend else ""
-        return f"{where}: found {self.found}, expected {self.expected}{mend}"
+        return f"{place}: found {self.found}, expected {self.expected}{mend}"
 
 
 class MatrixError(UserError):
-    """Every fault of a matrix file, in the order of its lines."""
+    """All faults of a matrix file, in the order of its lines."""
 
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
@@ -96,7 +97,7 @@ class MatrixError(UserError):
 
 
 def positive(text: str, most: int | None = None) -> int:
-    """An option's whole number from 1 on, to `most` where there is one, for argparse."""
+    """Returns an option's whole number, from 1 to `most` (if given); a type for argparse."""
     if not text.isdecimal() or int(text) < 1 or (most and int(text) > most):
         message = f"found {text!r}, expected a whole number from 1 {f'to {most}' if most else 'on'}"
         raise argparse.ArgumentTypeError(message)
@@ -104,7 +105,7 @@ def positive(text: str, most: int | None = None) -> int:
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """The likely correction of `word` among `known`, as the end of a message, or nothing."""
+    """Returns the likely correction of `word` as the end of a message, or an empty string."""
     close = get_close_matches(word, known[:_MOST_KNOWN], n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
@@ -115,7 +116,7 @@ def system_words(error: OSError) -> str:
 
 
 def run_command(command: Callable[[], int]) -> int:
-    """The exit code of `command`, with a user's own mistake told in its message alone."""
+    """Runs `command` and returns its exit code; prints a user's mistake without a traceback."""
     try:
         return command()
     except UserError as error:

@@ -30,7 +30,7 @@ def _judging(planned: Planned) -> Callable[[Path], bool]:
     def read(folder: Path) -> bool:
         is_record = is_whole(record_files.path_of(folder / "results", planned))
         judged = judge_plan.judge(PLAN, folder / "results", SOURCE)
-        if [one.planned for one in judged] != list(PLAN):
+        if [verdict.planned for verdict in judged] != list(PLAN):
             raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
         return is_record
 
@@ -38,11 +38,11 @@ def _judging(planned: Planned) -> Callable[[Path], bool]:
 
 
 def _read_again(folder: Path) -> bool:
-    """The record is compared with one made here; what it sets is a switch's word, and no place."""
+    """Runs a record again; checks that it sets only switches to words, and names no place."""
 
     def run(planned: Planned, _: object, environment: dict[str, str], __: object) -> Record:
-        told = set(environment.items()) - set(os.environ.items())
-        if wrong := [one for one in told if not _SWITCH.fullmatch("=".join(one))]:
+        changed = set(environment.items()) - set(os.environ.items())
+        if wrong := [pair for pair in changed if not _SWITCH.fullmatch("=".join(pair))]:
             raise WrongError(f"variables of a record: found {wrong}")
         return passing(planned)
 
@@ -55,7 +55,7 @@ def _read_again(folder: Path) -> bool:
 
 @cache
 def _real_matrix() -> Matrix:
-    """The real one with the rows of the plan."""
+    """Returns the real matrix with the rows of the plan."""
     real = matrix.load()
     return real.model_copy(update={"rows": {name: real.rows[name] for name in ("cpu", TIMED_ROW)}})
 
@@ -66,7 +66,7 @@ def _records(planned: Planned) -> tuple[Any, ...]:
 
 
 def readers() -> tuple[Reader, ...]:
-    """One of parity, one of times, and one that is run again."""
+    """Returns a reader of parity, one of times, and one of a record that is run again."""
     return (
         Reader(
             name="record",

@@ -31,23 +31,23 @@ _SKIP = {
 
 
 def _names_of_the_tree(folder: Path) -> None:
-    """The kernels and toolchains that the real matrix names, and nothing in them."""
-    for pattern in ("kernels/*/__init__.py", "pipeline/kernelproof/machine/toolchains/*.txt"):
-        for file in ROOT.glob(pattern):
-            copy = folder / file.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.touch()
+    """Makes the folders of the real kernels and their proofs, with nothing in them."""
+    for file in ROOT.glob("kernels/**/__init__.py"):
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch()
 
 
 def _read_matrix(folder: Path) -> bool:
-    """The plan has each case once, and the name of none leads out of its folder."""
+    """Plans each case once, and checks that no case's name leads out of its folder."""
     planned = plan(matrix.load(folder / "matrix.yaml", today=_TODAY))
-    files = {str(record_files.path_of(folder / "results", one)).lower() for one in planned}
+    results = folder / "results"
+    files = {str(record_files.path_of(results, case)).lower() for case in planned}
     if not 0 < len(files) == len(planned):
         raise WrongError(f"files of {len(planned)} results: found {len(files)}")
-    for one in planned:
-        file = record_files.path_of(folder / "results", one)
-        if file.resolve().parent != (folder / "results" / one.check).resolve():
+    for case in planned:
+        file = record_files.path_of(results, case)
+        if file.resolve().parent != (results / case.check).resolve():
             raise WrongError(f"a result outside its folder: found {file}")
         if len(file.name.encode()) > _NAME_MAX:
             raise WrongError(f"a name of {len(file.name)} letters: found {file.name}")
@@ -55,7 +55,7 @@ def _read_matrix(folder: Path) -> bool:
 
 
 def _matrices() -> tuple[Any, ...]:
-    """The real one with fewer rows and shapes; and one without its optional parts."""
+    """Returns the real matrix with fewer rows and shapes, and one without its optional parts."""
     real = yaml_document.read(matrix.FILE).data
     rows = {name: real["rows"][name] for name in ("cpu", TIMED_ROW)}
     kernel = dict(real["kernels"][KERNEL])
@@ -69,7 +69,8 @@ def _matrices() -> tuple[Any, ...]:
     kernel["bench"], kernel["shapes"] = kernel["bench"][-2:], kernel["shapes"][2:4]
     # Lists of cases that the shapes left plan.
     kernel["mutants"] = {
-        name: ["*"] if isinstance(of, list) else of for name, of in kernel["mutants"].items()
+        name: ["*"] if isinstance(value, list) else value
+        for name, value in kernel["mutants"].items()
     }
     return {**real, "rows": rows, "kernels": {KERNEL: kernel}}, {**few, "skips": [_SKIP]}
 
@@ -80,11 +81,11 @@ def _read_listing(folder: Path) -> bool:
 
 def _small_listing() -> Any:
     data = yaml_document.read(mutant_list.file_of(KERNEL)).data
-    return {name: of[:2] for name, of in data.items()}
+    return {name: entries[:2] for name, entries in data.items()}
 
 
 def readers() -> tuple[Reader, ...]:
-    """Both."""
+    """Returns both readers."""
     return (
         Reader(
             name="matrix",

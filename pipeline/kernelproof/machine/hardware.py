@@ -177,9 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     selection = cases.Selection.of(options)
     if options.bench:
-        cases.select_benched(plan, selection)
+        cases.select_listed(plan, cases.BENCH, selection)
     elif options.sanitize:
-        cases.select_sanitized(plan, selection)
+        cases.select_listed(plan, cases.SANITIZE, selection)
     else:
         cases.plan(plan, selection)
     here = selection.rows(plan) or rows_here(plan, accelerators())

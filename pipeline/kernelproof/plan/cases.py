@@ -10,10 +10,21 @@ from typing import Any
 from kernelproof.errors import UsageError, did_you_mean
 from kernelproof.plan.schema import Check, Kernel, Matrix, Shape, Skip
 
+# The lists of shapes in a kernel's block of matrix.yaml, by their place there.
+PARITY, PERF, BENCH, SANITIZE = ("shapes",), ("perf", "shapes"), ("bench",), ("sanitize", "shapes")
+SHAPE_LISTS: dict[tuple[str, ...], Callable[[Kernel], Sequence[Shape]]] = {
+    PARITY: lambda kernel: kernel.shapes,
+    PERF: lambda kernel: kernel.perf.shapes if kernel.perf else [],
+    BENCH: lambda kernel: kernel.bench or [],
+    SANITIZE: lambda kernel: kernel.sanitize.shapes if kernel.sanitize else [],
+}
+_OPTIONS = ("row", "dtype", "kernel", "case")
+_NAMES_SHOWN, _IDS_SHOWN = 12, 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One kernel, at one shape, in one cell: what pytest runs."""
+    """One kernel, at one shape, in one cell: the unit that pytest runs."""
 
     kernel: str
     row: str
@@ -22,17 +33,20 @@ class Case:
 
     @property
     def cell(self) -> str:
-        """``h200-bf16``."""
+        """Returns the row and dtype: ``h200-bf16``."""
         return f"{self.row}-{self.dtype}"
 
     @property
     def id(self) -> str:
-        """``gemma4_routing-h200-bf16-E128-K8-T250000``: its name everywhere."""
+        """Returns the name of the case everywhere: ``gemma4_routing-h200-bf16-E128-K8-T250000``."""
         return f"{self.kernel}-{self.cell}-{self._sizes}"
 
     @property
     def key(self) -> str:
-        """Its id without the row: seeds its inputs, so that every row must give the same bits."""
+        """Returns the id without the row.
+
+        The key seeds the inputs, so that all rows are asked for the same bits.
+        """
         return f"{self.kernel}-{self.dtype}-{self._sizes}"
 
     @property
@@ -42,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A check that a case has to answer on `device`, unless the matrix skips it.
+    """A case with the check that it has to answer on `device`, unless the matrix skips it.
 
     With `golden`, its bits have to be the blessed ones; a slowdown of `limit_percent` blocks.
     """
@@ -57,7 +71,7 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a command line narrows a plan to; nothing named stands for everything."""
+    """The names by which a command line narrows a plan; an empty one stands for everything."""
 
     row: Sequence[str] = field(default_factory=tuple)
     dtype: Sequence[str] = field(default_factory=tuple)
@@ -66,54 +80,67 @@ class Selection:
 
     @staticmethod
     def add_options(add_option: Callable[..., Any]) -> None:
-        """Adds the options to a command line: argparse and pytest take the same words."""
-        for word in ("row", "dtype", "kernel", "case"):
+        """Adds the options to a command line; argparse and pytest take the same words."""
+        for word in _OPTIONS:
             pattern = ", or those of a pattern such as '*-T128'" if word == "case" else ""
             text = f"only this {word}{pattern}; may be given several times"
             add_option(f"--{word}", action="append", default=[], metavar=word.upper(), help=text)
 
     @classmethod
     def of(cls, options: Any) -> "Selection":
-        """The selection in parsed options."""
-        named = {word: tuple(getattr(options, word)) for word in ("row", "dtype", "kernel", "case")}
-        return cls(**named)
+        """Returns the selection in parsed options."""
+        return cls(**{word: tuple(getattr(options, word)) for word in _OPTIONS})
 
     def rows(self, matrix: Matrix) -> tuple[str, ...]:
-        """The rows that it names, by themselves or by cases that are all of one row."""
-        rows = {case.id: case.row for check in Check for case in cases_of(matrix, check)}
-        named = [{rows[one] for one in matching(name, rows.keys())} for name in self.case]
-        return tuple(dict.fromkeys((*self.row, *(one.pop() for one in named if len(one) == 1))))
+        """Returns the rows that are named, by themselves or by cases that are all of one row."""
+        row_of = {case.id: case.row for check in Check for case in cases_of(matrix, check)}
+        rows = [{row_of[name] for name in matching_ids(case, row_of.keys())} for case in self.case]
+        of_cases = (names.pop() for names in rows if len(names) == 1)
+        return tuple(dict.fromkeys((*self.row, *of_cases)))
 
     def arguments(self) -> list[str]:
-        """The command line it came from."""
-        words = {"row": self.row, "dtype": self.dtype, "kernel": self.kernel, "case": self.case}
-        return [
-            part for word, names in words.items() for name in names for part in (f"--{word}", name)
-        ]
+        """Returns the command line that the selection stands for."""
+        named = ((word, name) for word in _OPTIONS for name in getattr(self, word))
+        return [part for word, name in named for part in (f"--{word}", name)]
 
 
 def cases_of(matrix: Matrix, check: Check = Check.PARITY) -> tuple[Case, ...]:
-    """Every case that a check is asked of, row by row, the shapes as they stand in the file."""
+    """Returns every case that a check is asked of; speed is asked of rows that compile alone."""
     if check != Check.PERF:
-        return tuple(_cases(matrix, lambda kernel: kernel.shapes))
-    timed = _cases(matrix, lambda kernel: kernel.perf.shapes if kernel.perf else [])
-    return tuple(case for case in timed if matrix.rows[case.row].backend != "interpreter")
+        return listed_cases(matrix, PARITY)
+    return tuple(case for case in listed_cases(matrix, PERF) if matrix.rows[case.row].is_compiled)
 
 
-def benched(matrix: Matrix) -> tuple[Case, ...]:
-    """Every case that bench times, in the same order."""
-    return tuple(_cases(matrix, lambda kernel: kernel.bench or []))
+def listed_cases(matrix: Matrix, place: tuple[str, ...]) -> tuple[Case, ...]:
+    """Returns the cases of the shapes at a place of `SHAPE_LISTS`, row by row, in the file's order.
+
+    A shape is left out at dtypes that it does not name, and on rows of less memory than it needs.
+    """
+    return tuple(
+        Case(kernel=name, row=row_name, dtype=dtype, shape=sizes)
+        for (row_name, row), (name, kernel) in itertools.product(
+            matrix.rows.items(), matrix.kernels.items()
+        )
+        for dtype, shape in itertools.product(kernel.dtypes, SHAPE_LISTS[place](kernel))
+        if dtype in (shape.dtypes or kernel.dtypes) and row.memory_gb >= (shape.min_memory_gb or 0)
+        for sizes in _sizes_of(shape)
+    )
 
 
-def sanitized(matrix: Matrix) -> tuple[Case, ...]:
-    """Every case that runs under compute-sanitizer, in the same order."""
-    return tuple(_cases(matrix, lambda kernel: kernel.sanitize.shapes if kernel.sanitize else []))
+def _sizes_of(shape: Shape) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Yields each combination of a shape's sizes, as (axis, size) pairs by the axes' names."""
+    axes = sorted(shape.axes)
+    for sizes in itertools.product(*(shape.axes[axis] for axis in axes)):
+        yield tuple(zip(axes, sizes, strict=True))
 
 
-def of_mutants(
+def mutant_cases(
     matrix: Matrix, kernel: str, row: str, *, is_quick: bool = False
 ) -> tuple[Case, ...]:
-    """The parity cases of a row that a kernel's mutants are run against, or those enough to."""
+    """Returns the parity cases to run a kernel's mutants against on a row.
+
+    With `is_quick`, only those that suffice on an interpreted row.
+    """
     mutants, is_compiled = matrix.kernels[kernel].mutants, matrix.rows[row].is_compiled
     return tuple(
         case
@@ -124,34 +151,19 @@ def of_mutants(
     )
 
 
-def _cases(matrix: Matrix, shapes_of: Callable[[Kernel], Sequence[Shape]]) -> Iterator[Case]:
-    for (row_name, row), (name, kernel) in itertools.product(
-        matrix.rows.items(), matrix.kernels.items()
-    ):
-        for dtype, shape in itertools.product(kernel.dtypes, shapes_of(kernel)):
-            if shape.dtypes and dtype not in shape.dtypes:
-                continue
-            if shape.min_memory_gb and row.memory_gb < shape.min_memory_gb:
-                continue
-            axes = sorted(shape.axes.items())
-            for sizes in itertools.product(*(sizes for _, sizes in axes)):
-                named = tuple(zip((axis for axis, _ in axes), sizes, strict=True))
-                yield Case(kernel=name, row=row_name, dtype=dtype, shape=named)
-
-
-def most_cases(matrix: Matrix, kernel: Kernel, shape: Shape) -> int:
-    """How many cases one block of sizes plans at most, without making them."""
+def bound_on_cases(matrix: Matrix, kernel: Kernel, shape: Shape) -> int:
+    """Returns an upper bound on the cases of one shape, without making them."""
     rows = sum(row.memory_gb >= (shape.min_memory_gb or 0) for row in matrix.rows.values())
     return rows * len(shape.dtypes or kernel.dtypes) * prod(map(len, shape.axes.values()))
 
 
-def repeated(cases: Sequence[Case]) -> Iterator[Case]:
-    """The first case of each shape that is planned twice, whatever the rows and dtypes."""
+def repeated_cases(cases: Sequence[Case]) -> Iterator[Case]:
+    """Yields the first case of each kernel and shape that is planned twice, on any row or dtype."""
     seen: set[str] = set()
-    told = set()
+    yielded = set()
     for case in cases:
-        if case.id in seen and (case.kernel, case.shape) not in told:
-            told.add((case.kernel, case.shape))
+        if case.id in seen and (case.kernel, case.shape) not in yielded:
+            yielded.add((case.kernel, case.shape))
             yield case
         seen.add(case.id)
 
@@ -159,54 +171,56 @@ def repeated(cases: Sequence[Case]) -> Iterator[Case]:
 def plan(
     matrix: Matrix, selection: Selection | None = None, checks: Iterable[Check] = Check
 ) -> tuple[Planned, ...]:
-    """What the matrix plans within `selection`; UsageError where that is nothing, or no name."""
-    asked, selection = list(checks), selection or Selection()
-    every = dict.fromkeys(case for check in Check for case in cases_of(matrix, check))
-    chosen = frozenset(select(tuple(every), selection))
+    """Returns the plan of a matrix within `selection`, check by check.
+
+    Raises UsageError if the selection has an unknown name, or leaves nothing of the plan.
+    """
+    checks, selection = list(checks), selection or Selection()
+    all_cases = dict.fromkeys(case for check in Check for case in cases_of(matrix, check))
+    chosen = frozenset(select(tuple(all_cases), selection))
     planned = tuple(
         _planned(matrix, case, check)
-        for check in asked
+        for check in checks
         for case in cases_of(matrix, check)
         if case in chosen
     )
-    if asked and not planned:
+    if checks and not planned:
         within = " ".join(["", *selection.arguments()])
-        message = f"no case of {', '.join(asked)} is within{within}; drop one, or ask another check"
+        message = (
+            f"no case of {', '.join(checks)} is within{within}; drop one, or ask another check"
+        )
         raise UsageError(message)
     return planned
 
 
 def _planned(matrix: Matrix, case: Case, check: Check) -> Planned:
     kernel = matrix.kernels[case.kernel]
-    is_perf, name = kernel.perf is not None and check == Check.PERF, case.id
+    perf = kernel.perf if check == Check.PERF else None
     return Planned(
         case=case,
         check=check,
         device=matrix.rows[case.row].device,
         golden=kernel.golden and check == Check.PARITY,
-        limit_percent=kernel.perf.limit_percent if kernel.perf and is_perf else None,
-        skip=next((skip for skip in matrix.skips if skip.covers(name, check)), None),
+        limit_percent=perf.limit_percent if perf else None,
+        skip=next((skip for skip in matrix.skips if skip.covers(case.id, check)), None),
     )
 
 
-def select_benched(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
-    """The cases that bench times within `selection`."""
-    if not (cases := benched(matrix)):
-        message = "matrix.yaml: found no bench: in any kernel, expected shapes to time; add some"
-        raise UsageError(message)
-    return select(cases, selection)
-
-
-def select_sanitized(matrix: Matrix, selection: Selection) -> tuple[Case, ...]:
-    """The cases that run under compute-sanitizer within `selection`."""
-    if not (cases := sanitized(matrix)):
-        message = "matrix.yaml: found no sanitize: in any kernel, expected shapes to run; add some"
-        raise UsageError(message)
+def select_listed(matrix: Matrix, place: tuple[str, ...], selection: Selection) -> tuple[Case, ...]:
+    """Returns the `listed_cases` within `selection`; raises UsageError if there are none."""
+    if not (cases := listed_cases(matrix, place)):
+        raise UsageError(
+            f"matrix.yaml: found no {place[0]}: in any kernel, expected shapes to run; add some"
+        )
     return select(cases, selection)
 
 
 def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
-    """The cases within `selection`; UsageError for an unknown name, or where nothing is left."""
+    """Returns the cases within `selection`, in their order.
+
+    Raises UsageError if the selection has an unknown name, or leaves no case.
+    """
+    # 1. Each name is known: of a row, dtype or kernel by itself, of a case also as a pattern.
     words = {"row": selection.row, "dtype": selection.dtype, "kernel": selection.kernel}
     for word, names in words.items():
         known = {getattr(case, word) for case in cases}
@@ -215,9 +229,10 @@ def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
                 raise _unknown(word, name, known)
     ids, named = {case.id for case in cases}, set[str]()
     for name in selection.case:
-        if not (matched := matching(name, ids)):
+        if not (matched := matching_ids(name, ids)):
             raise _unknown("case", name, ids)
         named |= matched
+    # 2. Names of one option widen the selection; the options narrow it.
     chosen = tuple(
         case
         for case in cases
@@ -230,13 +245,16 @@ def select(cases: Sequence[Case], selection: Selection) -> tuple[Case, ...]:
     return chosen
 
 
-def matching(name: str, ids: Collection[str]) -> set[str]:
-    """The ids that a name stands for: itself, or as a pattern."""
-    return {name} if name in ids else {one for one in ids if fnmatchcase(one, name)}
+def matching_ids(name: str, ids: Collection[str]) -> set[str]:
+    """Returns the ids that a name stands for: the name itself, or all that match its pattern."""
+    return {name} if name in ids else {case_id for case_id in ids if fnmatchcase(case_id, name)}
 
 
 def _unknown(word: str, name: str, known: Collection[str]) -> UsageError:
-    several = sorted(known)
-    some = ", ".join(several[:12] if word != "case" else several[:: len(several) // 3 or 1][:3])
-    close = did_you_mean(name, several) or f"{'such as' if word == 'case' else 'known:'} {some}"
-    return UsageError(f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {close}")
+    """Returns the error for an unknown name, with the nearest known name or some known names."""
+    names = sorted(known)
+    if not (hint := did_you_mean(name, names)):
+        step = len(names) // _IDS_SHOWN or 1
+        shown = names[::step][:_IDS_SHOWN] if word == "case" else names[:_NAMES_SHOWN]
+        hint = f"{'such as' if word == 'case' else 'known:'} {', '.join(shown)}"
+    return UsageError(f"--{word}: found {name!r}, expected a {word} of matrix.yaml; {hint}")

@@ -1,4 +1,4 @@
-"""The folders of the repository whose kernels are proved."""
+"""The paths of the repository whose kernels are proved."""
 
 import os
 from pathlib import Path

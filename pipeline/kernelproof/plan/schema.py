@@ -1,6 +1,6 @@
-"""The models of `matrix.yaml`, and the JSON Schema that editors complete it by.
+"""The models of `matrix.yaml`, and the JSON Schema by which editors complete it.
 
-``python -m kernelproof.plan.schema`` writes the schema anew; a test holds the two in step.
+``python -m kernelproof.plan.schema`` writes the schema anew; a test keeps both in step.
 """
 
 import datetime
@@ -27,7 +27,7 @@ class Check(StrEnum):
 
 
 class Row(StrictModel):
-    """One hardware entry."""
+    """A hardware entry: the device that a machine must have, its toolchain and CI runner."""
 
     backend: Literal["interpreter", "cuda", "hip", "xpu"]
     device: Text = Field(description="The device name that the machine must report")
@@ -42,17 +42,17 @@ class Row(StrictModel):
 
     @property
     def is_compiled(self) -> bool:
-        """Whether kernels are compiled there, and not interpreted."""
+        """Returns True if kernels are compiled on the row, False if they are interpreted."""
         return self.backend != "interpreter"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variable that Triton reads as it decorates a kernel: interpret, or compile."""
+        """Returns the variable by which Triton interprets or compiles the kernels it decorates."""
         return {"TRITON_INTERPRET": "0" if self.is_compiled else "1"}
 
 
 class Promise(StrictModel):
-    """What a kernel holds at one dtype."""
+    """The bound that a kernel keeps at one dtype."""
 
     max_ulp: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         description="Largest error against the oracle, in units in the last place of fp32"
@@ -60,7 +60,7 @@ class Promise(StrictModel):
 
 
 class Shape(StrictModel):
-    """Sizes by axis; a list stands for several shapes. T counts the tokens."""
+    """The sizes of axes; a list of sizes stands for several shapes. T counts the tokens."""
 
     axes: Annotated[dict[AxisName, Sizes], Field(min_length=1)]
     dtypes: Annotated[list[Dtype], Field(min_length=1)] | None = Field(
@@ -72,7 +72,7 @@ class Shape(StrictModel):
 
 
 class Budget(StrictModel):
-    """What generated code may cost at most, on every architecture."""
+    """The most that generated code may cost, on every architecture."""
 
     builds: Text = Field(description="Names of builds; * stands for anything")
     max_spills: Annotated[int, Field(ge=0)] | None = Field(
@@ -83,12 +83,12 @@ class Budget(StrictModel):
     )
 
     def covers(self, build: str) -> bool:
-        """Whether it holds for a build."""
+        """Returns True if the budget holds for a build."""
         return fnmatchcase(build, self.builds)
 
 
 class Perf(StrictModel):
-    """What is timed against stored baselines, and the slowdown that has to be found."""
+    """The shapes that are timed against stored baselines, and the slowdown that has to be found."""
 
     limit_percent: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = Field(
         description="A slowdown of this size blocks, by time and by time over the floor"
@@ -97,7 +97,7 @@ class Perf(StrictModel):
 
 
 class Mutants(StrictModel):
-    """What faults planted into a kernel, kernels/<name>/proof/mutants.yaml, are run against."""
+    """The cases on which planted faults of kernels/<name>/proof/mutants.yaml are run."""
 
     cases: Annotated[list[Text], Field(min_length=1, max_length=25)] = Field(
         description="Ids of parity cases without the row; * stands for anything"
@@ -114,19 +114,20 @@ class Mutants(StrictModel):
 
     @property
     def patterns(self) -> list[tuple[tuple[str, int], str]]:
-        """Every name of cases, and where it stands."""
-        parts = ("cases", "compiled_cases", "enough")
-        return [((part, i), one) for part in parts for i, one in enumerate(getattr(self, part))]
+        """Returns every pattern of cases, with its list's name and its position there."""
+        names = ("cases", "compiled_cases", "enough")
+        lists: list[tuple[str, list[str]]] = [(name, getattr(self, name)) for name in names]
+        return [((name, i), pattern) for name, list_ in lists for i, pattern in enumerate(list_)]
 
     def covers(self, key: str, *, is_compiled: bool, is_quick: bool = False) -> bool:
-        """Whether a case with this key is asked on a row that compiles, or interprets."""
-        some = self.enough if is_quick and self.enough else self.cases
-        patterns = [*self.cases, *self.compiled_cases] if is_compiled else some
+        """Returns True if a case with this key is run on a row that compiles, or interprets."""
+        interpreted = self.enough if is_quick and self.enough else self.cases
+        patterns = [*self.cases, *self.compiled_cases] if is_compiled else interpreted
         return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
 class Sanitize(StrictModel):
-    """What runs under compute-sanitizer's tools on NVIDIA rows."""
+    """The shapes that run under compute-sanitizer's tools on NVIDIA rows."""
 
     seconds_per_tool: Annotated[int, Field(gt=0, le=3600)] = Field(
         description="For all of the kernel's cases together, under one tool"
@@ -135,7 +136,7 @@ class Sanitize(StrictModel):
 
 
 class Kernel(StrictModel):
-    """One kernel, kernels/<name>/: what it promises, and the shapes at which that is tried."""
+    """A kernel, kernels/<name>/, with its promises and the shapes at which they are tried."""
 
     dtypes: Annotated[dict[Dtype, Promise], Field(min_length=1)]
     seconds_per_case: Annotated[int, Field(gt=0, le=3600)]
@@ -159,12 +160,12 @@ class Kernel(StrictModel):
     )
 
     def promise(self, dtype: str) -> Promise:
-        """What it holds at `dtype`."""
+        """Returns the kernel's promise at `dtype`."""
         return next(promise for name, promise in self.dtypes.items() if name == dtype)
 
 
 class Skip(StrictModel):
-    """Cases left out on purpose; past `until`, the matrix is refused until somebody decides."""
+    """Cases that are left out on purpose; the matrix is refused once `until` has passed."""
 
     cases: Text = Field(description="Case ids; * stands for anything")
     check: Check = Field(strict=False)
@@ -172,12 +173,12 @@ class Skip(StrictModel):
     until: datetime.date
 
     def covers(self, case_id: str, check: Check) -> bool:
-        """Whether it leaves out `check` of the case."""
+        """Returns True if the skip leaves out `check` of the case."""
         return self.check == check and fnmatchcase(case_id, self.cases)
 
 
 class Matrix(StrictModel):
-    """The plan's source: dtypes, hardware rows, kernels, and what is skipped for now."""
+    """The content of `matrix.yaml`: dtypes, hardware rows, kernels, and skips."""
 
     dtypes: Annotated[list[Dtype], Field(min_length=1)]
     rows: Annotated[dict[Name, Row], Field(min_length=1)]
@@ -188,7 +189,7 @@ class Matrix(StrictModel):
     skips: Annotated[list[Skip], Field(max_length=25)]
 
 
-# The model of each mapping in the file, by its path; names of rows, kernels, dtypes are "*".
+# The model of each mapping in the file, by its path; "*" stands for names and list positions.
 MODELS: dict[tuple[str, ...], type[StrictModel]] = {
     (): Matrix,
     ("rows", "*"): Row,
@@ -207,21 +208,21 @@ MODELS: dict[tuple[str, ...], type[StrictModel]] = {
 
 
 def text() -> str:
-    """The JSON Schema of `matrix.yaml`."""
+    """Returns the JSON Schema of `matrix.yaml`."""
     schema: dict[str, Any] = Matrix.model_json_schema(mode="validation")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    for named in _with_pattern(schema):
-        named["additionalProperties"] = False
+    for mapping in _patterned(schema):
+        mapping["additionalProperties"] = False
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
-def _with_pattern(schema: Any) -> Iterator[dict[str, Any]]:
-    """The mappings whose keys have to match a pattern: pydantic leaves them open to any other."""
+def _patterned(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yields the mappings whose keys have to match a pattern; pydantic lets other keys pass."""
     if isinstance(schema, dict):
         if "patternProperties" in schema:
             yield schema
         for part in schema.values():
-            yield from _with_pattern(part)
+            yield from _patterned(part)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a word or a number of `matrix.yaml` may be: names, sizes, dtypes, architectures."""
+"""The types of words and numbers in `matrix.yaml`: names, sizes, dtypes, architectures."""
 
 from typing import Annotated, Literal
 

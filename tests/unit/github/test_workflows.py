@@ -73,7 +73,7 @@ def _known(file: WorkflowFile, job: Block) -> Iterator[str]:
     for settings in file.triggers.values():
         inputs: dict[str, Any] = settings.get("inputs", {}) if isinstance(settings, dict) else {}
         yield from (f"inputs.{name}" for name in inputs)
-    yield from (f"matrix.row.{name}" for name in schedule.Entry.__annotations__)
+    yield from (f"matrix.row.{name}" for name in schedule.ScheduledRow.__annotations__)
     yield from (f"steps.{step['id']}.outputs" for step in job.get("steps", []) if "id" in step)
     for name in [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", []):
         yield f"needs.{name}.result"

@@ -7,7 +7,7 @@ import pytest
 
 from kernelproof.errors import Exit, UsageError
 from kernelproof.plan import matrix
-from kernelproof.plan.cases import Case, Selection, cases_of, plan, select, select_benched
+from kernelproof.plan.cases import BENCH, Case, Selection, cases_of, plan, select, select_listed
 from kernelproof.plan.schema import Check, Matrix, Skip
 
 
@@ -206,8 +206,10 @@ REAL = matrix.load()
 def test_what_bench_times_is_its_own() -> None:
     """Shapes of `bench`, not of parity; patterns of cases, and names that are none are refused."""
     rows = Selection(row=("h200",))
-    assert {one.dtype for one in select_benched(REAL, rows)} == {"fp32", "fp16", "bf16"}
-    chosen = select_benched(REAL, Selection(row=("h200",), case=("*-bf16-*-T4096", "*-K4-T1")))
+    assert {one.dtype for one in select_listed(REAL, BENCH, rows)} == {"fp32", "fp16", "bf16"}
+    chosen = select_listed(
+        REAL, BENCH, Selection(row=("h200",), case=("*-bf16-*-T4096", "*-K4-T1"))
+    )
     assert [one.id for one in chosen] == [
         "gemma4_routing-h200-fp32-E60-K4-T1",
         "gemma4_routing-h200-fp16-E60-K4-T1",
@@ -215,11 +217,11 @@ def test_what_bench_times_is_its_own() -> None:
         "gemma4_routing-h200-bf16-E60-K4-T1",
     ]
     with pytest.raises(UsageError, match=r"^--case: found '\*-T7', expected a case of "):
-        select_benched(REAL, Selection(case=("*-T7",)))
+        select_listed(REAL, BENCH, Selection(case=("*-T7",)))
 
 
 def test_without_shapes_there_is_nothing_to_time() -> None:
     """And that is said."""
     kernels = {name: one.model_copy(update={"bench": None}) for name, one in REAL.kernels.items()}
-    with pytest.raises(UsageError, match="found no bench: in any kernel, expected shapes to time"):
-        select_benched(REAL.model_copy(update={"kernels": kernels}), Selection())
+    with pytest.raises(UsageError, match="found no bench: in any kernel, expected shapes to run"):
+        select_listed(REAL.model_copy(update={"kernels": kernels}), BENCH, Selection())

@@ -52,7 +52,8 @@ skips: []
 def read(folder: Path, text: str, *, today: datetime.date = TODAY) -> Matrix:
     """The matrix of this text, beside a kernel's folder."""
     (folder / "kernels" / "toy").mkdir(parents=True)
-    (folder / "kernels" / "toy" / "__init__.py").touch()
+    for name in ("__init__.py", "proof.py"):
+        (folder / "kernels" / "toy" / name).touch()
     (folder / "matrix.yaml").write_text(text, encoding="utf-8")
     return matrix.load(folder / "matrix.yaml", today=today)
 
@@ -103,7 +104,7 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "matrix.yaml:19:1: kernels: found no block for the folder kernels/toy/, "
         "expected a block a folder; add a block 'toy', or remove the folder",
         "matrix.yaml:20:3: kernels.toi: found no folder, "
-        "expected a folder kernels/toi/ with an __init__.py; did you mean 'toy'?",
+        "expected a folder kernels/toi/ with an __init__.py and a proof; did you mean 'toy'?",
         "matrix.yaml:23:7: kernels.toi.dtypes.bf16: found dtype 'bf16', "
         "expected one of the file's dtypes: fp32, bf17",
         "matrix.yaml:33:3: skips[0].cases: found nothing, expected a value for 'cases'",

@@ -19,7 +19,7 @@ DISAGREEMENTS = {
         "  tiy:\n    dtypes: {fp32: {max_ulp: 6}}\n    seconds_per_case: 1\n"
         "    golden: false\n"
         "    shapes: [{axes: {T: 1}}]\nskips:",
-        "31:3: kernels.tiy: found no folder, expected a folder kernels/tiy/ with an __init__.py; "
+        "31:3: kernels.tiy: found no folder, expected a folder kernels/tiy/ with an __init__.py and a proof; "
         "did you mean 'toy'?",
     ),
     "toolchain unknown": (

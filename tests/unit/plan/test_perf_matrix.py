@@ -82,7 +82,7 @@ FAULTS = {
     "a case twice": (
         "T: [7, 9]",
         "T: [7, 9, 7]",
-        "32:7: kernels.toy.perf.shapes: found case toy-h200-fp32-E8-K2-T7 twice, "
+        "32:7: kernels.toy.perf.shapes: found case toy-cpu-fp32-E8-K2-T7 twice, "
         "expected each case once",
     ),
     "too many shapes": (

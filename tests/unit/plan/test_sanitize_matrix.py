@@ -63,10 +63,12 @@ def test_faults(tmp_path: Path, old: str, new: str, told: str) -> None:
 def test_cases(tmp_path: Path) -> None:
     """Of every row, narrowed by names and by patterns; none of them is parity's."""
     plan = read(tmp_path, SMALL.replace("\nskips:", BLOCK))
-    every = cases.sanitized(plan)
+    every = cases.listed_cases(plan, cases.SANITIZE)
     assert {(case.row, dict(case.shape)["T"]) for case in every} >= {("cpu", 7), ("cpu", 9)}
     assert not {case.id for case in every} & {case.id for case in cases.cases_of(plan)}
-    chosen = cases.select_sanitized(plan, Selection(row=("cpu",), case=("*-fp32-*-T9",)))
+    chosen = cases.select_listed(
+        plan, cases.SANITIZE, Selection(row=("cpu",), case=("*-fp32-*-T9",))
+    )
     assert [case.id for case in chosen] == ["toy-cpu-fp32-E8-K2-T9"]
 
 
@@ -82,4 +84,4 @@ def test_hardware_knows_the_cases(capsys: pytest.CaptureFixture[str]) -> None:
 def test_none(tmp_path: Path) -> None:
     """Where no kernel has the block, that is what is wrong."""
     with pytest.raises(UsageError, match="found no sanitize: in any kernel"):
-        cases.select_sanitized(read(tmp_path, SMALL), Selection())
+        cases.select_listed(read(tmp_path, SMALL), cases.SANITIZE, Selection())

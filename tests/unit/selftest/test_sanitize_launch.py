@@ -145,8 +145,8 @@ def test_planted_faults_compile() -> None:
 def test_every_launch_setting_is_checked() -> None:
     """Whatever parity and bench launch on an NVIDIA row, at reduced sizes."""
     plan = matrix.load()
-    planned = [*cases.cases_of(plan), *cases.benched(plan)]
-    assert _settings(planned) <= _settings(cases.sanitized(plan))
+    planned = [*cases.cases_of(plan), *cases.listed_cases(plan, cases.BENCH)]
+    assert _settings(planned) <= _settings(cases.listed_cases(plan, cases.SANITIZE))
 
 
 def _settings(planned: Any) -> set[tuple[Any, ...]]:

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench_tables.print_tables(bench_run.read(options.show), Console(soft_wrap=False))
         return Exit.GOOD
     plan, selection = matrix.load(), Selection.of(options)
-    cases.select_benched(plan, selection)
+    cases.select_listed(plan, cases.BENCH, selection)
     rows = dict.fromkeys(options.row) or hardware.rows_here(plan, hardware.accelerators())
     hardware.require_gpu(plan, list(rows))
     return max([_bench_row(row, plan, options, arguments) for row in rows])
@@ -68,7 +68,7 @@ def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> in
     gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
     proof_import = import_module("kernelproof.measure.proof_import")
     device = torch_device.device_of(row, plan.rows[row])
-    chosen = cases.select_benched(plan, replace(Selection.of(options), row=(row,)))
+    chosen = cases.select_listed(plan, cases.BENCH, replace(Selection.of(options), row=(row,)))
     specs = {case.kernel: proof_import.spec_of(case.kernel) for case in chosen}
     peers = _peers(specs, options.peer)
     state = revision.current()

@@ -109,7 +109,7 @@ class KernelRun:
         return () if self.is_quick else minimal_cases(verdicts, self.case_seconds)
 
     def _cases(self, kernel: str, *, is_quick: bool) -> tuple[cases.Case, ...]:
-        return cases.of_mutants(self.matrix, kernel, self.row, is_quick=is_quick)
+        return cases.mutant_cases(self.matrix, kernel, self.row, is_quick=is_quick)
 
     def _judge(self, mutant: Mutant, answer: MutantAnswer | None) -> MutantVerdict:
         outcomes, backend = answer.outcomes if answer else (), self.backend

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"--on: found {options.on!r}, expected one of {', '.join(known)}"
         raise UsageError(f"{message}; {did_you_mean(options.on, known)}")
     selection = Selection.of(options)
-    chosen = cases.select_sanitized(the_matrix, replace(selection, row=(options.on,)))
+    chosen = cases.select_listed(the_matrix, cases.SANITIZE, replace(selection, row=(options.on,)))
     if the_matrix.rows[options.on].backend != _CHECKED:
         print(f"not installed: {_EXECUTABLE} is for NVIDIA GPUs, and row {options.on} has none")
         return Exit.GOOD

@@ -11,7 +11,7 @@ from pathlib import Path
 from kernelproof.measure import torch_device
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan import matrix
-from kernelproof.plan.cases import sanitized
+from kernelproof.plan.cases import SANITIZE, listed_cases
 from kernelproof.selftest.sanitize.case_launches import answer
 from kernelproof.selftest.sanitize.planted_errors import plant
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     row, tool, file, *names = arguments
     the_matrix = matrix.load()
     device = torch_device.device_of(row, the_matrix.rows[row])
-    known = {case.id: case for case in sanitized(the_matrix)}
+    known = {case.id: case for case in listed_cases(the_matrix, SANITIZE)}
     with Path(file).open("w", encoding="utf-8") as stream:
         plant(tool, device)
         for case in (known[name] for name in names):
