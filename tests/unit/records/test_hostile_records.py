@@ -27,7 +27,7 @@ from kernelproof.run.run_plan import parse
 from kernelproof.sessions import reproduce
 from tests.unit.records.stored_files import card_of
 from tests.unit.records.test_record_files import PLANNED, record_of
-from tests.unit.report.test_report import SOURCE, judged
+from tests.unit.report.made_reports import REVISION, judged
 from tests.unit.run.processes import case_of, process_of, stored_of
 
 HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
@@ -35,7 +35,7 @@ HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
 
 def test_a_hostile_reason_stays_text() -> None:
     """In the terminal and in Markdown, which have no escape of their own for it."""
-    report = report_of([judged("fail", 1, f"{HOSTILE}\n  second line")], SOURCE)
+    report = report_of([judged("fail", 1, f"{HOSTILE}\n  second line")], REVISION)
     written = io.StringIO()
     print_report(report, Console(file=written, width=80))
     for text in (written.getvalue(), markdown(report)):
@@ -94,7 +94,7 @@ def test_a_stored_case_of_no_shape_has_no_place_in_the_chart(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A baseline may name its cases as it likes; only an id with sizes is drawn."""
-    report = report_of([judged("pass", 1)], SOURCE)
+    report = report_of([judged("pass", 1)], REVISION)
 
     class Made:
         stored = {case: stored_of(), case_of(7).id: stored_of()}  # noqa: RUF012  (of this test)

@@ -1,86 +1,60 @@
-"""History: runs in the order of their times, and the commits between which a step happened."""
+"""History: runs in the order of their times, and the steps of a time, also at their bounds."""
 
-import datetime
 import io
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from kernelproof.machine.revision import Revision
+from kernelproof.records.verdict import Verdict
 from kernelproof.report import history
 from kernelproof.report.earlier_runs import EarlierRuns
 from kernelproof.report.report_file import Report, report_of
-from tests.unit.report.test_report import judged
+from tests.unit.report.made_reports import CASE, run_of, runs_of
 
-NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
-CASE = "toy-cpu-fp32-E8-K2-T1"
-
-
-def run_of(
-    place: int, us: float | None, ratio: float | None = None, verdict: str = "pass"
-) -> Report:
-    """The report of one case at commit number `place`, with a time and a limit of 3 percent."""
-    numbers = {"limit_percent": 3.0}
-    if us is not None:
-        numbers |= {"time_us": us, "ratio_to_floor": us if ratio is None else ratio}
-    source = Revision(commit=f"{place:040}", dirty=False, tree="7" * 64)
-    date = NOON + datetime.timedelta(hours=place)
-    return report_of([judged(verdict, 1, numbers=numbers)], source, date)
-
-
-def runs_of(times: Sequence[float]) -> list[Report]:
-    """A run a time."""
-    return [run_of(place, us) for place, us in enumerate(times)]
-
-
-@pytest.mark.parametrize(
-    ("times", "found"),
-    [
-        ([10, 10.02, 9.98, 10.01], []),
-        ([10, 10, 10.14, 10.2, 10.2], []),
-        ([10, 10, 10.2, 10.2, 10.2], [(2, 2.0, True)]),
-        ([10, 10, 9.5, 9.5], [(2, -5.0, True)]),
-        ([10, 10, 11, 10, 10], []),
-        ([10, 11, 10, 10, 10], []),
-        ([10, 10, 10, 11], [(3, 10.0, None)]),
-        ([10, 10, 11, 11, 10, 11, 11], [(2, 10.0, True)]),
-        ([10, 10, 11, 11, 11, 10, 10], [(2, 10.0, True), (5, -9.09, True)]),
-        ([10, 10, 11, 10.5, 10.5], [(2, 10.0, True), (3, -4.55, True)]),
-        ([10], []),
-        ([], []),
-    ],
-    ids=[
-        "noise",
-        "less than half the limit at a time",
-        "slower",
-        "faster",
-        "a spike",
-        "an early spike",
-        "not confirmed yet",
-        "a dip after a step",
-        "there and back",
-        "part of the way back",
-        "one run",
-        "no run",
-    ],
-)
-def test_steps(times: list[float], found: list[tuple[int, float, bool | None]]) -> None:
-    """A change of more than half the limit between neighbours, that the runs after it keep."""
-    steps = history.steps(runs_of(times))
-    assert [(step.run, step.percent, step.is_confirmed) for step in steps] == found
-    assert all(step.before == step.run - 1 for step in steps)
+# Times of runs, at a limit of 3 percent, and the steps in them: run, percent, is_confirmed.
+STEPS: dict[str, tuple[list[float], list[tuple[int, float, bool | None]]]] = {
+    "noise": ([10, 10.02, 9.98, 10.01], []),
+    "less than half the limit at a time": ([10, 10, 10.14, 10.2, 10.2], []),
+    "slower": ([10, 10, 10.2, 10.2, 10.2], [(2, 2.0, True)]),
+    "faster": ([10, 10, 9.5, 9.5], [(2, -5.0, True)]),
+    "a spike": ([10, 10, 11, 10, 10], []),
+    "an early spike": ([10, 11, 10, 10, 10], []),
+    "not confirmed yet": ([10, 10, 10, 11], [(3, 10.0, None)]),
+    "a dip after a step": ([10, 10, 11, 11, 10, 11, 11], [(2, 10.0, True)]),
+    "there and back": ([10, 10, 11, 11, 11, 10, 10], [(2, 10.0, True), (5, -9.09, True)]),
+    "part of the way back": ([10, 10, 11, 10.5, 10.5], [(2, 10.0, True), (3, -4.55, True)]),
+    "one run": ([10], []),
+    "no run": ([], []),
+}
+# The same at a limit of 6 percent: of two middle times the one that shows less counts.
+MIDDLES: dict[str, tuple[list[float], list[tuple[int, float]]]] = {
+    "a dip right after": ([10, 10, 11, 10, 11, 11], [(2, 10.0)]),
+    "of two after, the lower": ([10, 10, 11, 11, 10], [(4, -9.09)]),
+    "of two before, the higher": ([10, 9, 10.2, 10.2], []),
+    "of two after, the higher": ([10, 10, 9, 9, 10], [(4, 11.11)]),
+    "of two before, the lower": ([9, 10, 9, 8.9, 8.9], []),
+}
 
 
-@pytest.mark.parametrize(
-    ("ratios", "by"),
-    [([1.0, 1.1, 1.1], "kernel"), ([1.0, 1.0, 1.0], "machine"), ([1.0, 1.01, 1.01], "machine")],
-    ids=["over the floor, too", "the floor as well", "hardly"],
-)
-def test_who_is_to_blame(ratios: list[float], by: str) -> None:
-    """The kernel where the time over the floor moved with it, else the machine."""
-    runs = [run_of(place, us, ratios[place]) for place, us in enumerate((10.0, 11.0, 11.0))]
-    assert [step.by for step in history.steps(runs)] == [by]
+def _percent(new: float, old: float) -> float:
+    return 100 * (new / old - 1)
+
+
+def test_steps() -> None:
+    """A step is above half the limit between neighbours, and the runs after it keep it."""
+    for name, (times, expected) in STEPS.items():
+        steps = history.steps(runs_of(times))
+        assert [(step.run, step.percent, step.is_confirmed) for step in steps] == expected, name
+        assert all(step.before == step.run - 1 for step in steps)
+
+
+def test_of_two_middle_times_the_one_that_shows_less_counts() -> None:
+    """On both sides, and in both directions."""
+    for name, (times, expected) in MIDDLES.items():
+        steps = history.steps(runs_of(times, 6.0))
+        assert [(step.run, step.percent) for step in steps] == expected, name
 
 
 def test_runs_without_the_case_are_passed_over() -> None:
@@ -89,7 +63,7 @@ def test_runs_without_the_case_are_passed_over() -> None:
     assert [(step.before, step.run) for step in history.steps(runs)] == [(0, 2)]
 
 
-def test_a_time_judged_again_is_no_confirmation() -> None:
+def test_a_time_that_is_reported_again_confirms_nothing() -> None:
     """The same figures of the same commit are one measurement, however often reported."""
     again = [run_of(0, 10), run_of(1, 11), run_of(1, 11), run_of(1, 11)]
     assert [step.is_confirmed for step in history.steps(again)] == [None]
@@ -97,31 +71,196 @@ def test_a_time_judged_again_is_no_confirmation() -> None:
     assert [step.is_confirmed for step in history.steps(measured_again)] == [True]
 
 
-def test_the_content_for_the_page() -> None:
-    """A letter a run for the verdicts, a point for each time, and the steps."""
-    runs = [run_of(0, 10), run_of(1, None, verdict="missing"), run_of(2, 11), run_of(3, 11)]
-    told = history.content(EarlierRuns(reports=tuple(runs), skipped=("a line",)))
-    letters = {word: letter for letter, word in told["words"].items()}
-    one = told["cases"][f"parity {CASE}"]
-    assert one["verdicts"] == "".join(letters[word] for word in ("pass", "missing", "pass", "pass"))
-    assert [point[:2] for point in one["points"]] == [[0, 10], [2, 11], [3, 11]]
-    assert [(step["case"], step["run"]) for step in told["steps"]] == [(CASE, 2)]
-    assert told["runs"][0]["date"] == "2026-11-24T12:00:00+00:00"
-    assert told["skipped"] == 1
+def test_the_limit_of_either_run() -> None:
+    """The later run's limit counts, or else the earlier one's; without both there is no step."""
+    for limited in ([0], [1], [2], [1, 2]):
+        runs = [
+            run_of(place, us, limit=3.0 if place in limited else None)
+            for place, us in enumerate((10, 10, 11))
+        ]
+        expected = [10.0] if {1, 2} & {*limited} else []
+        assert [step.percent for step in history.steps(runs)] == expected, limited
+    lower, higher = (runs_of([10, 10.2], limit) for limit in (3.0, 5.0))
+    assert len(history.steps([higher[0], lower[1]])) == 1
+    assert history.steps([lower[0], higher[1]]) == []
+
+
+def test_half_the_limit_is_no_step() -> None:
+    """A change of exactly that between neighbours is none; a larger one is."""
+    for times in ([9.0, 9.0, 10.0, 11.0], [10.0, 11.0], [10.0, 9.0], [11.0, 11.0, 10.0, 9.0]):
+        size = abs(_percent(times[-1], times[-2]))
+        assert len(history.steps(runs_of(times, 1.99 * size))) > 0
+        at_half = history.steps(runs_of(times, 2 * size))
+        assert [step.run for step in at_half if step.run == len(times) - 1] == []
+
+
+def test_half_the_limit_against_the_middle_is_no_step() -> None:
+    """That of the runs before, and that of the runs after."""
+    for times, size, run in (
+        ([11, 11, 10, 12], _percent(12.0, 11.0), 3),
+        ([10, 12, 11, 11, 11], _percent(11.0, 10.0), 1),
+    ):
+        assert [step.run for step in history.steps(runs_of(times, 1.99 * size))] == [run]
+        assert history.steps(runs_of(times, 2 * size)) == []
 
 
 @pytest.mark.parametrize(
-    ("skipped", "told"),
-    [((), ""), (("a line",) * 2, "; 2 unreadable, skipped")],
-    ids=["all", "some"],
+    ("times", "ratios", "by"),
+    [
+        ([10, 11, 11], [2.0, 2.2, 2.2], "kernel"),
+        ([10, 11, 11], [2.0, 2.0, 2.0], "machine"),
+        ([10, 11, 11], [1.0, 1.01, 1.01], "machine"),
+        ([10, 11, 11], [2.0, 1.8, 1.8], "machine"),
+        ([10, 9, 9], [2.0, 1.8, 1.8], "kernel"),
+        ([10, 9, 9], [2.0, 2.0, 2.0], "machine"),
+        ([10, 9, 9], [2.0, 2.2, 2.2], "machine"),
+    ],
 )
-def test_the_steps_in_a_terminal(skipped: tuple[str, ...], told: str) -> None:
-    """A line each, with both commits, and how many runs there were, and were not read."""
+def test_the_cause_of_a_step(times: list[float], ratios: list[float], by: str) -> None:
+    """It is the kernel if the time over the floor moved in the same direction, by enough."""
+    assert [step.by for step in history.steps(runs_of(times, 3.0, ratios))] == [by]
+
+
+def test_half_the_limit_over_the_floor_is_the_machine_s() -> None:
+    """A change of exactly that does not blame the kernel."""
+    for ratio, times in ((2.2, [10, 11.5, 11.5]), (1.8, [10, 8.5, 8.5])):
+        size = abs(_percent(ratio, 2.0))
+        causes = [
+            history.steps(runs_of(times, factor * size, [2.0, ratio, ratio]))[0].by
+            for factor in (1.99, 2.0)
+        ]
+        assert causes == ["kernel", "machine"]
+
+
+def test_a_small_step_has_its_direction() -> None:
+    """A step may be less than a percent if the limit is."""
+    slower = history.steps(runs_of([10, 10.09, 10.09], 0.8, [1.0, 1.0, 1.0]))
+    assert [(step.percent, step.by) for step in slower] == [(0.9, "machine")]
+    kernel = history.steps(runs_of([10, 10.09, 10.09], 0.8, [1.0, 1.009, 1.009]))
+    assert [(step.percent, step.by) for step in kernel] == [(0.9, "kernel")]
+    assert history.steps(runs_of([10, 10.09, 10.03], 0.8)) == []
+
+
+def test_a_step_has_two_digits() -> None:
+    """So has the change over the floor, if both runs have one; without it the kernel is blamed."""
+    (step,) = history.steps(runs_of([10, 11.23456, 11.23456], 3.0, [1.0, 1.123456, 1.123456]))
+    assert (step.percent, step.ratio_percent) == (12.35, 12.35)
+    for without in (0, 1):
+        runs = runs_of([10, 11, 11], 3.0, [1.0, 1.1, 1.1])
+        numbers = {"time_us": (10.0, 11.0)[without], "limit_percent": 3.0}
+        (case,) = runs[without].cases
+        case = case.model_copy(update={"numbers": numbers})
+        runs[without] = runs[without].model_copy(update={"cases": [case]})
+        (step,) = history.steps(runs)
+        assert (step.ratio_percent, step.by) == (None, "kernel")
+
+
+def test_a_time_that_is_none_is_no_point() -> None:
+    """It neither makes a step nor hides one."""
+    for us in (0.0, -1.0, float("inf"), float("nan")):
+        (points,) = history.series([run_of(0, us)]).values()
+        assert [(point.time_us, point.ratio, point.limit) for point in points] == [
+            (None, None, 3.0)
+        ], us
+
+
+def _content(runs: list[Report], skipped: tuple[str, ...] = ()) -> dict[str, Any]:
+    return history.content(EarlierRuns(reports=tuple(runs), skipped=skipped))
+
+
+def test_the_content_for_the_page() -> None:
+    """Letters in the order of the words; a run without the case has a full stop and no point."""
+    empty = report_of([], Revision(commit="e" * 40, dirty=True, tree="7" * 64))
+    content = _content([run_of(0, 10), empty, run_of(2, 11, 1.5, verdict="fail")], ("a line",))
+    points = [[0, 10.0, 10.0], [2, 11.0, 1.5]]
+    assert content == {
+        "words": {"a": "fail", "b": "pass"},
+        "cases": {f"parity {CASE}": {"verdicts": "b.a", "points": points}},
+        "runs": [
+            {
+                "date": "2026-11-24T12:00:00+00:00",
+                "commit": f"{0:040}",
+                "dirty": False,
+                "blocks": False,
+                "summary": {"pass": 1},
+            },
+            {"date": None, "commit": "e" * 40, "dirty": True, "blocks": False, "summary": {}},
+            {
+                "date": "2026-11-24T14:00:00+00:00",
+                "commit": f"{2:040}",
+                "dirty": False,
+                "blocks": True,
+                "summary": {"fail": 1},
+            },
+        ],
+        "steps": [
+            {
+                "case": CASE,
+                "before": 0,
+                "run": 2,
+                "percent": 10.0,
+                "ratio_percent": -85.0,
+                "by": "machine",
+                "is_confirmed": None,
+            }
+        ],
+        "skipped": 1,
+    }
+    every = [run_of(place, None, verdict=str(word)) for place, word in enumerate(Verdict)]
+    words = _content(every)["words"]
+    assert [*words.values()] == sorted(Verdict)
+    assert [*words] == [*"abcdefghijklmnop"[: len(words)]]
+
+
+def _printed(runs: list[Report], *skipped: str, **settings: Any) -> list[str]:
     file = io.StringIO()
-    runs = EarlierRuns(reports=tuple(runs_of([10, 10, 11, 11])), skipped=skipped)
-    history.print_steps(runs, Console(file=file, width=80, force_terminal=False))
-    head, line, end = file.getvalue().splitlines()
-    assert " ".join(head.split()) == "case step over the floor by from to state"
-    words = [CASE, "+10.00", "%", "+10.00", "%", "kernel", "0" * 12, "0" * 12, "confirmed"]
-    assert line.split() == words
-    assert end == f"history: 4 runs, 1 steps{told}"
+    console = Console(file=file, width=80, no_color=False, **settings)
+    history.print_steps(EarlierRuns(reports=tuple(runs), skipped=skipped), console)
+    return file.getvalue().splitlines()
+
+
+def test_steps_are_in_columns() -> None:
+    """A step of the last run says that nothing confirms it; a last line has the counts."""
+    head, *lines = _printed(runs_of([10, 11, 11, 11, 9]), force_terminal=False)
+    zeros = "0" * 12
+    assert head == (
+        "case                   step      over the floor  by      from          to            state"
+    )
+    assert lines == [
+        f"{CASE}  +10.00 %  +10.00 %        kernel  {zeros}  {zeros}  confirmed",
+        f"{CASE}  -18.18 %  -18.18 %        kernel  {zeros}  {zeros}  last run: not confirmed yet",
+        "history: 5 runs, 2 steps",
+    ]
+    assert _printed([]) == ["history: 0 runs, 0 steps"]
+    skipped = _printed(runs_of([10]), "a line", "another")
+    assert skipped == ["history: 1 runs, 0 steps; 2 unreadable, skipped"]
+
+
+def test_the_commits_of_a_step() -> None:
+    """They are those of the last run before it and of the first run after it."""
+    runs = [
+        run.model_copy(update={"commit": letter * 40})
+        for run, letter in zip(runs_of([10, 11, 11]), "abc", strict=True)
+    ]
+    assert _printed(runs)[1].split()[-3:-1] == ["a" * 12, "b" * 12]
+
+
+def test_the_last_twenty_steps_are_shown() -> None:
+    """The number of earlier ones is in the last line."""
+    for count, hidden in ((20, ""), (21, ", 1 earlier ones not shown")):
+        times = [us for step in range(count + 1) for us in [10.0 * 1.1**step] * 3]
+        *shown, last = _printed(runs_of(times), force_terminal=False)
+        assert len(shown) == 1 + 20
+        assert last == f"history: {len(times)} runs, {count} steps{hidden}"
+
+
+def test_a_name_is_printed_as_it_is() -> None:
+    """It has no colours, markup or emoji."""
+    name = "[bold]12[/bold]:warning:"
+    runs = [
+        run.model_copy(update={"cases": [run.cases[0].model_copy(update={"id": name})]})
+        for run in runs_of([10, 11])
+    ]
+    lines = _printed(runs, force_terminal=True, color_system="truecolor")
+    assert lines[1].startswith(f"{name}  +10.00 %  +10.00 %  ")
+    assert not [line for line in lines if "\x1b" in line]

@@ -1,5 +1,6 @@
-"""What the page shows of stored figures: curves with their source, blessings, fingerprints."""
+"""The page's data, key by key: the report, and the figures stored beside the records."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -7,123 +8,198 @@ from typing import Any
 import pytest
 
 from kernelproof.errors import ResultsError
-from kernelproof.plan import matrix
 from kernelproof.records import time_baseline
-from kernelproof.records.bench_run import BenchRun
-from kernelproof.report import page_data, page_speed
-from kernelproof.report.report_file import report_of
-from tests.unit.report.test_page import NOTHING, content_of
-from tests.unit.report.test_report import SOURCE, judged
+from kernelproof.records.golden import Golden, GoldenBlessing
+from kernelproof.records.time_baseline import TimeBaseline
+from kernelproof.report import page_data
+from tests.unit.checks.codegen.codes import BUILD, lock_of
+from tests.unit.records.stored_files import CASE, DIGESTS, card_of
+from tests.unit.records.test_time_baseline import ONE as TIMED
+from tests.unit.records.test_time_baseline import timing_in
+from tests.unit.report.made_reports import PLAN, bench_of, content_of, judged, mixed, report
 
-PLAN = matrix.load()
-
-
-def _entry(us: float) -> dict[str, Any]:
-    timing = {"samples_us": [us], "launches": 1, "is_graph": True}
-    return {"state": "timed", "timing": timing}
+TIMED_ID = "toy-h200-fp32-E8-K2-T1"
 
 
-def _bench(sizes: list[int]) -> BenchRun:
-    """A run over some T, in which the kernel takes T us, its floors half and a quarter of it."""
-    measured = [
-        {
-            "case": f"toy-cpu-fp32-E8-K2-T{size}",
-            "kernel": "toy",
-            "dtype": "fp32",
-            "shape": {"E": 8, "K": 2, "T": size},
-            "sets": 1,
-            "least_bytes": 1,
-            "ours": _entry(size or 1),
-            "floors": {"slow": _entry((size or 1) / 2), "fast": _entry((size or 1) / 4)},
-            "peers": {"eager": _entry(3 * (size or 1)), "vllm": {"state": "not installed"}},
+def _baseline() -> TimeBaseline:
+    was = {"time_us": 10.0, "ratio_to_floor": 2.0}
+    blessing = {"reason": "why", "commit": "c" * 40, "machine": "A GPU", "cases": {TIMED_ID: was}}
+    own = {
+        "version": 1,
+        "row": "h200",
+        "kernel": "toy",
+        "commit": "c" * 40,
+        "machine": {"os": "Moon"},
+        "blessings": [{**blessing, "date": day} for day in ("2026-12-01", "2026-11-24")],
+    }
+    extra = {"case": TIMED_ID, "timing": timing_in(TIMED).model_dump(mode="json")}
+    return TimeBaseline.model_validate({"benchmarks": [{"extra_info": extra}], "kernelproof": own})
+
+
+def _content(**sources: Any) -> dict[str, Any]:
+    return content_of(report(), **sources)
+
+
+def test_the_keys_of_the_whole() -> None:
+    """Version 1: the report's head, parts of the matrix, and nothing that is not stored."""
+    content = _content()
+    assert list(content) == [
+        *("version", "conclusion", "good", "report", "cases", "rows", "max_ulp", "golden"),
+        *("codegen", "baselines", "cards", "speed", "machines", "mutants", "history"),
+    ]
+    assert content["version"] == 1
+    assert content["report"] == {
+        "date": None,
+        "commit": "c" * 40,
+        "dirty": True,
+        "blocks": False,
+        "rows": [],
+    }
+    assert content["rows"] == {
+        name: {"device": row.device, "arch": row.arch} for name, row in PLAN.rows.items()
+    }
+    assert content["max_ulp"]["gemma4_routing"] == {"fp32": 6.0, "fp16": 6.0, "bf16": 6.0}
+    stored = ("golden", "codegen", "baselines", "cards", "speed", "machines", "mutants", "history")
+    assert not any(content[name] for name in stored)
+    assert (content["mutants"], content["history"]) == (None, None)
+
+
+def test_the_stored_figures_of_the_repository(tmp_path: Path) -> None:
+    """Digests, code, times and the gate card."""
+    whole = page_data.content(mixed(), PLAN, page_data.stored(PLAN, tmp_path))
+    assert whole["golden"]["gemma4_routing"]["fp32-E1-K1-T1"]
+    build = whole["codegen"]["gemma4_routing"]["builds"]["bf16-E128-K8-T1-cuda"]
+    assert build["sm_90"]["spills"] == 0
+    assert [baseline["row"] for baseline in whole["baselines"]] == ["h200"]
+    assert whole["baselines"][0]["blessings"][0]["reason"] == "the first times of the row"
+    assert whole["cards"][0]["alarms"]["rows"] == 600
+    origins = {machine["of"] for machine in whole["machines"]}
+    assert origins == {"results", "baseline: gemma4_routing", "gate card"}
+
+
+def test_golden_digests_by_case() -> None:
+    """They are those of the outputs."""
+    blessing = GoldenBlessing(date=datetime.date(2030, 1, 2), reason="x", toolchain="t", changed=1)
+    digests = Golden(kernel="toy", blessings=[blessing], digests={"fp32-T1": DIGESTS})
+    assert _content(golden=[digests])["golden"] == {"toy": {"fp32-T1": "1" * 64}}
+
+
+def test_costs_by_build_and_architecture() -> None:
+    """Beside them stand date, reason and toolchain of their blessing."""
+    lock = lock_of()
+    costs = {
+        "registers": 62,
+        "spills": 0,
+        "stack": 0,
+        "shared": 256,
+        "resident_warps": 32,
+        "instructions_per_row": 446.0,
+    }
+    assert _content(locks=[lock])["codegen"] == {
+        "toy": {
+            "date": "2026-11-23",
+            "reason": "the first",
+            "toolchain": {"triton": "3.6.0", "ptxas": "12.8"},
+            "builds": {BUILD: {"sm_90": costs, "gfx942": costs}},
         }
-        for size in sizes
+    }
+
+
+def test_times_by_case() -> None:
+    """They have their spread over the processes, and every blessing, the oldest first."""
+    content = _content(baselines=[_baseline()])
+    times = timing_in(TIMED).times("kernel")
+    blessing = {"reason": "why", "commit": "c" * 40, "machine": "A GPU"}
+    assert content["baselines"] == [
+        {
+            "row": "h200",
+            "kernel": "toy",
+            "blessings": [
+                {"date": day, **blessing, "cases": {TIMED_ID: [10.0, 2.0]}}
+                for day in ("2026-11-24", "2026-12-01")
+            ],
+            "cases": {
+                TIMED_ID: {
+                    "us": timing_in(TIMED).us,
+                    "low": min(times),
+                    "high": max(times),
+                    "floor_us": 5.0,
+                    "ratio": timing_in(TIMED).ratio,
+                    "processes": 8,
+                    "commit": "c" * 40,
+                }
+            },
+        }
     ]
-    head = {"row": "cpu", "date": "2026-11-24", "command": "x", "commit": "b" * 40, "dirty": False}
-    return BenchRun.model_validate({**head, "machine": {}, "measured": measured})
 
 
-def test_curves_of_bench() -> None:
-    """Kernel, the fastest floor, and each peer that was timed, by T in order; 0 has no place."""
-    (one,) = page_speed.sets(report_of([], SOURCE), [], [_bench([2048, 0, 1])])
-    assert (one["row"], one["kernel"], one["dtype"], one["axes"]) == ("cpu", "toy", "fp32", "E8-K2")
-    assert one["source"] == "bench of 2026-11-24 at bbbbbbbbbbbb"
-    assert one["curves"] == [
-        {"name": "kernel", "points": [[1, 1.0], [2048, 2048.0]]},
-        {"name": "floor", "points": [[1, 0.25], [2048, 512.0]]},
-        {"name": "eager", "points": [[1, 3.0], [2048, 6144.0]]},
+def test_a_gate_card_in_percent() -> None:
+    """It has the share that was found of each planted size."""
+    assert _content(cards=[card_of()])["cards"] == [
+        {
+            "row": "h200",
+            "date": "2030-01-02",
+            "commit": "c" * 40,
+            "processes": 3,
+            "alarms": {"rows": 600, "blamed": 1, "undecided": 2, "at_most_percent": 0.788},
+            "cases": {
+                CASE: {
+                    "limit": 3.0,
+                    "visible": 2.41,
+                    "planted": [[1.0, 0.0], [3.0, 99.5], [10.0, 100.0]],
+                }
+            },
+        }
     ]
 
 
-def test_curves_of_results() -> None:
-    """Where bench has none of these axes; bench's own are not mixed with them."""
-    timed = [judged("pass", size, numbers={"time_us": 2.0, "floor_us": 1.0}) for size in (4, 2)]
-    report = report_of(timed, SOURCE)
-    (one,) = page_speed.sets(report, [], [])
-    assert one["source"] == "results at cccccccccccc"
-    assert one["curves"][0] == {"name": "kernel", "points": [[2, 2.0], [4, 2.0]]}
-    (one,) = page_speed.sets(report, [], [_bench([1])])
-    assert one["source"].startswith("bench of ")
-    assert one["curves"][0]["points"] == [[1, 1.0]]
-
-
-def test_curves_of_a_baseline() -> None:
-    """What is stored of the h200 row, by dtype."""
-    stored = time_baseline.load("h200", "gemma4_routing")
-    assert stored
-    sets = page_speed.sets(report_of([], SOURCE), [stored], [])
-    assert [(one["dtype"], one["axes"]) for one in sets] == [
-        ("fp32", "E128-K8"),
-        ("fp16", "E128-K8"),
-        ("bf16", "E128-K8"),
-    ]
-    sizes = [t for t, _ in sets[0]["curves"][0]["points"]]
-    assert sizes == [1, 128, 2048, 16384, 65536, 250000, 262144]
-
-
-def test_blessings_the_oldest_first() -> None:
-    """With a case's time and its time over the floor at each."""
+def test_the_blessings_of_the_repository() -> None:
+    """Each has the time of a case and its time over the floor."""
     stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
     own = stored.kernelproof
     later = own.blessings[0].model_copy(update={"date": "2026-12-01", "reason": "later"})
     grown = own.model_copy(update={"blessings": [later, *own.blessings]})
-    beside = page_data.PageSources(
-        **{**vars(NOTHING), "baselines": [stored.model_copy(update={"kernelproof": grown})]}
-    )
-    (one,) = content_of(report_of([], SOURCE), beside)["baselines"]
-    assert [blessing["date"] for blessing in one["blessings"]] == ["2026-11-24", "2026-12-01"]
+    baseline = stored.model_copy(update={"kernelproof": grown})
+    (shown,) = _content(baselines=[baseline])["baselines"]
+    assert [blessing["date"] for blessing in shown["blessings"]] == ["2026-11-24", "2026-12-01"]
     case = "gemma4_routing-h200-fp32-E128-K8-T1"
-    kept = one["cases"][case]
+    kept = shown["cases"][case]
     assert kept["low"] <= kept["us"] <= kept["high"]
-    assert one["blessings"][0]["cases"][case] == [pytest.approx(kept["us"], rel=1e-3), 1.4448]
+    assert shown["blessings"][0]["cases"][case] == [pytest.approx(kept["us"], rel=1e-3), 1.4448]
 
 
-def test_fingerprints_are_flat_and_tell_no_place() -> None:
-    """A value a path; of a variable that names a place in the host's files, only that it does."""
-    report = report_of([judged("pass", 1)], SOURCE)
-    environment = {"CUDA_HOME": "/opt/some/place", "TRITON_INTERPRET": "1"}
-    machine = {"os": "Linux", "device": {"name": "cpu"}, "environment": environment}
-    report = report.model_copy(update={"machines": {"cpu": machine}})
-    (one,) = content_of(report)["machines"]
-    assert one == {
-        "row": "cpu",
-        "of": "results",
-        "what": {
-            "os": "Linux",
-            "device.name": "cpu",
-            "environment.CUDA_HOME": "a path",
-            "environment.TRITON_INTERPRET": "1",
+def test_every_fingerprint_says_its_origin() -> None:
+    """Results, baselines, cards and bench; a value that is a path of the host is left out."""
+    environment = {"CUDA_HOME": "/opt/some/place", "MODE": "fast"}
+    machine = {"path": "/kept", "environment": environment}
+    bench = bench_of([1]).model_copy(update={"machine": machine})
+    stored = {"baselines": [_baseline()], "cards": [card_of()], "benches": [bench]}
+    assert content_of(report(judged("pass", 1)), **stored)["machines"] == [
+        {"row": "cpu", "of": "results", "what": {"os": "Linux", "device.name": "cpu"}},
+        {"row": "h200", "of": "baseline: toy", "what": {"os": "Moon"}},
+        {"row": "h200", "of": "gate card", "what": {"device.name": "NVIDIA H200"}},
+        {
+            "row": "cpu",
+            "of": "bench",
+            "what": {
+                "path": "/kept",
+                "environment.CUDA_HOME": "a path",
+                "environment.MODE": "fast",
+            },
         },
-    }
+    ]
 
 
-def test_bench_files_are_read_strictly(tmp_path: Path) -> None:
-    """Each of a row, in the folder of results; one that is none is told with its name."""
+def test_bench_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """The page is the same each time; a file that cannot be read is named."""
     folder = tmp_path / "bench"
     folder.mkdir()
-    (folder / "cpu.json").write_text(_bench([1]).model_dump_json())
-    assert [one.row for one in page_data.stored(PLAN, tmp_path).benches] == ["cpu"]
+    names = ["h200", "cpu", "b60", "mi300x", "a100", "h100", "b200", "zz", "m", "k"]
+    for name in names:
+        text = json.dumps({**bench_of([1]).model_dump(mode="json"), "row": name})
+        (folder / f"{name}.json").write_text(text)
+    assert [bench.row for bench in page_data.stored(PLAN, tmp_path).benches] == sorted(names)
     (folder / "h200.json").write_text(json.dumps({"version": 1}))
     with pytest.raises(ResultsError, match=r"h200\.json: row: field required"):
         page_data.stored(PLAN, tmp_path)

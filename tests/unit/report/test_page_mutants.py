@@ -1,4 +1,4 @@
-"""What the page shows of a run of mutants, key by key, in JSON's own types."""
+"""The page's data of a run of mutants, key by key, in JSON's own types."""
 
 import json
 from typing import Any

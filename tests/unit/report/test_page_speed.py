@@ -1,82 +1,102 @@
-"""Curves of the page: where their figures are from, and what is no curve."""
+"""Curves of the page: the sources of their figures, and cases without a place on the axis."""
 
 from typing import Any
 
-import pytest
-
 from kernelproof.records import time_baseline
 from kernelproof.report import page_speed
-from kernelproof.report.report_file import Report, report_of
-from tests.unit.report.test_page_data import _bench
-from tests.unit.report.test_report import SOURCE, judged
+from kernelproof.report.report_file import Report
+from tests.unit.report.made_reports import bench_of, judged, report
 
 TIMES = {"time_us": 2.0, "floor_us": 1.0}
+NO_TIMES = report(judged("pass", 4, numbers={"max_ulp": 0.5}))
 
 
-def _report(**numbers: float) -> Report:
-    return report_of([judged("pass", 4, numbers=numbers)], SOURCE)
+def _timed(*sizes: int) -> Report:
+    return report(*(judged("pass", size, numbers=TIMES) for size in sizes))
 
 
-def _curves(one: dict[str, Any]) -> dict[str, list[list[float]]]:
-    return {curve["name"]: curve["points"] for curve in one["curves"]}
+def _with_shape(*shapes: dict[str, int]) -> Report:
+    (case,) = _timed(4).cases
+    cases = [case.model_copy(update={"shape": shape}) for shape in shapes]
+    return report().model_copy(update={"cases": cases})
 
 
-def test_both_times_of_a_result_are_curves() -> None:
-    """Of those that it has; without any it is no set."""
-    (one,) = page_speed.sets(_report(**TIMES), [], [])
-    assert _curves(one) == {"kernel": [[4, 2.0]], "floor": [[4, 1.0]]}
-    (one,) = page_speed.sets(_report(floor_us=1.0, max_ulp=0.5), [], [])
-    assert _curves(one) == {"floor": [[4, 1.0]]}
-    assert page_speed.sets(_report(max_ulp=0.5), [], []) == []
+def _curves(chart: dict[str, Any]) -> dict[str, list[list[float]]]:
+    return {curve["name"]: curve["points"] for curve in chart["curves"]}
 
 
-@pytest.mark.parametrize("shape", [{"E": 8}, {"E": 8, "T": 0}], ids=str)
-def test_a_case_of_no_tokens_has_no_place(shape: dict[str, int]) -> None:
-    """On an axis of them."""
-    case = _report(**TIMES).cases[0].model_copy(update={"shape": shape})
-    report = _report().model_copy(update={"cases": [case]})
-    assert page_speed.sets(report, [], []) == []
+def test_curves_of_bench() -> None:
+    """Kernel, fastest floor, and each timed peer, by T in order; T = 0 has no place."""
+    (chart,) = page_speed.sets(report(), [], [bench_of([2048, 0, 1])])
+    names = [chart[name] for name in ("row", "kernel", "dtype", "axes", "source")]
+    assert names == ["cpu", "toy", "fp32", "E8-K2", "bench of 2026-11-24 at bbbbbbbbbbbb"]
+    assert chart["curves"] == [
+        {"name": "kernel", "points": [[1, 1.0], [2048, 2048.0]]},
+        {"name": "floor", "points": [[1, 0.25], [2048, 512.0]]},
+        {"name": "eager", "points": [[1, 3.0], [2048, 6144.0]]},
+    ]
+    dirty = bench_of([1]).model_copy(update={"dirty": True})
+    (chart,) = page_speed.sets(NO_TIMES, [], [dirty])
+    assert chart["source"] == "bench of 2026-11-24 at bbbbbbbbbbbb (dirty)"
 
 
-def test_a_set_is_of_the_other_axes_in_their_order() -> None:
-    """By their names, wherever a kernel has them."""
-    case = _report(**TIMES).cases[0]
-    turned = case.model_copy(update={"shape": {"T": 8, "K": 2, "E": 8}})
-    report = _report().model_copy(update={"cases": [case, turned]})
-    (one,) = page_speed.sets(report, [], [])
-    assert (one["axes"], [t for t, _ in one["curves"][0]["points"]]) == ("E8-K2", [4, 8])
+def test_curves_of_results() -> None:
+    """They are shown if bench has none of these axes, and never mixed with those of bench."""
+    (chart,) = page_speed.sets(_timed(4, 2), [], [])
+    assert chart["source"] == "results at cccccccccccc"
+    assert _curves(chart) == {"kernel": [[2, 2.0], [4, 2.0]], "floor": [[2, 1.0], [4, 1.0]]}
+    (chart,) = page_speed.sets(_timed(4, 2), [], [bench_of([1])])
+    assert chart["source"].startswith("bench of ")
+    assert _curves(chart)["kernel"] == [[1, 1.0]]
 
 
-def test_times_of_a_dirty_tree_say_so() -> None:
-    """They are of no commit."""
-    dirty = _bench([1]).model_copy(update={"dirty": True})
-    (one,) = page_speed.sets(_report(), [], [dirty])
-    assert one["source"] == "bench of 2026-11-24 at bbbbbbbbbbbb (dirty)"
+def test_a_result_has_the_curves_of_its_times() -> None:
+    """Without any time there is no chart."""
+    floor = report(judged("pass", 4, numbers={"floor_us": 1.0, "max_ulp": 0.5}))
+    (chart,) = page_speed.sets(floor, [], [])
+    assert _curves(chart) == {"floor": [[4, 1.0]]}
+    assert page_speed.sets(NO_TIMES, [], []) == []
 
 
-@pytest.mark.parametrize("case", ["toy-h200-fp32", "toy-h200-fp32-E8", "toy-h200-fp32-E8-T0", "x"])
-def test_a_stored_case_of_no_tokens_has_no_place(case: str) -> None:
-    """Nor has one of a name that is none."""
+def test_a_chart_is_of_all_other_axes_by_name() -> None:
+    """A case without tokens has no place."""
+    shapes = [{"E": 8, "K": 2, "T": 4}, {"T": 8, "K": 2, "E": 8}, {"E": 8}, {"E": 8, "T": 0}]
+    (chart,) = page_speed.sets(_with_shape(*shapes), [], [])
+    assert (chart["axes"], [t for t, _ in chart["curves"][0]["points"]]) == ("E8-K2", [4, 8])
+
+
+def test_curves_of_a_baseline() -> None:
+    """Kernel and floor of each case that is stored of the h200 row, by dtype."""
     stored = time_baseline.load("h200", "gemma4_routing")
     assert stored
-    first = stored.benchmarks[0]
-    other = first.model_copy(
-        update={"extra_info": first.extra_info.model_copy(update={"case": case})}
-    )
-    own = stored.kernelproof.model_copy(update={"kernel": "toy"})
-    odd = stored.model_copy(update={"benchmarks": [other], "kernelproof": own})
-    assert page_speed.sets(_report(), [odd], []) == []
-
-
-def test_a_baseline_has_its_commit_and_both_curves() -> None:
-    """Of each case that is stored, the kernel and its floor."""
-    stored = time_baseline.load("h200", "gemma4_routing")
-    assert stored
-    sets = page_speed.sets(_report(), [stored], [])
+    charts = page_speed.sets(NO_TIMES, [stored], [])
+    assert [(chart["dtype"], chart["axes"]) for chart in charts] == [
+        ("fp32", "E128-K8"),
+        ("fp16", "E128-K8"),
+        ("bf16", "E128-K8"),
+    ]
     commits = {kept.commit for kept in stored.stored.values()}
-    assert {one["source"] for one in sets} == {f"baseline of {commit[:12]}" for commit in commits}
-    curves = _curves(sets[0])
+    sources = {f"baseline of {commit[:12]}" for commit in commits}
+    assert {chart["source"] for chart in charts} == sources
+    curves = _curves(charts[0])
+    sizes = [1, 128, 2048, 16384, 65536, 250000, 262144]
+    assert {name: [t for t, _ in points] for name, points in curves.items()} == {
+        "kernel": sizes,
+        "floor": sizes,
+    }
     kept = stored.stored["gemma4_routing-h200-fp32-E128-K8-T1"].timing
     assert curves["kernel"][0] == [1, kept.us]
     assert curves["floor"][0] == [1, kept.floor_us]
-    assert curves.keys() == {"kernel", "floor"}
+
+
+def test_a_stored_case_without_tokens_has_no_place() -> None:
+    """Nor has one whose name is of another form."""
+    stored = time_baseline.load("h200", "gemma4_routing")
+    assert stored
+    first = stored.benchmarks[0]
+    own = stored.kernelproof.model_copy(update={"kernel": "toy"})
+    for case in ("toy-h200-fp32", "toy-h200-fp32-E8", "toy-h200-fp32-E8-T0", "x"):
+        info = first.extra_info.model_copy(update={"case": case})
+        odd = [first.model_copy(update={"extra_info": info})]
+        baseline = stored.model_copy(update={"benchmarks": odd, "kernelproof": own})
+        assert page_speed.sets(NO_TIMES, [baseline], []) == [], case

@@ -20,7 +20,6 @@ from kernelproof.records import record_files
 from kernelproof.report.report_file import Report
 from tests.unit.extending.tree import Tree
 from tests.unit.records.test_record_files import record_of
-from tests.unit.report.test_report_process import plain_tree
 
 SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", "bf16")]
 SMALL += ["gemma4_routing-cpu-fp32-E128-K8-T0", "gemma4_routing-cpu-fp32-E1-K1-T2049"]
@@ -33,7 +32,7 @@ OLD = 1234.5  # seconds that no case takes: marks records that were there before
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """A copy of the repository, in which nobody edits a file meanwhile."""
-    return plain_tree(tmp_path_factory.mktemp("tree"))
+    return Tree.without_golden(tmp_path_factory.mktemp("tree"))
 
 
 def _plan(ids: Sequence[str]) -> tuple[Planned, ...]:

@@ -18,7 +18,6 @@ from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.timing import KERNEL
 from tests.unit.extending.tree import Tree
-from tests.unit.report.test_report_process import plain_tree
 
 SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", "bf16")]
 # The cells on a machine that takes itself for one with two GPUs, whatever its row.
@@ -96,7 +95,7 @@ def _seen(folder: Path) -> Counter[str]:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """A copy of the repository, in which nobody edits a file meanwhile."""
-    return plain_tree(tmp_path_factory.mktemp("tree"))
+    return Tree.without_golden(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,116 @@
+"""The reports of earlier runs: their order, those that are skipped, and the reasons."""
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+
+from kernelproof.errors import ResultsError
+from kernelproof.files.fault_messages import MOST_FAULTS
+from kernelproof.report import earlier_runs
+from kernelproof.report.report_file import Report
+from tests.unit.report.made_reports import run_of
+
+WHOLE = json.loads(run_of(1, 10).model_dump_json())
+# Unreadable reports, with what is found in each.
+UNREADABLE = {
+    "": "invalid json: eof while parsing a value at line 1 column 0",
+    "{": "invalid json: eof while parsing an object at line 1 column 1",
+    "[" * 5000: "invalid json: recursion limit exceeded at line 1 column 202",
+    "[]": "[]: input should be an object",
+    '{"version": 2}': "2 at version: input should be 1",
+    '{"version": 1}': "nothing at commit",
+    json.dumps(WHOLE | {f"x{place}": 1 for place in range(MOST_FAULTS)}): (
+        "1 at x0: extra inputs are not permitted"
+    ),
+    json.dumps(WHOLE | {f"x{place}": 1 for place in range(MOST_FAULTS + 1)}): (
+        "the file: 1,001 faults"
+    ),
+    json.dumps(WHOLE).replace('"dtype": "fp32"', '"dtype": 32'): (
+        "32 at cases.0.dtype: input should be a valid string"
+    ),
+    " " * (2**23 + 1): "over 8,388,608 bytes",
+}
+
+
+def _write(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True)
+    file = folder / "report.json"
+    file.write_text(text)
+    return file
+
+
+def _keep(folder: Path, report: Report) -> Path:
+    return _write(folder, report.model_dump_json())
+
+
+def _commits(folder: Path) -> list[int]:
+    return [int(report.commit) for report in earlier_runs.read(folder).reports]
+
+
+def test_runs_are_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """They are in folders up to three deep; one without a time is the oldest."""
+    _keep(tmp_path / "a", run_of(3, 10))
+    _keep(tmp_path / "b" / "results", run_of(1, 10))
+    _keep(tmp_path / "c" / "d" / "e", run_of(2, 10).model_copy(update={"date": None}))
+    _keep(tmp_path / "c" / "d" / "e" / "f", run_of(9, 10))
+    (tmp_path / "report.json").write_text("not one of the runs")
+    assert _commits(tmp_path) == [2, 1, 3]
+    assert earlier_runs.read(tmp_path).skipped == ()
+    first = datetime.datetime(1970, 1, 1, 0, 0, 0, 500_000, datetime.UTC)
+    _keep(tmp_path / "d", run_of(4, 10).model_copy(update={"date": first}))
+    assert _commits(tmp_path) == [2, 4, 1, 3]
+
+
+def test_an_older_report_has_no_date(tmp_path: Path) -> None:
+    """Reports of version 1 from before the field are still read."""
+    file = _keep(tmp_path / "a", run_of(1, 10))
+    old = file.read_text().replace('"date":"2026-11-24T13:00:00Z",', "")
+    assert "date" not in old
+    file.write_text(old)
+    assert [report.date for report in earlier_runs.read(tmp_path).reports] == [None]
+
+
+def test_an_unreadable_run_is_skipped(tmp_path: Path) -> None:
+    """Its line has the file, the first fault and what was expected; all others are read."""
+    _keep(tmp_path / "a", run_of(1, 10))
+    _keep(tmp_path / "z", run_of(2, 10))
+    (tmp_path / "y" / "report.json").mkdir(parents=True)
+    expected = [(tmp_path / "y" / "report.json", "is a directory")]
+    for place, (text, fault) in enumerate(UNREADABLE.items()):
+        expected.append((_write(tmp_path / f"b{place}", text), fault))
+    runs = earlier_runs.read(tmp_path)
+    assert [int(report.commit) for report in runs.reports] == [1, 2]
+    assert set(runs.skipped) == {
+        f"skipped {file}: found {fault}; expected a report of version 1" for file, fault in expected
+    }
+
+
+def test_no_more_of_a_huge_file_is_read_than_a_report_may_have(tmp_path: Path) -> None:
+    """It may have gigabytes, all zeros."""
+    _keep(tmp_path / "a", run_of(1, 10))
+    with _write(tmp_path / "b", "").open("wb") as file:
+        file.truncate(2**40)
+    (line,) = earlier_runs.read(tmp_path).skipped
+    assert "found over 8,388,608 bytes" in line
+
+
+def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
+    """Such a folder is of something else: every file and the folder are named."""
+    files = [_write(tmp_path / name, "{") for name in "ab"]
+    with pytest.raises(ResultsError) as caught:
+        earlier_runs.read(tmp_path)
+    *lines, last = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"skipped {file}" for file in files]
+    assert last == f"--history: {tmp_path}: found 2 unreadable, expected a report among them"
+    assert caught.value.exit == 3
+
+
+def test_no_folder_is_a_mistake(tmp_path: Path) -> None:
+    """An empty one is not: it has no runs yet."""
+    assert earlier_runs.read(tmp_path).reports == ()
+    with pytest.raises(ResultsError) as caught:
+        earlier_runs.read(tmp_path / "gone")
+    message = f"--history: {tmp_path}/gone: found no folder, expected one of runs"
+    assert str(caught.value) == message

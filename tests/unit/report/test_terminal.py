@@ -1,0 +1,155 @@
+"""The report in a terminal: cells, causes, commands, colours, and text as it was written."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from kernelproof.records.verdict import Verdict
+from kernelproof.report.report_file import Report
+from kernelproof.report.terminal import cells, print_report
+from tests.unit.report.made_reports import judged, mixed, report, timed
+
+RED, GREEN, BOLD, DEFAULT, END = (f"\x1b[{code}m" for code in (31, 32, 1, 39, 0))
+
+
+def _printed(shown: Report) -> list[str]:
+    """Returns the lines that a file of 80 columns gets."""
+    file = io.StringIO()
+    print_report(shown, Console(file=file, width=80, force_terminal=False))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def _coloured(shown: Report) -> list[str]:
+    """Returns the lines that a terminal with colours gets."""
+    file = io.StringIO()
+    terminal: dict[str, Any] = {"force_terminal": True, "color_system": "standard"}
+    print_report(shown, Console(file=file, width=100, no_color=False, **terminal))
+    return file.getvalue().splitlines()
+
+
+def test_the_whole_in_a_terminal() -> None:
+    """A line for each cell, the causes with their commands, missing cases last, a conclusion."""
+    assert "\n".join(_printed(mixed())) == (
+        "check   cell       kernel  cases  verdicts                    worst      time\n"
+        "parity  cpu-fp32   toy         3  fail 1, missing 1, pass 1   1.25 ulp  0.5 s\n"
+        "parity  h200-bf16  toy         3  error 1, skip 1, timeout 1  0.50 ulp  0.5 s\n"
+        "\n"
+        "fail toy-cpu-fp32-E8-K2-T2\n"
+        "ids is not that of the reference: 9 of 16 values differ\n"
+        "  place 0: found 3\n"
+        "reproduce: nox -s reproduce -- toy-cpu-fp32-E8-K2-T2\n"
+        "\n"
+        "error toy-h200-bf16-E8-K2-T5\n"
+        "a <bug> & more\n"
+        "reproduce: nox -s reproduce -- toy-h200-bf16-E8-K2-T5\n"
+        "\n"
+        "timeout toy-h200-bf16-E8-K2-T6\n"
+        "Timeout (>120s)\n"
+        "reproduce: nox -s reproduce -- toy-h200-bf16-E8-K2-T6\n"
+        "\n"
+        "missing toy-cpu-fp32-E8-K2-T3\n"
+        "no result\n"
+        "reproduce: nox -s parity -- --case toy-cpu-fp32-E8-K2-T3\n"
+        "\n"
+        "BLOCKED: 1 error, 1 fail, 1 missing, 1 pass, 1 skip, 1 timeout at cccccccccccc (dirty)"
+    )
+
+
+def test_a_good_report_is_short() -> None:
+    """It has the cells and the conclusion, which is green."""
+    good = report(judged("pass", 1), judged("skip", 2, "why"))
+    assert [line for line in _printed(good) if line] == [
+        "check   cell      kernel  cases  verdicts        worst      time",
+        "parity  cpu-fp32  toy         2  pass 1, skip 1  0.50 ulp  0.2 s",
+        "GOOD: 1 pass, 1 skip at cccccccccccc (dirty)",
+    ]
+    lines = _coloured(good)
+    assert lines[1].startswith(f"{DEFAULT}parity  cpu-fp32 ")
+    assert lines[-1] == f"{GREEN}GOOD: 1 pass, 1 skip at cccccccccccc (dirty){END}"
+
+
+def test_blocking_parts_are_red() -> None:
+    """They are its cell, its title and the conclusion; the head is bold."""
+    lines = _coloured(report(judged("pass", 1), judged("fail", 2, "why", row="h200")))
+    head, good, bad = lines[:3]
+    assert head.startswith(f"{BOLD}check ")
+    assert good.startswith(f"{DEFAULT}parity  cpu-fp32 ")
+    assert bad.startswith(f"{RED}parity  h200-fp32 ")
+    assert f"{RED}fail toy-h200-fp32-E8-K2-T2{END}" in lines
+    assert "why" in lines
+    assert lines[-1] == f"{RED}BLOCKED: 1 fail, 1 pass at cccccccccccc (dirty){END}"
+
+
+def test_a_cell_blocks_if_any_of_its_cases_does() -> None:
+    """Its worst number is an error or a slowdown of its cases."""
+    verdicts = [
+        judged("pass", 1, numbers={"max_ulp": 1.5}),
+        judged("fail", 2, "why", numbers={"max_ulp": 0.25}),
+        judged("pass", 3, dtype="bf16", numbers={}),
+        timed(Verdict.SAME, 1, {"time_percent": -0.5}),
+        timed(Verdict.SLOWER, 2, {"time_percent": 4.056}),
+    ]
+    lines = [(blocks, words[5]) for blocks, words in cells(report(*verdicts))]
+    assert lines == [(True, "1.50 ulp"), (False, ""), (True, "+4.06 %")]
+
+
+def test_a_long_line_is_not_folded() -> None:
+    """A log has no width: each cell is one line, however many verdicts it has."""
+    words = [verdict for verdict in Verdict if verdict != Verdict.MISSING]
+    lines = _printed(report(*(judged(word, place, "why") for place, word in enumerate(words))))
+    assert len(lines[1]) > 120
+    assert all(f"{word} 1" in lines[1] for word in words)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "kernels/toy/kernel.py:100: in launch",
+        "[bold]x[/bold] [/] [1, 2] \\[b] a\\ :warning: 12",
+        "wide " * 60,
+        "tensor([[1, -0.0], [nan, inf]]) != https://example.org 'text'",
+    ],
+    ids=["place", "markup", "wide", "values"],
+)
+def test_a_reason_is_printed_as_it_is(reason: str) -> None:
+    """It has no markup, colours or emoji, and is neither folded nor cut."""
+    shown = report(judged("fail", 1, reason))
+    assert _printed(shown)[4] == reason.rstrip()
+    assert reason in _coloured(shown)
+
+
+def test_missing_cases_of_a_cause_are_together() -> None:
+    """They share a title, a reason and a command; report.json names each."""
+    silent = [judged("missing", tokens, "no result") for tokens in range(30)]
+    stale = [judged("missing", 99, "its result is of commit d")]
+    assert _printed(report(*silent, *stale))[3:10] == [
+        "missing toy-cpu-fp32-E8-K2-T0 and 29 more",
+        "no result",
+        "reproduce: nox -s parity -- --resume --row cpu",
+        "",
+        "missing toy-cpu-fp32-E8-K2-T99",
+        "its result is of commit d",
+        "reproduce: nox -s parity -- --case toy-cpu-fp32-E8-K2-T99",
+    ]
+    lines = _coloured(report(*silent[:2]))
+    assert f"{RED}missing toy-cpu-fp32-E8-K2-T0 and 1 more{END}" in lines
+
+
+def test_missing_cases_of_two_rows() -> None:
+    """The command names each row once, in the plan's order."""
+    silent = [judged("missing", t, "no result", row=row) for row in ("h200", "cpu") for t in (1, 2)]
+    lines = _printed(report(*silent))
+    assert "missing toy-h200-fp32-E8-K2-T1 and 3 more" in lines
+    assert "reproduce: nox -s parity -- --resume --row h200 --row cpu" in lines
+
+
+def test_twenty_failures_are_shown() -> None:
+    """A line counts the others; missing cases are shown all the same."""
+    for count in (20, 21, 45):
+        failures = [judged("fail", tokens, "wrong") for tokens in range(count)]
+        text = "\n".join(_printed(report(*failures, judged("missing", 99, "no result"))))
+        assert (text.count("fail toy-"), text.count("missing toy-")) == (20, 1)
+        assert ("more in report.json" in text) == (count > 20)
+        assert (f"\nand {count - 20} more in report.json" in text) == (count > 20)
