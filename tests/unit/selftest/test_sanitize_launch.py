@@ -1,4 +1,4 @@
-"""What runs under a tool: cases with exact memory of their own, and faults that are planted."""
+"""The launches that run under a tool: cases in exact memory of their own, and planted errors."""
 
 import subprocess
 import sys
@@ -23,8 +23,8 @@ from kernelproof.selftest.sanitize.tools import TOOLS
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))
 CASE = Case(kernel="gemma4_routing", row="cpu", dtype="fp32", shape=(*SIZES, ("T", 33)))
-# What each planted fault comes down to, in PTX.
-FAULTS = {
+# The instruction of each planted error, in PTX.
+ERRORS = {
     "memcheck": "st.global.b32",
     "racecheck": "@reads ld.shared.b32",
     "initcheck": "ld.global.b32",
@@ -53,14 +53,14 @@ for name, (signature, constants, warps) in SIGNATURES.items():
 
 
 def test_a_case_passes() -> None:
-    """Every form of its inputs is launched once; of more rows only the rows themselves."""
+    """Every form of the inputs is launched once, or the inputs alone if they have many rows."""
     few = answer(CASE, 7, CPU)
     forms = list(proof.SPEC.forms(_inputs(CASE))) if proof.SPEC.forms else []
     assert (few.outcome, few.reason, few.launches) == ("pass", "", 2 + len(forms))
     many = replace(CASE, shape=(*SIZES, ("T", 65)))
     assert answer(many, 7, CPU).launches == 1
-    one = replace(CASE, shape=(*SIZES, ("T", 1)))
-    assert answer(one, 7, CPU).launches == len(proof.SPEC.distributions) + 1 + len(forms)
+    single = replace(CASE, shape=(*SIZES, ("T", 1)))
+    assert answer(single, 7, CPU).launches == len(proof.SPEC.distributions) + 1 + len(forms)
 
 
 def _inputs(case: Case) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _inputs(case: Case) -> dict[str, Any]:
 
 
 def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So is a launch of something else than the kernel; what is raised is an error."""
+    """A launch of another kernel is a failure, too; an exception is an error."""
 
     def wrong(*, out: tuple[Tensor, ...], **inputs: Any) -> tuple[Tensor, ...]:
         routing.gemma4_routing(**inputs, out=out)
@@ -77,9 +77,9 @@ def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         return out
 
     def absent(*, out: tuple[Tensor, ...], **inputs: Any) -> tuple[Tensor, ...]:
-        found = routing.gemma4_routing_reference(**inputs)
-        for one, other in zip(out, found, strict=True):
-            one.copy_(other)
+        references = routing.gemma4_routing_reference(**inputs)
+        for output, reference in zip(out, references, strict=True):
+            output.copy_(reference)
         return out
 
     def raising(**_: Any) -> tuple[Tensor, ...]:
@@ -92,8 +92,9 @@ def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for launch, (outcome, reason) in expected.items():
         monkeypatch.setattr(proof, "SPEC", replace(proof.SPEC, launch=launch))
-        found = answer(CASE, 7, CPU)
-        assert (found.outcome, found.reason.startswith(reason)) == (outcome, True), found
+        case_answer = answer(CASE, 7, CPU)
+        assert case_answer.outcome == outcome
+        assert case_answer.reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_tensor_has_memory_of_its_own(value: Tensor) -> None:
-    """Up to its last value and no further, with its strides and its offset."""
+    """The memory ends with the last value; strides and offset stay."""
     placed = _placed(value, CPU)
     assert isinstance(placed, Tensor)
     assert torch.equal(placed, value)
@@ -124,9 +125,12 @@ def _places(value: Tensor) -> Iterator[tuple[int, ...]]:
     yield from (tuple(place) for place in torch.ones(value.shape).nonzero().tolist())
 
 
-def test_planted_faults_compile() -> None:
-    """For an H200, into the kernels that the tools are to name, with the fault in their code."""
-    done = subprocess.run(
+def test_planted_errors_compile() -> None:
+    """They compile for an H200 into the kernels that the tools name, with the error in their code.
+
+    In a process, since Triton interprets in this one.
+    """
+    compiled = subprocess.run(
         [sys.executable, "-c", COMPILE],
         cwd=ROOT,
         env={"TRITON_INTERPRET": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": python_path()},
@@ -135,29 +139,30 @@ def test_planted_faults_compile() -> None:
         timeout=120,
         check=True,
     )
-    codes = {code.split()[0]: code for code in done.stdout.split("== ")[1:]}
-    assert list(codes) == [tool.name for tool in TOOLS] == list(FAULTS)
+    codes = {code.split()[0]: code for code in compiled.stdout.split("== ")[1:]}
+    assert list(codes) == [tool.name for tool in TOOLS] == list(ERRORS)
     for tool in TOOLS:
-        assert codes[tool.name].split()[1] == tool.planted
-        assert FAULTS[tool.name] in codes[tool.name]
+        assert codes[tool.name].split()[1] == tool.planted_kernel
+        assert ERRORS[tool.name] in codes[tool.name]
 
 
 def test_every_launch_setting_is_checked() -> None:
-    """Whatever parity and bench launch on an NVIDIA row, at reduced sizes."""
+    """The tools check every setting that parity and bench launch on an NVIDIA row."""
     plan = matrix.load()
     planned = [*cases.cases_of(plan), *cases.listed_cases(plan, cases.BENCH)]
     assert _settings(planned) <= _settings(cases.listed_cases(plan, cases.SANITIZE))
 
 
 def _settings(planned: Any) -> set[tuple[Any, ...]]:
-    """Kernel, lanes and the most rows a program, of all cases of the h200 row."""
-    found = set()
+    """Returns kernel, lanes, more than two rows a program, and dtype of the h200 row's cases."""
+    settings = set()
     for case in planned:
         shape = dict(case.shape)
         if case.row != "h200" or not shape["T"]:
             continue
         dtype = getattr(torch, DTYPES[case.dtype])
-        cut = launch_of(dtype, (shape["T"], shape["E"], shape["K"]), "cuda")
-        is_many = cut.rows > 2 and "LANES" not in cut.constants
-        found.add((cut.function.__name__, cut.constants.get("LANES"), is_many, case.dtype))
-    return found
+        launch = launch_of(dtype, (shape["T"], shape["E"], shape["K"]), "cuda")
+        is_many = launch.rows > 2 and "LANES" not in launch.constants
+        lanes = launch.constants.get("LANES")
+        settings.add((launch.function.__name__, lanes, is_many, case.dtype))
+    return settings

@@ -1,8 +1,6 @@
-"""Logs of compute-sanitizer: what is a report, of which kernel, and how many there were."""
+"""Logs of compute-sanitizer: their reports, the kernel of each report, and their number."""
 
-import pytest
-
-from kernelproof.selftest.sanitize.tool_log import Log
+from kernelproof.selftest.sanitize.tool_log import ToolLog
 from kernelproof.selftest.sanitize.tools import TOOLS
 from tests.unit.selftest.compute_sanitizer import PLANTED
 
@@ -52,8 +50,8 @@ PRINTED = """\
 
 
 def test_memcheck() -> None:
-    """Two reports, of the kernel whose code it is, however deep within it."""
-    log = Log.read(MEMCHECK)
+    """The log has two reports, each on the kernel whose code it is, however deep within it."""
+    log = ToolLog.parse(MEMCHECK)
     assert log.total == 2
     assert [report.kernel for report in log.reports] == ["_first_kernel", "_second_kernel"]
     assert log.reports[0].lines[0] == "Invalid __global__ write of size 4 bytes"
@@ -63,22 +61,22 @@ def test_memcheck() -> None:
 
 def test_racecheck() -> None:
     """A warning is a report as an error is; both ends of a race are in it."""
-    log = Log.read(RACECHECK)
+    log = ToolLog.parse(RACECHECK)
     assert log.total == 2
     assert [report.kernel for report in log.reports] == ["sumKernel", "_k"]
     assert [len(report.lines) for report in log.reports] == [2, 2]
 
 
 def test_a_log_that_is_cut() -> None:
-    """Has what was written of it, and no summary."""
-    log = Log.read(CUT)
+    """The log has the reports that were written, and no summary."""
+    log = ToolLog.parse(CUT)
     assert (log.total, [report.kernel for report in log.reports]) == (None, ["vectorAdd"])
-    assert Log.read("") == Log(reports=(), total=None)
+    assert ToolLog.parse("") == ToolLog(reports=(), total=None)
 
 
-def test_what_is_of_no_kernel() -> None:
-    """Every line at the margin is told; what was not printed is in the total."""
-    log = Log.read(PRINTED)
+def test_reports_on_no_kernel() -> None:
+    """Every line at the margin is a report; the total counts those that were not printed."""
+    log = ToolLog.parse(PRINTED)
     assert log.total == 1257
     assert [report.lines[0] for report in log.reports] == [
         "Host API uninitialized memory access",
@@ -88,20 +86,19 @@ def test_what_is_of_no_kernel() -> None:
     assert {report.kernel for report in log.reports} == {""}
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_a_planted_fault_is_known(tool: object) -> None:
-    """By the name of its kernel, and not by one that only begins or ends so."""
-    named = next(one for one in TOOLS if one is tool)
-    (report,) = Log.read(PLANTED[named.name]).reports
-    assert report.names(named.planted)
-    assert report.kernel == named.planted
-    assert not report.names(named.planted[:-1])
-    assert not report.names(named.planted[1:])
+def test_a_planted_error_is_known() -> None:
+    """A report mentions the name of its kernel, and no name that is a part of it."""
+    for tool in TOOLS:
+        (report,) = ToolLog.parse(PLANTED[tool.name]).reports
+        assert report.mentions(tool.planted_kernel)
+        assert report.kernel == tool.planted_kernel
+        assert not report.mentions(tool.planted_kernel[:-1])
+        assert not report.mentions(tool.planted_kernel[1:])
 
 
 def test_summary_of_none() -> None:
-    """Nothing was reported, which is known."""
+    """A log without reports has a total of 0."""
     text = "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n"
-    assert Log.read(text) == Log(reports=(), total=0)
+    assert ToolLog.parse(text) == ToolLog(reports=(), total=0)
     text = "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n"
-    assert Log.read(text) == Log(reports=(), total=0)
+    assert ToolLog.parse(text) == ToolLog(reports=(), total=0)

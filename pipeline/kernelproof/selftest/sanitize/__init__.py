@@ -1,25 +1,26 @@
-"""NVIDIA's compute-sanitizer over small cases: whether a kernel touches what is not its own.
+"""NVIDIA's compute-sanitizer over small cases, which finds accesses to memory of others.
 
-The walk of one tool, a file each, in this order::
+The way of one tool through the files::
 
-    matrix.yaml (sanitize: sizes and a time limit) -> tools (the options of each) -> run (one
-    process, under the tool) -> worker (a fault of `planted`, the launches of a case, by `launch`,
-    a fault again, and so on) -> log (what the tool has written) -> judge (whose each report is)
-    -> tables
+    matrix.yaml (sanitize: sizes and a time limit) -> tools (the options of each tool) -> tool_run
+    (one process under the tool) -> sanitize_worker (one of the planted_errors, the launches of a
+    case by case_launches, a planted error again, and so on) -> tool_log (what the tool has written)
+    -> tool_findings (to which case each report belongs) -> tool_tables
 
 ========== ====================================================================================
-memcheck   accesses outside of an allocation, or misaligned; every tensor is one of its own
-racecheck  hazards in shared memory, those of asynchronous copies among them
+memcheck   accesses outside of an allocation, or misaligned; each tensor has its own allocation
+racecheck  hazards in shared memory, including those of asynchronous copies
 initcheck  global memory that is read, or copied back, before anything was written there
-synccheck  barriers that threads reach which they are not for
+synccheck  threads that reach a barrier which is not meant for them
 ========== ====================================================================================
 
-A tool that reports nothing may see nothing. So a fault of its own kind is planted before the first
-case and behind each: all of these have to be reported, or the run is red. What is reported between
-two of them is of the case between them. Nothing is filtered: whatever is launched is checked, the
-copies of torch's, too. Inputs and references are made on the host, to keep torch's kernels few.
+A tool that reports nothing may be blind. So an error of its own kind is planted before the first
+case and after each case; if one of these is not reported, the run is red. A report between two of
+them belongs to the case between them. No report is filtered: whatever is launched is checked,
+including the copies that torch launches. Inputs and references are made on the host, so that torch
+launches few kernels.
 
 The tools are for NVIDIA GPUs: on rows of another backend nothing is planned, which one line says
-(`not installed`, exit code 0). On an NVIDIA row without compute-sanitizer what is planned does not
-run: the same words, and exit code 1.
+(`not installed`, exit code 0). On an NVIDIA row without compute-sanitizer the plan does not run:
+the same words, and exit code 1.
 """

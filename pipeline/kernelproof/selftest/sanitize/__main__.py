@@ -1,4 +1,4 @@
-"""``python -m kernelproof.selftest.sanitize --on h200``: small cases under compute-sanitizer's tools."""
+"""``python -m kernelproof.selftest.sanitize --on h200``: small cases under compute-sanitizer."""
 
 import argparse
 import shutil
@@ -19,37 +19,37 @@ from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.selftest.sanitize import tool_tables
-from kernelproof.selftest.sanitize.tool_findings import Judged, judge
-from kernelproof.selftest.sanitize.tool_run import Runner
-from kernelproof.selftest.sanitize.tools import TOOLS, Tool
+from kernelproof.selftest.sanitize.tool_findings import JudgedRun, judge
+from kernelproof.selftest.sanitize.tool_run import ToolRunner
+from kernelproof.selftest.sanitize.tools import TOOLS, SanitizerTool
 
 _DESCRIPTION = "Runs small cases under compute-sanitizer's tools, on this machine's NVIDIA row."
 _EXECUTABLE = "compute-sanitizer"
-_CHECKED = "cuda"  # the backend of the rows that it is for
-_SECONDS_TO_TELL = 60
+_BACKEND = "cuda"  # of the rows that it can check
+_VERSION_SECONDS = 60  # within which it tells its version
 
 
 class NotInstalledError(UserError):
-    """A row that compute-sanitizer is planned for, without it: what is planned does not run."""
+    """An NVIDIA row without compute-sanitizer, on which the planned cases do not run."""
 
     exit = Exit.BLOCKED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 where every tool is satisfied, or none is planned; 1; or the error's own."""
+    """Runs the tools; returns 0 if every tool's run is good or none is planned, else 1."""
     options = _parser().parse_args(arguments)
-    the_matrix = matrix.load()
-    if options.on not in the_matrix.rows:
-        known = list(the_matrix.rows)
+    plan = matrix.load()
+    if options.on not in plan.rows:
+        known = list(plan.rows)
         message = f"--on: found {options.on!r}, expected one of {', '.join(known)}"
         raise UsageError(f"{message}; {did_you_mean(options.on, known)}")
     selection = Selection.of(options)
-    chosen = cases.select_listed(the_matrix, cases.SANITIZE, replace(selection, row=(options.on,)))
-    if the_matrix.rows[options.on].backend != _CHECKED:
+    chosen = cases.select_listed(plan, cases.SANITIZE, replace(selection, row=(options.on,)))
+    if plan.rows[options.on].backend != _BACKEND:
         print(f"not installed: {_EXECUTABLE} is for NVIDIA GPUs, and row {options.on} has none")
         return Exit.GOOD
     is_whole = not options.tool and not replace(selection, row=()).arguments()
-    return _run(the_matrix, chosen, options, is_whole=is_whole)
+    return _run(plan, chosen, options, is_whole=is_whole)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,48 +62,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(the_matrix: Matrix, chosen: Sequence[Case], options: Any, *, is_whole: bool) -> int:
-    """Runs the tools one after the other, telling of each; a whole run is recorded."""
-    executable = _found(options.on)
+def _run(plan: Matrix, chosen: Sequence[Case], options: Any, *, is_whole: bool) -> int:
+    """Runs the tools one after the other and prints each result; a whole run is recorded."""
+    executable = _find_executable(options.on)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process is left behind
-    folder, record = options.results / "sanitize", options.results / "sanitize.json"
+    record = options.results / "sanitize.json"
     if is_whole:
         record_files.make_folder(options.results)
-        record.unlink(missing_ok=True)  # a run that dies leaves no older one
-    runner = Runner(
+        record.unlink(missing_ok=True)  # an older one must not outlive a run that dies
+    runner = ToolRunner(
         executable=executable,
         name=options.on,
-        row=the_matrix.rows[options.on],
-        folder=folder,
-        limit=_limit(the_matrix, chosen),
+        row=plan.rows[options.on],
+        folder=options.results / "sanitize",
+        limit=seconds_per_tool(plan, chosen),
     )
-    started, judged = time.monotonic(), list[Judged]()
-    for tool in TOOLS:
-        if not options.tool or tool.name in options.tool:
-            judged.append(_judged(runner, tool, [case.id for case in chosen]))
+    started = time.monotonic()
+    tools = [tool for tool in TOOLS if not options.tool or tool.name in options.tool]
+    runs = [_run_tool(runner, tool, [case.id for case in chosen]) for tool in tools]
     seconds = round(time.monotonic() - started, 1)
-    state = revision.current()
     if is_whole:
-        words = {"row": options.on, "commit": state.commit, "dirty": state.dirty}
-        words |= {"compute_sanitizer": _version(executable), "seconds": seconds}
-        write_whole(record, tool_tables.as_json(judged, words))
-    blocking = [one for one in judged if not one.is_good]
-    tools = "1 tool" if len(judged) == 1 else f"{len(judged)} tools"
-    print(f"{'BLOCKED' if blocking else 'GOOD'}: {tools} in {seconds:.0f} s")
-    return Exit.BLOCKED if blocking else Exit.GOOD
+        state = revision.current()
+        conditions = {"row": options.on, "commit": state.commit, "dirty": state.dirty}
+        conditions |= {"compute_sanitizer": _version(executable), "seconds": seconds}
+        write_whole(record, tool_tables.as_json(runs, conditions))
+    is_good = all(judged.is_good for judged in runs)
+    count = "1 tool" if len(runs) == 1 else f"{len(runs)} tools"
+    print(f"{'GOOD' if is_good else 'BLOCKED'}: {count} in {seconds:.0f} s")
+    return Exit.GOOD if is_good else Exit.BLOCKED
 
 
-def _judged(runner: Runner, tool: Tool, names: Sequence[str]) -> Judged:
-    one = judge(runner.run(tool, names), names)
-    print(tool_tables.line(one), flush=True)
-    if not one.is_good:
-        print("\n".join(tool_tables.blocking(one, runner.folder / f"{tool.name}.log")), flush=True)
-    return one
+def _run_tool(runner: ToolRunner, tool: SanitizerTool, names: Sequence[str]) -> JudgedRun:
+    """Runs one tool over the named cases, judges its run and prints the result."""
+    judged = judge(runner.run(tool, names), names)
+    print(tool_tables.summary_line(judged), flush=True)
+    if not judged.is_good:
+        log = runner.folder / f"{tool.name}.log"
+        print("\n".join(tool_tables.blocking_lines(judged, log)), flush=True)
+    return judged
 
 
-def _found(row: str) -> Path:
-    if found := shutil.which(_EXECUTABLE):
-        return Path(found)
+def _find_executable(row: str) -> Path:
+    if executable := shutil.which(_EXECUTABLE):
+        return Path(executable)
     message = (
         f"not installed: found no {_EXECUTABLE} on the path, expected it on row {row}, whose "
         "kernels it has to check; install the CUDA toolkit, and put its bin folder on the path"
@@ -111,22 +112,22 @@ def _found(row: str) -> Path:
     raise NotInstalledError(message)
 
 
-def _limit(the_matrix: Matrix, chosen: Sequence[Case]) -> int:
-    """The seconds that a tool has for the cases of all their kernels."""
-    blocks = [the_matrix.kernels[name].sanitize for name in {case.kernel for case in chosen}]
+def seconds_per_tool(plan: Matrix, chosen: Sequence[Case]) -> int:
+    """Returns the sum of the kernels' time limits for one tool over all of their cases."""
+    blocks = [plan.kernels[name].sanitize for name in {case.kernel for case in chosen}]
     return sum(block.seconds_per_tool for block in blocks if block)
 
 
 def _version(executable: Path) -> str:
-    """The last line that it tells of its version: ``Version 2025.3.1.0 (build 36400806) ...``."""
-    done = subprocess.run(
+    """Returns the last printed line: ``Version 2025.3.1.0 (build 36400806) ...``."""
+    ended = subprocess.run(
         [executable, "--version"],
         capture_output=True,
         text=True,
-        timeout=_SECONDS_TO_TELL,
+        timeout=_VERSION_SECONDS,
         check=False,
     )
-    return (done.stdout.strip().splitlines() or [""])[-1]
+    return (ended.stdout.strip().splitlines() or [""])[-1]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Faults to be found, a kernel and a tool each: what its tool does not report, it does not see.
+"""Planted errors, a kernel for each tool: a tool that does not report its error is blind.
 
-One thread of each commits the fault, once, so that a launch is one report. None is launched in the
-interpreter, whose process such a store would damage.
+One thread of a kernel commits the error once, so that a launch makes one report. No kernel is
+launched in the interpreter, whose process such a store would damage.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,22 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# As many as fill an allocation of the driver's to its end: the next may begin right there.
+# The words that fill an allocation of the driver to its end, where the next may begin.
 _WORDS = 128
+# The barrier of synccheck is for this lane; another one comes to it.
+_LANES_OF_BARRIER = 0b10
 
 
 @triton.jit
 def _planted_memcheck_kernel(words_ptr, WORDS: tl.constexpr):
-    """A store behind the last of the words."""
+    """Stores a word after the last one."""
     lane = tl.arange(0, 32)
     tl.store(words_ptr + WORDS + lane, lane, mask=lane == 0)
 
 
 @triton.jit
 def _planted_racecheck_kernel(words_ptr):
-    """A word of shared memory that one warp writes and another reads, without a barrier."""
+    """Writes a word of shared memory in one warp and reads it in another, without a barrier."""
     thread = tl.arange(0, 64)
     word = tl.inline_asm_elementwise(
         "{ .shared .align 16 .b32 shared_word; .reg .pred writes, reads; .reg .u32 at;"
@@ -42,7 +44,7 @@ def _planted_racecheck_kernel(words_ptr):
 
 @triton.jit
 def _planted_initcheck_kernel(words_ptr, copied_ptr):
-    """A copy of a word that nobody has written."""
+    """Copies a word that was never written."""
     lane = tl.arange(0, 32)
     word = tl.load(words_ptr + lane, mask=lane == 0, other=0)
     tl.store(copied_ptr + lane, word)
@@ -50,7 +52,7 @@ def _planted_initcheck_kernel(words_ptr, copied_ptr):
 
 @triton.jit(do_not_specialize=["lanes"])
 def _planted_synccheck_kernel(words_ptr, lanes):
-    """A barrier of some lanes of the warp that another one comes to."""
+    """Lets lane 0 come to a barrier of other lanes of its warp."""
     lane = tl.arange(0, 32)
     word = tl.inline_asm_elementwise(
         "{ .reg .pred comes; setp.eq.u32 comes, $1, 0; @comes bar.warp.sync $2; mov.u32 $0, 0; }",
@@ -71,15 +73,15 @@ def _race(words: Tensor, _: Tensor) -> None:
     _planted_racecheck_kernel[(1,)](words, num_warps=2)
 
 
-def _read_unwritten(words: Tensor, others: Tensor) -> None:
-    _planted_initcheck_kernel[(1,)](words, others, num_warps=1)
+def _read_unwritten(words: Tensor, copies: Tensor) -> None:
+    _planted_initcheck_kernel[(1,)](words, copies, num_warps=1)
 
 
 def _meet_elsewhere(words: Tensor, _: Tensor) -> None:
-    _planted_synccheck_kernel[(1,)](words, 0b10, num_warps=1)
+    _planted_synccheck_kernel[(1,)](words, _LANES_OF_BARRIER, num_warps=1)
 
 
-_FAULTS: dict[str, Callable[[Tensor, Tensor], None]] = {
+_ERRORS: dict[str, Callable[[Tensor, Tensor], None]] = {
     "memcheck": _store_outside,
     "racecheck": _race,
     "initcheck": _read_unwritten,
@@ -88,8 +90,8 @@ _FAULTS: dict[str, Callable[[Tensor, Tensor], None]] = {
 
 
 def plant(tool: str, device: torch.device) -> None:
-    """Commits the fault that `tool` has to report, and waits for it."""
+    """Commits the error that `tool` has to report, and waits for it."""
     if not triton.knobs.runtime.interpret:
-        words, others = (torch.empty(_WORDS, dtype=torch.int32, device=device) for _ in range(2))
-        _FAULTS[tool](words, others)
+        words, copies = (torch.empty(_WORDS, dtype=torch.int32, device=device) for _ in range(2))
+        _ERRORS[tool](words, copies)
         torch.cuda.synchronize(device)

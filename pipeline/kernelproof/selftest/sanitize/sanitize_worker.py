@@ -1,7 +1,7 @@
-"""The process that a tool watches: a planted fault, a case, a planted fault, a case, and so on.
+"""The process that a tool watches: a planted error, a case, a planted error, a case, and so on.
 
-``python -m kernelproof.selftest.sanitize.sanitize_worker ROW TOOL FILE CASE...`` writes an answer a case to the file,
-and exits with 0 once every case has run, whatever became of it.
+``python -m kernelproof.selftest.sanitize.sanitize_worker ROW TOOL FILE CASE...`` writes an answer
+for each case to the file, and exits with 0 once every case has run, whatever its outcome.
 """
 
 import sys
@@ -17,15 +17,15 @@ from kernelproof.selftest.sanitize.planted_errors import plant
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the named cases, each between two planted faults."""
+    """Runs the named cases, with a planted error before the first and after each."""
     row, tool, file, *names = arguments
-    the_matrix = matrix.load()
-    device = torch_device.device_of(row, the_matrix.rows[row])
-    known = {case.id: case for case in listed_cases(the_matrix, SANITIZE)}
+    plan = matrix.load()
+    device = torch_device.device_of(row, plan.rows[row])
+    cases = {case.id: case for case in listed_cases(plan, SANITIZE)}
     with Path(file).open("w", encoding="utf-8") as stream:
         plant(tool, device)
-        for case in (known[name] for name in names):
-            promise = the_matrix.kernels[case.kernel].promise(case.dtype)
+        for case in (cases[name] for name in names):
+            promise = plan.kernels[case.kernel].promise(case.dtype)
             seed = Evidence(case=case, device=device, promise=promise).seed
             print(answer(case, seed, device).model_dump_json(), file=stream, flush=True)
             plant(tool, device)

@@ -1,4 +1,4 @@
-"""What a tool of compute-sanitizer writes, read: reports, in their order, and their number.
+"""The log of a compute-sanitizer tool: its reports in their order, and their number.
 
     ========= COMPUTE-SANITIZER
     ========= Invalid __global__ write of size 4 bytes
@@ -8,8 +8,8 @@
     =========
     ========= ERROR SUMMARY: 1 error
 
-Lines that are further in belong to the report above them. What is at the margin and no summary is
-a report, whatever it says: a warning, an error of the tool's own, a word of the application's end.
+Indented lines belong to the report above them. A line at the margin that is no summary begins a
+report, whatever it says: a warning, an error of the tool itself, a word on the application's end.
 """
 
 import re
@@ -25,51 +25,52 @@ _TITLES = ("COMPUTE-SANITIZER", "ERROR SUMMARY:", "RACECHECK SUMMARY:", "LEAK SU
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """One report: its lines, the first of them what is wrong."""
+class ToolReport:
+    """The lines of one report; the first of them says what is wrong."""
 
     lines: tuple[str, ...]
 
     @property
     def kernel(self) -> str:
-        """The kernel that it is of: of frames within each other the outermost; none of the host."""
-        found = [match[1] for line in self.lines for match in _KERNEL.finditer(line)]
+        """The kernel of the outermost frame, or "" if the report is about the host."""
+        names = [match[1] for line in self.lines for match in _KERNEL.finditer(line)]
         frames = [line for line in self.lines if "Device Frame:" in line]
-        return (found[-1] if frames else found[0]) if found else ""
+        return (names[-1] if frames else names[0]) if names else ""
 
-    def names(self, kernel: str) -> bool:
-        """Whether it is about the kernel of this name."""
+    def mentions(self, kernel: str) -> bool:
+        """Tells whether the report has the name of this kernel."""
         return any(re.search(rf"(?<!\w){re.escape(kernel)}(?!\w)", line) for line in self.lines)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Log:
-    """A tool's log; `total` counts what was reported, printed or not: None before the end."""
+class ToolLog:
+    """A tool's log; `total` counts the reports, printed or not, and is None without a summary."""
 
-    reports: tuple[Report, ...]
+    reports: tuple[ToolReport, ...]
     total: int | None
 
     @classmethod
-    def read(cls, text: str) -> "Log":
-        """The log in `text`, whole or cut."""
-        totals = [match[1] for line in _lines(text) if (match := _SUMMARY.match(line))]
-        total = sum(int(found.replace(",", "")) for found in totals) if totals else None
+    def parse(cls, text: str) -> "ToolLog":
+        """Returns the log in `text`, which may have been cut."""
+        counts = [match[1] for line in _tool_lines(text) if (match := _SUMMARY.match(line))]
+        total = sum(int(count.replace(",", "")) for count in counts) if counts else None
         return cls(reports=tuple(_reports(text)), total=total)
 
 
-def _lines(text: str) -> Iterator[str]:
-    """The tool's own lines, less the margin and one space."""
+def _tool_lines(text: str) -> Iterator[str]:
+    """Yields the tool's own lines, without the margin and the space after it."""
     for line in text.splitlines():
         if line.startswith(_MARGIN):
             yield line.removeprefix(_MARGIN).removeprefix(" ").rstrip()
 
 
-def _reports(text: str) -> Iterator[Report]:
+def _reports(text: str) -> Iterator[ToolReport]:
+    """Yields each report, which ends at the next line that is not indented."""
     lines: list[str] = []
-    for line in [*_lines(text), ""]:
+    for line in [*_tool_lines(text), ""]:
         if line.startswith(" ") and lines:
             lines.append(line.removeprefix("    "))
             continue
         if lines:
-            yield Report(lines=tuple(lines))
+            yield ToolReport(lines=tuple(lines))
         lines = [line] if line and not line.startswith(_TITLES) else []

@@ -1,37 +1,63 @@
-"""One tool's run: a process under it, for so many seconds at most, and what it leaves."""
+"""One tool's run: a process under the tool, within a time limit, and what it leaves."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
 from kernelproof.records import record_files
 from kernelproof.run.child_process import ChildProcess
-from kernelproof.selftest.sanitize.case_answer import Answer, answers_in
-from kernelproof.selftest.sanitize.tools import Tool
+from kernelproof.selftest.sanitize.tools import SanitizerTool
+
+# An allocation for each tensor: an access past the end of one is no access to a pool.
+_NO_POOL = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+
+
+class CaseAnswer(BaseModel):
+    """The worker's JSON line on one case: its outcome, and the number of its launches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    case: str
+    outcome: Literal["pass", "fail", "error"]
+    reason: str = ""
+    launches: int
+
+
+def answers_in(file: Path) -> Iterator[CaseAnswer]:
+    """Yields the answers in a file up to half a line, which a process that died may leave."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    for line in lines:
+        try:
+            yield CaseAnswer.model_validate_json(line)
+        except ValidationError:
+            return
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a tool's process has left: its exit code, or None where it was ended for its time."""
+class ToolRun:
+    """What a tool's process has left: its exit code is None if it was killed at its time limit."""
 
-    tool: Tool
+    tool: SanitizerTool
     limit: int
     seconds: float
     code: int | None
     log: str
-    answers: tuple[Answer, ...]
+    answers: tuple[CaseAnswer, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runner:
-    """Runs tools over the cases of one row; logs, and what the process prints, go to `folder`."""
+class ToolRunner:
+    """Runs tools over the cases of one row; writes logs and what the process prints to `folder`."""
 
     executable: Path
     name: str
@@ -40,8 +66,8 @@ class Runner:
     limit: int
     root: Path = ROOT
 
-    def run(self, tool: Tool, cases: Sequence[str]) -> Run:
-        """One tool over these cases, from start to end."""
+    def run(self, tool: SanitizerTool, cases: Sequence[str]) -> ToolRun:
+        """Runs one tool over these cases to its end."""
         log = self.folder / f"{tool.name}.log"
         record_files.make_folder(self.folder)
         log.unlink(missing_ok=True)
@@ -49,10 +75,10 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="sanitize-") as place:
             file = Path(place) / "answers"
             worker = [sys.executable, "-m", "kernelproof.selftest.sanitize.sanitize_worker"]
-            asked = [self.name, tool.name, str(file), *cases]
-            code = self._code(tool.command(self.executable, log, [*worker, *asked]), tool)
+            words = [self.name, tool.name, str(file), *cases]
+            code = self._code(tool.command(self.executable, log, [*worker, *words]), tool)
             answers = tuple(answers_in(file))
-        return Run(
+        return ToolRun(
             tool=tool,
             limit=self.limit,
             seconds=round(time.monotonic() - started, 1),
@@ -61,16 +87,15 @@ class Runner:
             answers=answers,
         )
 
-    def _code(self, command: Sequence[str], tool: Tool) -> int | None:
+    def _code(self, command: Sequence[str], tool: SanitizerTool) -> int | None:
         """Returns the exit code of a tool's process, or None if it was killed at its limit."""
-        # An allocation a tensor: one past the end of another's is no access to a pool.
-        alone = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+        path = {"PYTHONPATH": python_path()}
         with (
             (self.folder / f"{tool.name}.out").open("wb") as output,
             ChildProcess(
                 command,
                 cwd=self.root,
-                env={**os.environ, "PYTHONPATH": python_path(), **self.row.environment, **alone},
+                env={**os.environ, **path, **self.row.environment, **_NO_POOL},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             ) as child,

@@ -1,82 +1,88 @@
-"""How a run under compute-sanitizer is told: a line a tool, what blocks; and as JSON."""
+"""Judged runs of compute-sanitizer as text, a line for each tool, and as JSON."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelproof.selftest.sanitize.tool_findings import Finding, Judged
+from kernelproof.selftest.sanitize.tool_findings import JudgedRun, ToolFinding
 
-_LINES = 8  # of a report; behind them are frames
-_KINDS = 20  # of findings; behind them is the log
+_LINES_SHOWN = 8  # of a report; the rest are frames
+_KINDS_SHOWN = 20  # of findings; the log has the rest
 
 
-def line(one: Judged) -> str:
-    """``memcheck   23 cases, 71 launches, 0 errors, 21 s; planted fault found``."""
-    saw = "planted fault found" if one.has_seen else "planted fault NOT found"
-    count = max(len(one.findings), (one.total or 0) - one.planted)
+def summary_line(judged: JudgedRun) -> str:
+    """Returns ``memcheck   23 cases, 71 launches, 0 errors, 21 s; planted error found``."""
+    planted = "planted error found" if judged.has_seen else "planted error NOT found"
+    count = max(len(judged.findings), (judged.total or 0) - judged.planted)
     errors = "1 error" if count == 1 else f"{count:,} errors"
-    answered = f"{len(one.run.answers)}"
-    if len(one.run.answers) != len(one.cases):
-        answered += f" of {len(one.cases)}"
-    ran = f"{answered} cases, {one.launches:,} launches"
-    return f"{one.run.tool.name:9}  {ran}, {errors}, {one.run.seconds:.0f} s; {saw}"
+    answered = f"{len(judged.run.answers)}"
+    if len(judged.run.answers) != len(judged.cases):
+        answered += f" of {len(judged.cases)}"
+    ran = f"{answered} cases, {judged.launches:,} launches"
+    return f"{judged.run.tool.name:9}  {ran}, {errors}, {judged.run.seconds:.0f} s; {planted}"
 
 
-def blocking(one: Judged, log: Path) -> list[str]:
-    """All that is wrong with a tool's run, alike findings once, and where the rest is."""
+def blocking_lines(judged: JudgedRun, log: Path) -> list[str]:
+    """Returns everything wrong with a tool's run, and the files that have the rest.
+
+    Findings of one kind are shown once.
+    """
+    tool = judged.run.tool.name
+    kinds = Counter(map(_kind, judged.findings))
+    first = {_kind(finding): finding for finding in reversed(judged.findings)}
     lines: list[str] = []
-    kinds = Counter(map(_kind, one.findings))
-    first = {_kind(finding): finding for finding in reversed(one.findings)}
-    for kind, count in list(kinds.items())[:_KINDS]:
-        finding = first[kind]
-        kernel = f" ({finding.report.kernel})" if finding.report.kernel else ""
-        lines.append(f"{one.run.tool.name}: {finding.case or 'outside of all cases'}{kernel}")
-        head, *more = finding.report.lines[:_LINES]
-        lines += [f"  {head}", *(f"    {text}" for text in more)]
-        if count > 1:
-            lines.append(f"  and {count - 1:,} more like this")
-        if finding.case:
-            lines.append(f"  reproduce: {_command(one, finding.case)}")
-    if len(kinds) > _KINDS:
-        lines.append(f"{one.run.tool.name}: and {len(kinds) - _KINDS} more kinds of reports")
-    for problem in one.problems:
-        told = "\n  ".join(problem.splitlines())
-        lines.append(f"{one.run.tool.name}: {told}")
+    for kind in list(kinds)[:_KINDS_SHOWN]:
+        lines += _finding_lines(tool, first[kind], kinds[kind])
+    if len(kinds) > _KINDS_SHOWN:
+        lines.append(f"{tool}: and {len(kinds) - _KINDS_SHOWN} more kinds of reports")
+    for problem in judged.problems:
+        indented = "\n  ".join(problem.splitlines())
+        lines.append(f"{tool}: {indented}")
     return [*lines, f"the whole log: {log}; what the process printed: {log.with_suffix('.out')}"]
 
 
-def _kind(finding: Finding) -> tuple[str, str, str]:
+def _kind(finding: ToolFinding) -> tuple[str, str, str]:
+    """Returns what alike findings share: case, kernel and first line."""
     return finding.case, finding.report.kernel, finding.report.lines[0]
 
 
-def _command(one: Judged, case: str) -> str:
-    return f"nox -s sanitize -- --tool {one.run.tool.name} --case {case}"
+def _finding_lines(tool: str, finding: ToolFinding, count: int) -> Iterator[str]:
+    """Yields a finding's case and kernel, its report, and the command that repeats it."""
+    kernel = f" ({finding.report.kernel})" if finding.report.kernel else ""
+    yield f"{tool}: {finding.case or 'outside of all cases'}{kernel}"
+    head, *details = finding.report.lines[:_LINES_SHOWN]
+    yield f"  {head}"
+    yield from (f"    {detail}" for detail in details)
+    if count > 1:
+        yield f"  and {count - 1:,} more like this"
+    if finding.case:
+        yield f"  reproduce: nox -s sanitize -- --tool {tool} --case {finding.case}"
 
 
-def as_json(judged: Sequence[Judged], words: Mapping[str, Any]) -> str:
-    """The whole run: `words`, and a record of each tool."""
-    tools = [_record(one) for one in judged]
-    return json.dumps({"version": 1, **words, "tools": tools}, indent=1) + "\n"
+def as_json(runs: Sequence[JudgedRun], conditions: Mapping[str, Any]) -> str:
+    """Returns the whole run as JSON: its conditions, and a record of each tool."""
+    tools = [_record(judged) for judged in runs]
+    return json.dumps({"version": 1, **conditions, "tools": tools}, indent=1) + "\n"
 
 
-def _record(one: Judged) -> dict[str, Any]:
+def _record(judged: JudgedRun) -> dict[str, Any]:
     return {
-        "tool": one.run.tool.name,
-        "good": one.is_good,
-        "seconds": one.run.seconds,
-        "cases": list(one.cases),
-        "launches": one.launches,
-        "planted": {"launches": len(one.cases) + 1, "reports": one.planted},
-        "reports": one.total,
+        "tool": judged.run.tool.name,
+        "good": judged.is_good,
+        "seconds": judged.run.seconds,
+        "cases": list(judged.cases),
+        "launches": judged.launches,
+        "planted": {"launches": len(judged.cases) + 1, "reports": judged.planted},
+        "reports": judged.total,
         "findings": [
             {
                 "case": finding.case,
                 "kernel": finding.report.kernel,
-                "report": list(finding.report.lines[:_LINES]),
+                "report": list(finding.report.lines[:_LINES_SHOWN]),
             }
-            for finding in one.findings
+            for finding in judged.findings
         ],
-        "problems": list(one.problems),
+        "problems": list(judged.problems),
     }

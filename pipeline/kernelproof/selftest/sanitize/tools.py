@@ -1,52 +1,52 @@
-"""The tools of compute-sanitizer that are asked, and how each is."""
+"""The tools of compute-sanitizer that are run, and the options of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# The exit code of a run whose tool has reported something: always, for a fault is planted.
+# The exit code of a run whose tool has reported something: always, since errors are planted.
 REPORTED = 86
 
 _OPTIONS = {
     "error-exitcode": str(REPORTED),
     # ptxas and the C compiler, which Triton starts, launch nothing.
     "target-processes": "application-only",
-    # Until the process touches the GPU: torch is imported first. The run has a limit of its own.
+    # The seconds until the process touches the GPU; torch is imported before. 0: no limit.
     "launch-timeout": "0",
-    # A fault ends the launch, and not all that comes after it.
+    # An error ends its launch, and not all that comes after it.
     "destroy-on-device-error": "kernel",
     # The host's frames are all of the Python interpreter.
     "show-backtrace": "device",
-    # More than the planted faults, which are counted.
+    # More than the planted errors, which are counted.
     "print-limit": "1000",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tool:
-    """One tool: its name, and the options that it alone takes."""
+class SanitizerTool:
+    """One tool of compute-sanitizer, with the options that no other tool takes."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
 
     @property
-    def planted(self) -> str:
-        """The name of the kernel of `planted` that has this tool's fault."""
+    def planted_kernel(self) -> str:
+        """The name of the kernel of `planted_errors` that commits an error for this tool."""
         return f"_planted_{self.name}_kernel"
 
     def command(self, executable: Path, log: Path, application: Sequence[str]) -> list[str]:
-        """What runs an application under it; the log is replaced."""
+        """Returns the command that runs an application under the tool and replaces the log."""
         options = {"tool": self.name, **_OPTIONS, **dict(self.options)}
-        options["log-file"] = str(log).replace("%", "%%")  # a lone % stands for other things
+        options["log-file"] = str(log).replace("%", "%%")  # a single % begins a placeholder
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         return [str(executable), *words, *application]
 
 
 TOOLS = (
-    # Allocations are made end to end, so that a store past one's end would be another's. A call
-    # that fails is raised by torch or Triton, and they try some that may.
-    Tool(name="memcheck", options=(("padding", "512"), ("report-api-errors", "no"))),
-    Tool(name="racecheck"),
-    Tool(name="initcheck"),
-    Tool(name="synccheck"),
+    # Allocations lie end to end, so that a store past one's end would hit the next: hence padding.
+    # Failing calls are raised by torch and Triton, which make some on purpose.
+    SanitizerTool(name="memcheck", options=(("padding", "512"), ("report-api-errors", "no"))),
+    SanitizerTool(name="racecheck"),
+    SanitizerTool(name="initcheck"),
+    SanitizerTool(name="synccheck"),
 )

@@ -1,0 +1,215 @@
+"""`nox -s sanitize` with a stand-in for compute-sanitizer; the cpu row stands for an NVIDIA one.
+
+The command runs in this process, its tools run in processes: the stand-in is one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from kernelproof.errors import UsageError
+from kernelproof.plan import cases, matrix
+from kernelproof.selftest.sanitize import __main__ as command
+from kernelproof.selftest.sanitize import planted_errors, sanitize_worker
+from kernelproof.selftest.sanitize.tool_run import answers_in
+from kernelproof.selftest.sanitize.tools import TOOLS
+from tests.unit.run.process_end import has_ended
+from tests.unit.selftest import compute_sanitizer
+from tests.unit.selftest.compute_sanitizer import VERSION
+
+NAMES = [case.id for case in cases.listed_cases(matrix.load(), cases.SANITIZE) if case.row == "cpu"]
+COUNT = len(NAMES)
+ON_CPU = """\
+import sys
+from kernelproof.selftest.sanitize import __main__ as command
+command._BACKEND = "interpreter"
+sys.exit(command.run_command(command.main))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _is_for_the_cpu_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the cpu row stand for an NVIDIA one."""
+    monkeypatch.setattr(command, "_BACKEND", "interpreter")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts the stand-in on the path."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    text = Path(compute_sanitizer.__file__).read_text()
+    executable = folder / "compute-sanitizer"
+    executable.write_text(f"#!{sys.executable}\n{text}")
+    executable.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def _sanitize(folder: Path, *arguments: str) -> int:
+    return command.main(["--on", "cpu", "--results", str(folder), *arguments])
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_whole_run_is_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each tool that sees its planted errors prints one line, and its log and output are kept."""
+    assert _sanitize(tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [tool.name for tool in TOOLS]
+    assert [line.split()[0] for line in lines] == [*names, "GOOD:"]
+    assert f" {COUNT} cases, {COUNT} launches, 0 errors, " in lines[0]
+    assert lines[0].endswith("planted error found")
+    kept = {file.name for file in (tmp_path / "sanitize").iterdir()}
+    assert kept == {f"{name}.{ending}" for name in names for ending in ("log", "out")}
+    record = json.loads((tmp_path / "sanitize.json").read_text())
+    assert (record["row"], record["compute_sanitizer"]) == ("cpu", VERSION)
+    assert [(tool["good"], tool["cases"]) for tool in record["tools"]] == [(True, NAMES)] * 4
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_error_blocks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The output names the case and the command; a narrowed run leaves no record."""
+    monkeypatch.setenv("STAND_IN", "finds")
+    assert _sanitize(tmp_path, "--tool", "memcheck", "--tool", "racecheck") == 1
+    printed = capsys.readouterr().out
+    assert f"memcheck: {NAMES[1]} (_toy_kernel)\n" in printed
+    assert "  and 2 more like this\n" in printed
+    assert f"nox -s sanitize -- --tool memcheck --case {NAMES[1]}\n" in printed
+    assert "BLOCKED: 2 tools in " in printed
+    assert not (tmp_path / "sanitize.json").exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_blind_tool_blocks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool that sees no planted error is red, though all that it ran has passed."""
+    monkeypatch.setenv("STAND_IN", "sees nothing")
+    assert _sanitize(tmp_path, "--tool", "racecheck") == 1
+    printed = capsys.readouterr().out
+    assert f"racecheck: the tool saw nothing of a planted error: 0 of {COUNT + 1} were" in printed
+    assert "racecheck: exit code 0, expected 86" in printed
+    assert "BLOCKED: 1 tool in " in printed
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_worker_that_dies_blocks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cases that did not run to their end are named, and what the process printed is kept."""
+    monkeypatch.setenv("STAND_IN", "dies")
+    assert _sanitize(tmp_path, "--tool", "memcheck") == 1
+    printed = capsys.readouterr().out
+    assert f"memcheck   0 of {COUNT} cases, 0 launches" in printed
+    assert [name for name in NAMES if f"{name}: did not run to its end\n" not in printed] == []
+    assert "Aborted" in (tmp_path / "sanitize" / "memcheck.out").read_text()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_tool_that_hangs_is_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool ends at its time limit, with all that it has started."""
+    pid = tmp_path / "pid"
+    monkeypatch.setenv("STAND_IN", "hangs")
+    monkeypatch.setenv("STAND_IN_PID", str(pid))
+    monkeypatch.setattr(command, "seconds_per_tool", lambda *_: 1)
+    assert _sanitize(tmp_path, "--tool", "memcheck") == 1
+    printed = capsys.readouterr().out
+    assert f"memcheck: no end within 1 s: killed at 0 of {COUNT} cases\n" in printed
+    assert has_ended(int(pid.read_text()))
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_interrupt_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM ends the command with 130 and its tool with it: in a process, to be ended."""
+    pid = tmp_path / "pid"
+    monkeypatch.setenv("STAND_IN", "hangs")
+    monkeypatch.setenv("STAND_IN_PID", str(pid))
+    words = [sys.executable, "-c", ON_CPU, "--on", "cpu", "--results", str(tmp_path)]
+    with subprocess.Popen(words) as process:
+        deadline = time.monotonic() + 30
+        while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 130
+    assert has_ended(int(pid.read_text()))
+
+
+def test_the_time_limit_is_that_of_the_kernels() -> None:
+    """A tool has the seconds that matrix.yaml gives each kernel of its cases."""
+    plan = matrix.load()
+    chosen = [case for case in cases.listed_cases(plan, cases.SANITIZE) if case.row == "cpu"]
+    block = plan.kernels["gemma4_routing"].sanitize
+    assert block
+    assert command.seconds_per_tool(plan, chosen) == block.seconds_per_tool
+    assert command.seconds_per_tool(plan, []) == 0
+
+
+def test_the_worker_plants_an_error_before_and_after_each_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker answers for each case in order, with an error of its tool around each."""
+    file, planted = tmp_path / "answers", list[tuple[str, int]]()
+
+    def plant(tool: str, _: torch.device) -> None:
+        planted.append((tool, len(list(answers_in(file)))))
+
+    monkeypatch.setattr(sanitize_worker, "plant", plant)
+    names = sorted(NAMES, key=lambda name: int(name.rpartition("-T")[2]))[:2]
+    assert sanitize_worker.main(["cpu", "initcheck", str(file), *names]) == 0
+    answers = list(answers_in(file))
+    assert [(answer.case, answer.outcome) for answer in answers] == [(n, "pass") for n in names]
+    assert planted == [("initcheck", 0), ("initcheck", 1), ("initcheck", 2)]
+    planted_errors.plant("initcheck", torch.device("cpu"))  # launches nothing in the interpreter
+
+
+def test_a_row_that_lacks_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planned cases do not run, which is red."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(command.NotInstalledError) as error:
+        _sanitize(tmp_path)
+    assert error.value.exit == 1
+    assert str(error.value).startswith("not installed: found no compute-sanitizer on the path")
+
+
+@pytest.mark.parametrize("row", ["cpu", "mi300x"])
+def test_a_row_that_it_is_not_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    """Nothing is planned there, which one line says."""
+    monkeypatch.undo()
+    assert command.main(["--on", row]) == 0
+    line = f"not installed: compute-sanitizer is for NVIDIA GPUs, and row {row} has none\n"
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--case", "gemma4_routing-cpu-fp32-E8-K8-T6"], "expected a case of matrix.yaml"),
+        (["--kernel", "gemma4_rooting"], "did you mean 'gemma4_routing'?"),
+        (["--on", "h20"], "--on: found 'h20', expected one of cpu, "),
+    ],
+)
+def test_unknown_names_are_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """The message says what was meant."""
+    with pytest.raises(UsageError) as error:
+        _sanitize(tmp_path, *arguments)
+    assert message in str(error.value)
+
+
+def test_an_unknown_tool_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message lists the tools."""
+    with pytest.raises(SystemExit, match="2"):
+        _sanitize(tmp_path, "--tool", "memchek")
+    assert "invalid choice: 'memchek'" in capsys.readouterr().err
