@@ -8,7 +8,7 @@ from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import golden, time_baseline
 from kernelproof.records.record_files import Record
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 KERNEL, TIMED_ROW = "gemma4_routing", "h200"

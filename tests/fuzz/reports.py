@@ -28,7 +28,7 @@ from tests.fuzz.ask import WrongError, require_plain
 from tests.fuzz.plan import KERNEL, SOURCE
 from tests.fuzz.reader import Reader
 from tests.unit.checks.bench.test_bench_tables import RUN
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 from tests.unit.report.made_reports import NOTHING
 
 _DATA = re.compile(r'(?<=<script type="application/json" id="data">).*?(?=</script)', re.DOTALL)

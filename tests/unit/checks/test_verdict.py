@@ -17,7 +17,7 @@ from kernelproof.plan.schema import Check, Skip
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome
 from kernelproof.records.verdict import CaseVerdict, Verdict, reproduce_command
-from tests.unit.records.test_record_files import CASE, PLANNED, record_of
+from tests.unit.records.made_records import CASE, PLANNED, record_of
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 GOOD = {"pass", "same", "faster", "skip"}

@@ -11,8 +11,8 @@ from kernelproof.checks.judge_plan import judge
 from kernelproof.records import golden, record_files
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.test_verdict import SOURCE
+from tests.unit.records.made_records import PLANNED, record_of
 from tests.unit.records.stored_files import golden_of
-from tests.unit.records.test_record_files import PLANNED, record_of
 
 BLESSED = replace(PLANNED, golden=True)
 MOVED = {"digest": "3" * 64}

@@ -29,8 +29,8 @@ from tests.unit.checks.perf.timings import (
     timing_of,
 )
 from tests.unit.extending.tree import Tree
+from tests.unit.records.made_records import record_of
 from tests.unit.records.stored_files import card_of
-from tests.unit.records.test_record_files import record_of
 from tests.unit.records.test_time_baseline import ONE, REASON, TWO, place
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)

@@ -13,7 +13,7 @@ from kernelproof.measure.digest import Digest
 from kernelproof.plan import cases, matrix
 from kernelproof.records import golden
 from kernelproof.spec import InputRows
-from tests.unit.records.test_record_files import PLANNED, record_of
+from tests.unit.records.made_records import PLANNED, record_of
 
 CASE = "gemma4_routing-cpu-fp32-E128-K8-T2049"
 

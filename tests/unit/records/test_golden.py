@@ -11,8 +11,8 @@ from kernelproof.errors import BaselineError
 from kernelproof.plan import cases, matrix
 from kernelproof.records import golden
 from kernelproof.records.golden import GoldenDigests
+from tests.unit.records.made_records import CASE, PLANNED, record_of
 from tests.unit.records.stored_files import DIGESTS, KINDS, NAME, golden_of, reseal
-from tests.unit.records.test_record_files import CASE, PLANNED, record_of
 
 OTHER = GoldenDigests(inputs="4" * 64, outputs="5" * 64, was="6" * 64)
 BLESS = 'if that is meant: nox -s bless -- golden --reason "..."'

@@ -25,8 +25,8 @@ from kernelproof.report.report_file import report_of
 from kernelproof.report.terminal import print_report
 from kernelproof.run.run_plan import parse
 from kernelproof.sessions import reproduce
+from tests.unit.records.made_records import PLANNED, record_of
 from tests.unit.records.stored_files import card_of
-from tests.unit.records.test_record_files import PLANNED, record_of
 from tests.unit.report.made_reports import REVISION, judged
 from tests.unit.run.processes import case_of, process_of, stored_of
 

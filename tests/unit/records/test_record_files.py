@@ -11,14 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from kernelproof.errors import ResultsError
-from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.repository import ROOT
-from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
-from kernelproof.records.record_files import HalfWrittenError, Record
+from kernelproof.records.record_files import HalfWrittenError
+from tests.unit.records.made_records import CASE, PLANNED, record_of
 
-CASE = Case(kernel="toy", row="cpu", dtype="fp32", shape=(("E", 8), ("K", 2), ("T", 3)))
-PLANNED = Planned(case=CASE, check=Check.PARITY, device="cpu", golden=False)
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
 MOST_BYTES = 1024 * 1024
 AGAIN = "delete it and run the case again"
@@ -26,28 +23,6 @@ AGAIN = "delete it and run the case again"
 FIELDS = ["version", "case", "check", "outcome", "reason", "numbers", "digest", "input_digest"]
 FIELDS += ["seed", "distributions", "timing", "seconds", "commit", "dirty", "tree", "machine"]
 FIELDS += ["reproduce"]
-
-
-def record_of(planned: Planned, **changes: Any) -> Record:
-    """Returns a whole record of a pass, with some fields changed."""
-    fields = {
-        "case": planned.case.id,
-        "check": planned.check,
-        "outcome": "pass",
-        "reason": "",
-        "numbers": {"launches": 1.0, "max_ulp": 0.5},
-        "digest": "1" * 64,
-        "input_digest": "2" * 64,
-        "seed": 2**64 - 1,
-        "distributions": ["normal", "one_nan"],
-        "seconds": 0.25,
-        "commit": "c" * 40,
-        "dirty": False,
-        "tree": "7" * 64,
-        "machine": {"os": "Linux", "device": {"name": planned.device}},
-        "reproduce": f"nox -s reproduce -- {planned.case.id}",
-    }
-    return Record.model_validate({**fields, **changes})
 
 
 def _files(folder: Path) -> list[str]:

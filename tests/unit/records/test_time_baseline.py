@@ -23,8 +23,8 @@ from kernelproof.records.time_baseline import BLESSINGS_KEPT, BlessedTime, TimeB
 from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.timings import MACHINE, processes_near, timing_of
+from tests.unit.records.made_records import record_of
 from tests.unit.records.stored_files import KINDS, TIMES, card_of, reseal
-from tests.unit.records.test_record_files import record_of
 
 ROW, KERNEL = "h200", "toy"
 REASON = "the first times"

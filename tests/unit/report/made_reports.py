@@ -14,7 +14,7 @@ from kernelproof.records.verdict import CaseVerdict, Verdict
 from kernelproof.report import page_data
 from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import Report, report_of
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 REVISION = Revision(commit="c" * 40, dirty=True, tree="7" * 64)
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)

@@ -26,7 +26,7 @@ from kernelproof.report import __main__ as command
 from kernelproof.report.markdown import markdown
 from kernelproof.report.report_file import Report, report_of
 from kernelproof.report.terminal import conclusion
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 from tests.unit.report.made_reports import run_of
 
 H200 = hardware.Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")

@@ -13,7 +13,7 @@ from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.run import run_plan, supervisor, worker_process
 from kernelproof.run.supervisor import Supervised, supervise
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 IDS = [f"gemma4_routing-cpu-fp32-E8-K8-T{tokens}" for tokens in (1, 130, 2049)]
 STATE = Revision(commit="c" * 40, dirty=False, tree="d" * 64)

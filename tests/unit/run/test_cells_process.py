@@ -19,7 +19,7 @@ from kernelproof.plan.repository import python_path
 from kernelproof.records import record_files
 from kernelproof.report.report_file import Report
 from tests.unit.extending.tree import Tree
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 SMALL = [f"gemma4_routing-cpu-{dtype}-E8-K8-T130" for dtype in ("fp32", "fp16", "bf16")]
 SMALL += ["gemma4_routing-cpu-fp32-E128-K8-T0", "gemma4_routing-cpu-fp32-E1-K1-T2049"]

@@ -26,7 +26,7 @@ from kernelproof.records import record_files
 from kernelproof.records.verdict import session_of
 from kernelproof.report.report_file import Report
 from tests.unit.extending.tree import Tree
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 CASE = "gemma4_routing-cpu-fp32-E8-K8-T1"
 TRIVIAL = '''\

@@ -14,7 +14,7 @@ from kernelproof.records.record_files import Record
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.timings import processes_near, timing_of
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 from tests.unit.records.test_time_baseline import (
     KERNEL,
     ONE,
