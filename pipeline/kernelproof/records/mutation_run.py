@@ -5,11 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from kernelproof.errors import ResultsError
-from kernelproof.files import safe_read
-from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.json_file import MalformedError, read_model
 from kernelproof.files.strict_model import StrictModel
 
 _MAX_BYTES = 8 * 1024 * 1024
@@ -123,15 +122,12 @@ class VerdictMutationRun(MutationRun):
 def read(file: Path) -> MutationRun | None:
     """Returns the run in a file, None if there is no file; raises ResultsError if it is no run."""
     try:
-        content = safe_read.read_bounded(file, _MAX_BYTES)
-        if not (excess := safe_read.excess_of(content, _MAX_BYTES)):
-            return MutationRun.model_validate_json(content)
-        fault = f"found {excess}"
+        return read_model(file, MutationRun, _MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         fault = (error.strerror or str(error)).lower()
-    except ValidationError as error:
-        fault = first_fault(error)
+    except MalformedError as error:
+        fault = str(error)
     wanted = "expected what nox -s mutants wrote; run it again, or delete the file"
     raise ResultsError(f"{file}: {fault}; {wanted}")

@@ -1,4 +1,4 @@
-"""What a run of mutants leaves: read strictly, one line where it is none, and put on the page."""
+"""The file of a mutation run: its strict reader, and its place on the report's page."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from kernelproof.errors import ResultsError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import mutation_run
-from kernelproof.records.mutation_run import MutationRun
+from kernelproof.records.mutation_run import MutationRun, VerdictMutationRun
 from kernelproof.report import page_data, page_mutants
 from kernelproof.report.__main__ import main
 
@@ -18,7 +18,7 @@ CASES = ["toy-cpu-fp32-N1-T1", "toy-cpu-fp32-N33-T40"]
 
 
 def _mutant(name: str, status: str, *killers: str) -> dict[str, Any]:
-    found = [
+    kills = [
         {"case": case, "outcome": "fail", "distribution": "one_nan", "reason": "values differ"}
         for case in killers
     ]
@@ -34,7 +34,7 @@ def _mutant(name: str, status: str, *killers: str) -> dict[str, Any]:
         "after": "-",
         "status": status,
         "why": "why",
-        "killed_by": found,
+        "killed_by": kills,
     }
 
 
@@ -66,84 +66,84 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Whole; where there is no file, there was no run."""
+    """All of it; no file is no run."""
     assert mutation_run.read(tmp_path / "mutants.json") is None
-    read = mutation_run.read(_write(tmp_path, json.dumps(_run())))
-    assert read
-    assert json.loads(read.model_dump_json()) == _run()
+    run = mutation_run.read(_write(tmp_path, json.dumps(_run())))
+    assert run
+    assert json.loads(run.model_dump_json()) == _run()
 
 
-def test_a_run_of_before_names_no_commit(tmp_path: Path) -> None:
-    """And is still read."""
+def test_an_older_run_names_no_commit(tmp_path: Path) -> None:
+    """It is still read."""
     old = {name: value for name, value in _run().items() if name not in {"date", "commit", "dirty"}}
-    read = mutation_run.read(_write(tmp_path, json.dumps(old)))
-    assert read
-    assert (read.date, read.commit, read.dirty) == (None, None, False)
+    run = mutation_run.read(_write(tmp_path, json.dumps(old)))
+    assert run
+    assert (run.date, run.commit, run.dirty) == (None, None, False)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "the file: invalid json: eof while parsing a value at line 1 column 0"),
-        ("[]", "the file: input should be an object"),
-        (json.dumps(_run(version=2)), "version: input should be 1"),
-        (json.dumps(_run(row=1)), "row: input should be a valid string"),
-        (json.dumps(_run(others=1)), "others: extra inputs are not permitted"),
-        (json.dumps(_run(seconds="2")), "seconds: input should be a valid number"),
-        (
-            json.dumps(_run(mutants=[{**_mutant("a", "killed"), "line": "2"}])),
-            "mutants.0.line: input should be a valid integer",
-        ),
-        (
-            json.dumps(_run(mutants=[_mutant("a", "dead")])),
-            "mutants.0.status: input should be 'killed', 'survived', 'timed out', ",
-        ),
-        (
-            json.dumps(_run(score={"killed": 2, "of": 2})),
-            "the file: value error, score and statuses are not those of the mutants",
-        ),
-        (
-            json.dumps(_run(mutants=[])),
-            "the file: value error, score and statuses are not those of the mutants",
-        ),
-    ],
-    ids=["cut", "list", "version", "row", "key", "text", "line", "status", "score", "counts"],
-)
-def test_what_is_no_run_is_one_line(tmp_path: Path, text: str, said: str) -> None:
-    """With its file and place, and what to do."""
-    file = _write(tmp_path, text)
-    with pytest.raises(ResultsError) as caught:
-        mutation_run.read(file)
-    line = str(caught.value)
-    assert line.startswith(f"{file}: {said}")
-    assert line.endswith(WANTED)
-    assert "\n" not in line
+def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
+    """The line has the file, the place of the fault, and what to do."""
+    counts = "the file: value error, score and statuses are not those of the mutants"
+    text = json.dumps([_mutant("a", "killed") | {"line": "2"}])
+    wrong = {
+        "": "found text that is no JSON",
+        "[]": "the file: input should be an object",
+        json.dumps(_run(version=2)): "version: input should be 1",
+        json.dumps(_run(row=1)): "row: input should be a valid string",
+        json.dumps(_run(others=1)): "others: extra inputs are not permitted",
+        json.dumps(_run(seconds="2")): "seconds: input should be a valid number",
+        json.dumps(_run(mutants=json.loads(text))): "mutants.0.line: input should be a valid int",
+        json.dumps(_run(mutants=[_mutant("a", "dead")])): "mutants.0.status: input should be 'kill",
+        json.dumps(_run(score={"killed": 2, "of": 2})): counts,
+        json.dumps(_run(mutants=[])): counts,
+    }
+    for content, fault in wrong.items():
+        file = _write(tmp_path, content)
+        with pytest.raises(ResultsError) as caught:
+            mutation_run.read(file)
+        line = str(caught.value)
+        facts = (line.startswith(f"{file}: {fault}"), line.endswith(WANTED), "\n" in line)
+        assert facts == (True, True, False), line
 
 
-def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
-    """As what cannot be read."""
+def test_a_folder_is_no_run(tmp_path: Path) -> None:
+    """It is told like a file that cannot be read."""
     (tmp_path / "mutants.json").mkdir()
     with pytest.raises(ResultsError) as caught:
         mutation_run.read(tmp_path / "mutants.json")
     assert str(caught.value) == f"{tmp_path}/mutants.json: is a directory{WANTED}"
 
 
-def test_the_page_has_a_mutant_each() -> None:
-    """What blocks first among the statuses, and a killer as the place of its case."""
-    told = page_mutants.content(MutationRun.model_validate_json(json.dumps(_run())))
-    assert told["statuses"] == [
+def test_a_run_of_verdict_code_has_the_coverage_of_its_files() -> None:
+    """Beside the same fields and the same agreement."""
+    file = {
+        "file": "pipeline/kernelproof/toy.py",
+        "statements": 3,
+        "branches": 2,
+        "missing_lines": [1],
+        "missing_branches": [[1, -1]],
+        "seconds": 0.5,
+    }
+    run = VerdictMutationRun.model_validate_json(json.dumps(_run(files=[file])))
+    assert json.loads(run.model_dump_json()) == _run(files=[file])
+
+
+def test_the_page_has_each_mutant() -> None:
+    """Blocking statuses come first, and a killer is the place of its case."""
+    page = page_mutants.content(MutationRun.model_validate_json(json.dumps(_run())))
+    assert page["statuses"] == [
         {"status": "survived", "count": 1, "blocks": True},
         {"status": "killed", "count": 1, "blocks": False},
         {"status": "equivalent", "count": 1, "blocks": False},
     ]
-    assert [one["id"] for one in told["mutants"]] == ["a", "b", "c"]
-    assert told["mutants"][0]["killed_by"] == [[0, "fail", "one_nan"], [1, "fail", "one_nan"]]
-    assert (told["cases"], told["score"]) == (CASES, {"killed": 1, "of": 2})
-    assert json.loads(json.dumps(told)) == told
+    assert [mutant["id"] for mutant in page["mutants"]] == ["a", "b", "c"]
+    assert page["mutants"][0]["killed_by"] == [[0, "fail", "one_nan"], [1, "fail", "one_nan"]]
+    assert (page["cases"], page["score"]) == (CASES, {"killed": 1, "of": 2})
+    assert json.loads(json.dumps(page)) == page
 
 
-def test_the_results_folder_has_them(tmp_path: Path) -> None:
-    """Beside the records, where the report looks for what it shows."""
+def test_the_results_folder_has_the_run(tmp_path: Path) -> None:
+    """The report reads it there."""
     plan = matrix.load()
     assert page_data.stored(plan, tmp_path).mutants is None
     _write(tmp_path, json.dumps(_run()))

@@ -14,9 +14,19 @@ from kernelproof.errors import Exit, UsageError, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
 from kernelproof.records import record_files
+from kernelproof.records.mutation_run import MutationRun, VerdictMutationRun
 from kernelproof.selftest.mutation.kernel_run import KernelRun
-from kernelproof.selftest.mutation.mutant_status import MutantVerdict, score
-from kernelproof.selftest.mutation.mutant_tables import blocking, detail, record_of, score_line
+from kernelproof.selftest.mutation.mutant_status import MutantVerdict, minimal_cases, score
+from kernelproof.selftest.mutation.mutant_tables import (
+    blocking,
+    detail,
+    file_table,
+    gaps,
+    kills_by_distribution,
+    operator_table,
+    record_of,
+    score_line,
+)
 from kernelproof.selftest.mutation.verdict_run import VerdictRun
 
 _DESCRIPTION = """Plants faults into the kernels and asks whether parity's cases kill each, or into
@@ -42,14 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, state = time.monotonic(), revision.current()
     verdicts = run.verdicts()
     seconds = round(time.monotonic() - started, 1)
-    if options.mutant:
-        lines = [line for verdict in verdicts for line in detail(verdict)]
-    else:
-        facts = {"commit": state.commit, "dirty": state.dirty, "seconds": seconds}
+    is_whole = isinstance(run, KernelRun) and not run.is_quick
+    minimal = minimal_cases(verdicts, run.case_seconds) if is_whole else ()
+    facts = {"commit": state.commit, "dirty": state.dirty, "seconds": seconds, "enough": [*minimal]}
+    if not options.mutant:
         _store(run, verdicts, facts, options.results)
-        lines = run.table(verdicts)
-    print("\n".join(lines), end="\n\n")
-    return _conclude(run, verdicts, seconds, is_detailed=bool(options.mutant))
+    lines, is_good = _words(run, verdicts, minimal, is_detailed=bool(options.mutant))
+    print("\n".join(lines))
+    print(f"{'GOOD' if is_good else 'BLOCKED'}: {len(verdicts)} mutants in {seconds:.0f} s")
+    return Exit.GOOD if is_good else Exit.BLOCKED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,37 +91,41 @@ def _store(
     facts: dict[str, Any],
     folder: Path,
 ) -> None:
-    """Writes the whole run into the results folder."""
-    record = run.record(
-        verdicts,
-        **facts,
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        row=run.row,
-        cases=list(run.case_seconds),
-        score=score(verdicts),
-        statuses=dict(Counter(verdict.status for verdict in verdicts)),
-        mutants=[record_of(verdict) for verdict in verdicts],
-    )
-    write_whole(folder / run.FILE, record.model_dump_json(indent=1) + "\n")
+    """Writes the run into the results folder."""
+    facts |= {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "row": run.row,
+        "cases": list(run.case_seconds),
+        "score": score(verdicts),
+        "statuses": dict(Counter(verdict.status for verdict in verdicts)),
+        "mutants": [record_of(verdict) for verdict in verdicts],
+    }
+    if isinstance(run, KernelRun):
+        name, record = "mutants.json", MutationRun(**facts)
+    else:
+        name, record = "verdict-mutants.json", VerdictMutationRun(**facts, files=run.files)
+    write_whole(folder / name, record.model_dump_json(indent=1) + "\n")
 
 
-def _conclude(
+def _words(
     run: KernelRun | VerdictRun,
     verdicts: Sequence[MutantVerdict],
-    seconds: float,
+    minimal: Sequence[str],
     *,
     is_detailed: bool,
-) -> int:
-    """Prints what blocks, the summary and the score; returns the exit code."""
+) -> tuple[list[str], bool]:
+    """Returns the lines of the run, and whether nothing of it blocks."""
     red = [verdict for verdict in verdicts if verdict.status.blocks]
-    for verdict in () if is_detailed else red:
-        print("\n".join(blocking(verdict)))
-    gaps = [*run.gaps(verdicts)]
-    for line in (*run.summary(verdicts), score_line(verdicts), *gaps):
-        print(line)
-    is_good = not red and not gaps
-    print(f"{'GOOD' if is_good else 'BLOCKED'}: {len(verdicts)} mutants in {seconds:.0f} s")
-    return Exit.GOOD if is_good else Exit.BLOCKED
+    if isinstance(run, KernelRun):
+        table, faults = operator_table(verdicts), [*run.gaps(verdicts)]
+        count = f"{len(minimal)} of {len(run.case_seconds)} cases are enough"
+        enough = [f"{count}: {', '.join(minimal)}"] if minimal else []
+        summary = [kills_by_distribution(verdicts), *enough]
+    else:
+        table, faults, summary = file_table(run.files, verdicts), [*gaps(run.files)], []
+    lines = [line for verdict in verdicts for line in detail(verdict)] if is_detailed else table
+    blocks = [] if is_detailed else [line for verdict in red for line in blocking(verdict)]
+    return [*lines, "", *blocks, *summary, *faults, score_line(verdicts)], not red and not faults
 
 
 if __name__ == "__main__":

@@ -3,25 +3,17 @@
 import argparse
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from kernelproof.errors import Exit, UsageError, UserError, did_you_mean
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Matrix, Row
-from kernelproof.records.mutation_run import MutationRun
 from kernelproof.selftest.mutation.kernel_coverage import is_reached
 from kernelproof.selftest.mutation.mutant import Mutant
 from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
 from kernelproof.selftest.mutation.mutant_plan import chosen, plan_kernel
 from kernelproof.selftest.mutation.mutant_pool import MutantPool
-from kernelproof.selftest.mutation.mutant_status import (
-    MutantVerdict,
-    judge,
-    left_alive,
-    minimal_cases,
-)
-from kernelproof.selftest.mutation.mutant_tables import kills_by_distribution, operator_table
+from kernelproof.selftest.mutation.mutant_status import MutantVerdict, judge, left_alive
 
 _GB_A_WORKER = 20  # twice the far rows of parity in fp32, and what a process takes by itself
 _TIMES_TRACED = 10  # how many times as long the unmutated kernel may take while it is traced
@@ -35,8 +27,6 @@ class RedKernelError(UserError):
 
 class KernelRun:
     """The mutants of kernels on a row; first the unmutated kernels run, then what they reach."""
-
-    FILE = "mutants.json"
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.matrix = matrix.load(ROOT / "matrix.yaml")
@@ -77,36 +67,17 @@ class KernelRun:
             answers = pool.ask_all(requests, show)
         return [self._judge(mutant, answers.get(mutant.id)) for mutant in self.mutants]
 
-    def table(self, verdicts: Sequence[MutantVerdict]) -> list[str]:
-        """Returns the table by operator."""
-        return operator_table(verdicts)
-
-    def summary(self, verdicts: Sequence[MutantVerdict]) -> Iterator[str]:
-        """Yields the kills by distribution, and the cases that are enough."""
-        yield kills_by_distribution(verdicts)
-        if minimal := self._minimal(verdicts):
-            count = f"{len(minimal)} of {len(self.case_seconds)}"
-            yield f"{count} cases are enough: {', '.join(minimal)}"
-
     def gaps(self, verdicts: Sequence[MutantVerdict]) -> Iterator[str]:
         """Yields a line for each kernel of whose killed mutants the cases of --quick leave some."""
         for kernel in dict.fromkeys(mutant.kernel for mutant in self.mutants):
             quick = {case.id for case in self._cases(kernel, is_quick=True)}
             own = [verdict for verdict in verdicts if verdict.mutant.kernel == kernel]
-            alive = left_alive(own, quick)
-            if alive and {*self.case_seconds} - quick:
+            if alive := left_alive(own, quick):
                 yield (
                     f"matrix.yaml: kernels.{kernel}.mutants.enough: found cases that leave "
                     f"{len(alive)} of the killed alive, {alive[0]} among them; expected none: "
                     "name those that are enough"
                 )
-
-    def record(self, verdicts: Sequence[MutantVerdict], **facts: Any) -> MutationRun:
-        """Returns the stored form of the run."""
-        return MutationRun(**facts, enough=list(self._minimal(verdicts)))
-
-    def _minimal(self, verdicts: Sequence[MutantVerdict]) -> tuple[str, ...]:
-        return () if self.is_quick else minimal_cases(verdicts, self.case_seconds)
 
     def _cases(self, kernel: str, *, is_quick: bool) -> tuple[cases.Case, ...]:
         return cases.mutant_cases(self.matrix, kernel, self.row, is_quick=is_quick)

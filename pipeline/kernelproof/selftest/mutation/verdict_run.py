@@ -4,17 +4,16 @@ import argparse
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from kernelproof.plan import matrix, repository
-from kernelproof.plan.repository import python_path
-from kernelproof.records.mutation_run import CoveredFile, VerdictMutationRun
-from kernelproof.selftest.mutation import mutant_list, mutant_tables
+from kernelproof.plan import matrix
+from kernelproof.plan.repository import ROOT, python_path
+from kernelproof.records.mutation_run import CoveredFile
+from kernelproof.selftest.mutation import mutant_list
 from kernelproof.selftest.mutation.mutant import Mutant
 from kernelproof.selftest.mutation.mutant_list import VERDICTS, VerdictMutantList
-from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
+from kernelproof.selftest.mutation.mutant_messages import MutantRequest
 from kernelproof.selftest.mutation.mutant_plan import chosen, plan_verdicts
 from kernelproof.selftest.mutation.mutant_pool import MutantPool
 from kernelproof.selftest.mutation.mutant_status import MutantVerdict, judge
@@ -27,8 +26,6 @@ _SECONDS_MORE, _TIMES_UNMUTATED = 60, 3  # what the tests of a mutant may take
 
 class VerdictRun:
     """The mutants of verdict code; first the tests run once, with coverage."""
-
-    FILE = "verdict-mutants.json"
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.row = "cpu"  # whose environment nox -s tests has
@@ -48,77 +45,62 @@ class VerdictRun:
             files, tests = self.entries.matched_files(tree), self.entries.matched_tests(tree)
             environment = {**os.environ, **path, **row.environment}
             run = run_tests(tree, {"files": files, "tests": tests}, environment)
-            requests = self._requests(run)
+            requests = [request for request in _requests(self.mutants, run) if request.cases]
             with MutantPool(
                 name=str(tree), row=row, workers=self.workers, module=_WORKER, root=tree
             ) as pool:
-                answers = pool.ask_all([request for request in requests if request.cases])
-        self._keep(run, answers)
-        return [self._judge(mutant, answers.get(mutant.id)) for mutant in self.mutants]
-
-    def table(self, verdicts: Sequence[MutantVerdict]) -> list[str]:
-        """Returns the table by file."""
-        return mutant_tables.file_table(self.files, verdicts)
-
-    def summary(self, _: Sequence[MutantVerdict]) -> Iterator[str]:
-        """Yields nothing: the table by file says all."""
-        yield from ()
-
-    def gaps(self, _: Sequence[MutantVerdict]) -> Iterator[str]:
-        """Yields a line for each file that the tests do not cover."""
-        yield from mutant_tables.gaps(self.files)
-
-    def record(self, _: Sequence[MutantVerdict], **facts: Any) -> VerdictMutationRun:
-        """Returns the stored form of the run."""
-        return VerdictMutationRun(**facts, enough=[], files=self.files)
-
-    def _requests(self, run: CoverageRun) -> list[MutantRequest]:
-        sources = {mutant.file: mutant.original for mutant in self.mutants}
-        reach = {file: MutantReach(file, source, run) for file, source in sources.items()}
-        requests = []
-        for mutant in self.mutants:
-            tests = reach[mutant.file].tests(mutant)
-            seconds = _SECONDS_MORE + _TIMES_UNMUTATED * sum(run.seconds[test] for test in tests)
-            requests.append(
-                MutantRequest(
-                    id=mutant.id,
-                    kernel="",
-                    file=mutant.file,
-                    text=mutant.text,
-                    cases=tests,
-                    seconds=round(seconds),
-                    is_brief=True,
-                )
-            )
-        return requests
-
-    def _keep(self, run: CoverageRun, answers: dict[str, MutantAnswer]) -> None:
-        """Keeps the seconds of the tests, and each file's coverage with its mutants' seconds."""
-        seconds = {name: sum(part.seconds for part in answers[name].outcomes) for name in answers}
+                answers = pool.ask_all(requests)
+        outcomes = {
+            mutant.id: answers[mutant.id].outcomes if mutant.id in answers else []
+            for mutant in self.mutants
+        }
         self.case_seconds = run.seconds
         self.files = [
             CoveredFile(
                 file=f"pipeline/kernelproof/{name}",
                 **coverage.model_dump(exclude={"tests"}),
                 seconds=sum(
-                    seconds.get(mutant.id, 0) for mutant in self.mutants if mutant.file == name
+                    outcome.seconds
+                    for mutant in self.mutants
+                    if mutant.file == name
+                    for outcome in outcomes[mutant.id]
                 ),
             )
             for name, coverage in run.files.items()
         ]
+        return [
+            judge(mutant, outcomes[mutant.id], backend="interpreter", is_reached=True)
+            for mutant in self.mutants
+        ]
 
-    def _judge(self, mutant: Mutant, answer: MutantAnswer | None) -> MutantVerdict:
-        outcomes = answer.outcomes if answer else ()
-        return judge(mutant, outcomes, backend="interpreter", is_reached=True)
+
+def _requests(mutants: Sequence[Mutant], run: CoverageRun) -> list[MutantRequest]:
+    sources = {mutant.file: mutant.original for mutant in mutants}
+    reach = {file: MutantReach(file, source, run) for file, source in sources.items()}
+    requests = []
+    for mutant in mutants:
+        tests = reach[mutant.file].tests(mutant)
+        seconds = _SECONDS_MORE + _TIMES_UNMUTATED * sum(run.seconds[test] for test in tests)
+        requests.append(
+            MutantRequest(
+                id=mutant.id,
+                kernel="",
+                file=mutant.file,
+                text=mutant.text,
+                cases=tests,
+                seconds=round(seconds),
+                is_brief=True,
+            )
+        )
+    return requests
 
 
 def _copy_tree(tree: Path) -> Path:
     """Copies the working tree, so that nobody edits a file meanwhile; returns the copy."""
     tree.mkdir()
     for part in _PARTS:
-        if (repository.ROOT / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(repository.ROOT / part, tree / part, ignore=ignored)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(repository.ROOT / part, tree / part)
+            shutil.copy(ROOT / part, tree / part)
     return tree
