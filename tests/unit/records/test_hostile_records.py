@@ -25,10 +25,11 @@ from kernelproof.report.report_file import report_of
 from kernelproof.report.terminal import print_report
 from kernelproof.run.run_plan import parse
 from kernelproof.sessions import reproduce
+from tests.unit.checks.perf.fake_processes import case_of, stored_of
+from tests.unit.checks.perf.timings import process_of
 from tests.unit.records.made_records import PLANNED, record_of
 from tests.unit.records.stored_files import card_of
 from tests.unit.report.made_reports import REVISION, judged
-from tests.unit.run.processes import case_of, process_of, stored_of
 
 HOSTILE = "BLOCKED\r\x1b[2J\u2028| a |\u202e"
 

@@ -22,7 +22,7 @@ from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.records.sensitivity import LimitError
 from kernelproof.records.timing import KERNEL
-from tests.unit.run.processes import CODE, FLOOR_CODE, FLOORS
+from tests.unit.checks.perf.fake_processes import CODE, FLOOR_CODE, FLOORS
 
 TIMED = [f"gemma4_routing-h200-{dtype}-E128-K8-T1" for dtype in ("fp32", "bf16")]
 FAILED = "gemma4_routing-h200-bf16-E128-K8-T128"
@@ -37,13 +37,13 @@ from kernelproof.checks import worker as cells
 from kernelproof.checks.perf import row_timing as row
 from kernelproof.measure import torch_device as machine
 from kernelproof.records import time_baseline as baseline
-from tests.unit.run.processes import Made, near
+from tests.unit.checks.perf.fake_processes import FakeReplicates, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)
 machine.uuid_of = lambda _: "made up"
 machine.fingerprint = lambda row: {{"device": {{"name": row.device}}}}
 baseline.load = lambda *_: None
-row.Replicates = Made(
+row.Replicates = FakeReplicates(
     us=lambda case, n: near(2.0 if "bf16" in case else 3.0, n, 0.5),
     errors={{{FAILED!r}: {ERROR!r}}},
 )

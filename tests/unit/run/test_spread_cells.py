@@ -40,22 +40,23 @@ import sys
 import torch
 from kernelproof.errors import run_command
 from kernelproof.checks import worker as cells
+from kernelproof.checks.perf import ask
 from kernelproof.checks.perf import row_timing as row
 from kernelproof.measure import torch_device as machine
 from kernelproof.records import time_baseline as baseline
-from tests.unit.run.processes import Made, near
+from tests.unit.checks.perf.fake_processes import FakeReplicates, near
 
 machine.device_of = lambda *_: torch.device("cuda", 0)
 share = sys.argv[sys.argv.index("--share") + 1]
 machine.uuid_of = lambda _: "made up " + share.replace("/", " of ")
 machine.fingerprint = lambda row: {"device": {"name": row.device}}
 baseline.load = lambda *_: None
-row.Replicates = Made(us=lambda case, n: near(2.0, n, 0.5))
-time_row = row.time_row
+row.Replicates = FakeReplicates(us=lambda case, n: near(2.0, n, 0.5))
+time_row = ask.time_row
 def timed(plan, found, told, pace, comparisons):
     told(f"{len(plan)} of {comparisons}")
     return time_row(plan, found, told, pace, comparisons)
-row.time_row = timed
+ask.time_row = timed
 sys.exit(run_command(cells.main))
 """
 

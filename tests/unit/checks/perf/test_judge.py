@@ -139,6 +139,7 @@ AGREEMENT = {
     "a noisy floor": (near(10, floor_noise=40), "same", ""),
     "a very noisy floor": (near(10, floor_noise=80), "same", ""),
     "a slow floor": (near(10, floor=5.5), "same", ""),
+    "faster, a very noisy floor": (near(9.6, floor_noise=80), "same", ""),
     "slower, a noisy floor": (near(10.3, floor_noise=40), "inconclusive", ""),
     "a slower machine": (near(10.5, floor=5.25), "same", f".* {re.escape(SAME_RATIO)}"),
     "a much slower machine": (near(15, floor=7.5), "same", f".* {re.escape(SAME_RATIO)}"),

@@ -1,0 +1,207 @@
+"""Two commits beside each other: timed by made-up processes, or compared by what they compile to.
+
+The command is ``perf-regress -- --against REF``.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kernelproof.checks.perf import __main__ as command
+from kernelproof.checks.perf import commit_comparison
+from kernelproof.checks.perf.commit_comparison import CommitComparison, ComparedCase, CompiledCode
+from kernelproof.checks.perf.timing_processes import ProcessError
+from kernelproof.errors import run_command
+from kernelproof.machine.worktree import commit_of
+from kernelproof.plan.repository import ROOT
+from kernelproof.records.verdict import Verdict
+from tests.unit.checks.codegen.codes import ARCHITECTURE, BUILD, ERROR, code_of
+from tests.unit.checks.perf.fake_processes import FLOORS, FakeReplicates, case_of, near
+
+CASES = [case_of(tokens) for tokens in (1, 2, 3)]
+IDS = [case.id for case in CASES]
+OLD, NEW = Path("/old"), Path("/new")
+KERNEL = "gemma4_routing"
+
+
+def compare(
+    monkeypatch: pytest.MonkeyPatch,
+    processes: FakeReplicates,
+    tree: Path | None = None,
+    lines: list[str] | None = None,
+) -> list[ComparedCase]:
+    """Returns the comparison of `tree` with OLD, in made-up processes."""
+    monkeypatch.setattr(commit_comparison, "Replicates", processes)
+    say = ([] if lines is None else lines).append
+    limits = dict.fromkeys(CASES, 3.0)
+    return CommitComparison(row="gpu", limits=limits, reference_tree=OLD, tree=tree, say=say).run()
+
+
+def verdicts_of(compared: Sequence[ComparedCase]) -> list[Verdict]:
+    """Returns the verdict on each case."""
+    return [pair.verdict for pair in compared]
+
+
+def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 are asked for every case beside the old tree; the first chooses the floor."""
+    processes, lines = FakeReplicates(), list[str]()
+    compared = compare(monkeypatch, processes, NEW, lines)
+    assert [pair.case for pair in compared] == CASES
+    assert {len(pair.processes) for pair in compared} == {8}
+    assert processes.asked() == [IDS] * 8
+    trees = {(one.reference_tree, one.tree, one.row) for one in processes.requests}
+    assert trees == {("/old", "/new", "gpu")}
+    assert [request.seed for request in processes.requests] == [*range(8)]
+    assert processes.is_last == [False] * 7 + [True]
+    assert processes.floors() == [[None] * 3] + [[FLOORS[0]] * 3] * 7
+    assert lines == [f"process {n}: 3 cases" for n in range(1, 9)]
+
+
+def test_this_tree_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process imports its kernels anyway."""
+    processes = FakeReplicates()
+    compare(monkeypatch, processes)
+    assert {request.tree for request in processes.requests} == {None}
+
+
+def test_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case is judged by its pairs; what both commits suffer from alike cancels."""
+    us = {IDS[0]: 10.5, IDS[1]: 9.5, IDS[2]: 10.0}
+    processes = FakeReplicates(
+        us=lambda case, n: near(us[case], n, 2.0), reference_us=lambda _, n: near(10.0, n, 2.0)
+    )
+    compared = compare(monkeypatch, processes)
+    assert verdicts_of(compared) == [Verdict.SLOWER, Verdict.FASTER, Verdict.SAME]
+    assert [round(pair.effect.percent, 6) for pair in compared] == [5, -5, 0]
+    line = f"slower       {IDS[0]}: 10.000 -> 10.500 us, +5.00 % (+5.00 to +5.00)"
+    assert str(compared[0]) == line
+
+
+def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 more at a time time the open cases alone, 20 in all; then that is the verdict."""
+    processes = FakeReplicates(us=lambda case, n: near(10.0, n, 3.0 if case == IDS[1] else 0.05))
+    compared = compare(monkeypatch, processes)
+    assert processes.asked() == [IDS] * 8 + [[IDS[1]]] * 12
+    assert [request.seed for request in processes.requests] == [*range(20)]
+    assert verdicts_of(compared) == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
+    assert processes.entered == 0
+
+
+def test_a_case_that_fails_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its other processes would say no more."""
+    processes = FakeReplicates(errors={IDS[1]: "TypeError: no"})
+    with pytest.raises(ProcessError) as caught:
+        compare(monkeypatch, processes)
+    assert str(caught.value) == f"{IDS[1]}: TypeError: no"
+    assert (len(processes.requests), processes.entered) == (1, 0)
+
+
+@contextmanager
+def old_tree(_: str) -> Iterator[Path]:
+    """Yields OLD as the tree of any commit."""
+    yield OLD
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this machine pass for the row, and any commit stand at OLD."""
+    monkeypatch.setattr(command, "_enter_gpu", lambda *_: None)
+    monkeypatch.setattr(command, "worktree", old_tree)
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+@pytest.mark.parametrize(
+    ("us", "code", "line"),
+    [
+        (10.0, 0, "2 same"),
+        (9.0, 0, "1 faster, 1 same"),
+        (11.0, 1, "1 same, 1 slower"),
+        (None, 75, "1 inconclusive, 1 same"),
+    ],
+)
+def test_the_exit_code_is_the_worst(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    us: float | None,
+    code: int,
+    line: str,
+) -> None:
+    """0 nothing slower, 1 something is, 75 undecided; the commit first, the counts last."""
+    cases = [f"{KERNEL}-h200-bf16-E128-K8-T{tokens}" for tokens in (1, 128)]
+
+    def time_of(case: str, number: int) -> float:
+        if case == cases[1]:
+            return near(10.0, number)
+        return near(us or 10.0, number, 0.05 if us else 3.0)
+
+    processes = FakeReplicates(us=time_of)
+    monkeypatch.setattr(commit_comparison, "Replicates", processes)
+    arguments = ["--on", "h200", "--against", "HEAD", *(f"--case={case}" for case in cases)]
+    assert run_command(lambda: command.main(arguments)) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"against {str(commit_of('HEAD'))[:12]} ")
+    assert (lines[-1], lines[1]) == (line, "process 1: 2 cases")
+    assert processes.asked()[0] == cases
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_nothing_to_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A case of another row is no reason to be green."""
+    elsewhere = f"{KERNEL}-h100-bf16-E128-K8-T1"
+    arguments = ["--on", "h200", "--against", "HEAD", "--case", elsewhere]
+    assert run_command(lambda: command.main(arguments)) == 2
+    message = f"--on h200: found no perf case to time within --case {elsewhere}; name another\n"
+    assert capsys.readouterr().err == message
+
+
+# The code of the new commit: its letter and costs, then the exit code and what is printed.
+COSTS = {
+    "same": (code_of("a", kernel=KERNEL), 0, None),
+    "changed": (
+        code_of("b", a_row=103, kernel=KERNEL),
+        0,
+        f"changed  {BUILD} {ARCHITECTURE}: 100 -> 103 instructions a row",
+    ),
+    "dearer": (
+        code_of("b", a_row=103.1, kernel=KERNEL),
+        1,
+        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> 103.1 instructions a row",
+    ),
+    "spills": (
+        code_of("b", a_row=90, spills=1, kernel=KERNEL),
+        1,
+        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> 90 instructions a row, 0 -> 1 spills",
+    ),
+    "does not compile": (
+        code_of(ERROR, kernel=KERNEL),
+        1,
+        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> none instructions a row",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_code_is_counted_on_the_cpu_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """By instructions a row beyond the limit of 3 %, and by spills; each changed build is told."""
+    new, code, line = COSTS[name]
+    compiled = []
+
+    def compile_kernels(
+        root: Path, kernels: list[str], architectures: list[str], *, workers: int
+    ) -> CompiledCode:
+        assert workers > 0
+        assert ARCHITECTURE in architectures
+        compiled.append((root, kernels))
+        return code_of("a", kernel=KERNEL) if root == OLD else new
+
+    monkeypatch.setattr(commit_comparison, "commit_tree", old_tree)
+    monkeypatch.setattr(commit_comparison, "compile_kernels", compile_kernels)
+    assert run_command(lambda: command.main(["--on", "cpu", "--against", "HEAD"])) == code
+    assert compiled == [(OLD, [KERNEL]), (ROOT, [KERNEL])]
+    counts = "0 same, 1 changed" if line else "1 same, 0 changed"
+    summary = f"{counts}, of which {code} dearer"
+    assert capsys.readouterr().out.splitlines()[1:] == [*([line] if line else []), summary]
