@@ -24,8 +24,8 @@ from kernelproof.errors import (
     did_you_mean,
     run_command,
 )
-from kernelproof.machine import gpus, hardware
-from kernelproof.machine.gpu_monitor import lock_file
+from kernelproof.machine import hardware
+from kernelproof.machine.gpu_lock import lock_file, lock_name
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan import matrix
@@ -110,7 +110,7 @@ def _gpus(row: Row, gpus_here: Sequence[Accelerator]) -> list[GpuFacts]:
 def _is_taken(row: Row, number: int) -> bool:
     """Returns True if another run holds the lock of a GPU."""
     uuid = nvidia_gpus.uuid_of(number) if row.backend == "cuda" else None
-    file = lock_file(gpus.lock_name(uuid, row, number))
+    file = lock_file(lock_name(uuid, row, number))
     if not file.exists():
         return False
     lock = FileLock(file)

@@ -1,18 +1,12 @@
-"""What a GPU does while it is timed: its clock, its temperature, and whether it is held back."""
+"""The state of a GPU while it is timed: its clock, its temperature, and any throttling."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pynvml
-from filelock import FileLock, Timeout
 
-from kernelproof.errors import NotTheRowError
-
-# Reasons that hold a clock back: power, heat, a brake; not idleness, nor a clock asked for.
+# The driver's reasons that hold a clock back: power, heat, a brake. Idleness and a clock that
+# somebody set are reasons, too, but hold nothing back.
 _HELD_BACK = (
     pynvml.nvmlClocksThrottleReasonSwPowerCap
     | pynvml.nvmlClocksThrottleReasonHwSlowdown
@@ -20,12 +14,11 @@ _HELD_BACK = (
     | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
     | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
 )
-SECONDS_FOR_A_TURN = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """One moment: what the driver does not tell is None."""
+    """The state of a GPU at one moment; a value that the driver does not tell is None."""
 
     sm_clock_mhz: int | None = None
     temperature_c: int | None = None
@@ -33,7 +26,7 @@ class State:
 
 
 class Monitor:
-    """Asks the driver about one NVIDIA GPU, by its UUID; of other GPUs it knows nothing."""
+    """Asks the driver about one NVIDIA GPU, by its UUID; of other GPUs it tells nothing."""
 
     def __init__(self, uuid: str | None) -> None:
         self._handle = None
@@ -42,7 +35,7 @@ class Monitor:
             self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
 
     def read(self) -> State:
-        """The state of now."""
+        """Returns the present state."""
         if (gpu := self._handle) is None:
             return State()
         clock, heat, reasons = None, None, 0
@@ -54,32 +47,3 @@ class Monitor:
             reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu)
         held_back = bool(reasons & _HELD_BACK)
         return State(sm_clock_mhz=clock, temperature_c=heat, is_held_back=held_back)
-
-
-def lock_file(gpu: str) -> Path:
-    """The file whose lock is the turn on the GPU of this name."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in gpu)
-    return Path(tempfile.gettempdir()) / f"kernelproof-{os.getuid()}-{name}.lock"
-
-
-@contextmanager
-def turn_on(gpu: str, seconds: float = SECONDS_FOR_A_TURN) -> Iterator[None]:
-    """The GPU of this name for one run alone; NotTheRowError where another keeps it too long."""
-    file = lock_file(gpu)
-    lock = FileLock(file)
-    try:
-        with suppress(Timeout):
-            lock.acquire(timeout=0)
-        if not lock.is_locked:
-            print(f"{gpu}: another run has the GPU, waiting for it", flush=True)
-            lock.acquire(timeout=seconds)
-    except Timeout:
-        message = (
-            f"{gpu}: found another run on it for {seconds:.0f} s, expected it free; "
-            f"end that run (its lock is {file})"
-        )
-        raise NotTheRowError(message) from None
-    try:
-        yield
-    finally:
-        lock.release()

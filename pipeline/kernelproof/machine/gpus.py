@@ -120,16 +120,6 @@ def _uuids() -> list[str]:
         pynvml.nvmlShutdown()
 
 
-def lock_name(uuid: str | None, row: Row, number: int = 0) -> str:
-    """The name under which a run takes its turn on a GPU, by its UUID or else its number."""
-    return uuid or (f"{row.device} {number}" if number else row.device)
-
-
-def lock_of(uuid: str | None, row: Row) -> str:
-    """The lock of the GPU that a process of a row has first: by its UUID, or by its number."""
-    return lock_name(uuid, row, first_number(row))
-
-
 def first_number(row: Row, environment: Mapping[str, str] = os.environ) -> int:
     """The number of the GPU that a process sees first, as far as its environment says."""
     variable, _ = _VARIABLES.get(row.backend, ("", ()))

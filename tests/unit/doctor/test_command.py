@@ -16,7 +16,7 @@ from kernelproof.doctor import nvidia_gpus, toolchain_facts
 from kernelproof.doctor.facts import GpuFacts, ToolchainFacts
 from kernelproof.errors import BaselineError, run_command
 from kernelproof.machine import hardware
-from kernelproof.machine.gpu_monitor import turn_on
+from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
 from kernelproof.plan.repository import ROOT
@@ -126,7 +126,7 @@ def test_a_gpu_that_another_run_holds(
     """The lock that runs take tells; a lock that a dead run left behind is free."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     host(H200, H200)
-    with turn_on("uuid of 1"):
+    with exclusive_gpu("uuid of 1"):
         assert _run() == 0
     output = " ".join(capsys.readouterr().out.split())
     assert "GPU 1 users found another run of this project timing on it" in output

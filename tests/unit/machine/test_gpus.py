@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kernelproof.machine import gpus, hardware
-from kernelproof.machine.gpus import Gpu, Share, first_number, gpus_of, lock_name
+from kernelproof.machine.gpus import Gpu, Share, gpus_of
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
@@ -183,25 +183,6 @@ def test_what_is_no_share(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         Share.parse(text)
     assert str(caught.value) == f"found {text!r}, expected a share such as 2/3"
-
-
-@pytest.mark.parametrize(
-    ("uuid", "environment", "name"),
-    [
-        ("12ab", {"HIP_VISIBLE_DEVICES": "3"}, "12ab"),
-        (None, {}, "AMD Instinct MI300X"),
-        (None, {"HIP_VISIBLE_DEVICES": "0"}, "AMD Instinct MI300X"),
-        (None, {"HIP_VISIBLE_DEVICES": "all"}, "AMD Instinct MI300X"),
-        (None, {"HIP_VISIBLE_DEVICES": "3,4"}, "AMD Instinct MI300X 3"),
-    ],
-    ids=["uuid", "first", "first by number", "no number", "fourth"],
-)
-def test_every_gpu_has_its_own_lock(
-    uuid: str | None, environment: dict[str, str], name: str
-) -> None:
-    """By its UUID, or its number: two GPUs of one host are timed at the same time."""
-    row = _row("mi300x")
-    assert lock_name(uuid, row, first_number(row, environment)) == name
 
 
 def test_no_uuid_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from kernelproof.checks.bench import bench_tables
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.files.atomic_write import write_whole
-from kernelproof.machine import gpus, hardware, revision
+from kernelproof.machine import hardware, revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
@@ -65,7 +65,7 @@ def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> in
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     # Torch takes seconds to import, which --show need not wait for.
     torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    gpu_lock = import_module("kernelproof.machine.gpu_lock")
     proof_import = import_module("kernelproof.measure.proof_import")
     device = torch_device.device_of(row, plan.rows[row])
     chosen = cases.select_listed(plan, cases.BENCH, replace(Selection.of(options), row=(row,)))
@@ -81,8 +81,8 @@ def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> in
         machine=torch_device.fingerprint(plan.rows[row]),
         measured=[],
     )
-    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
-    with gpu_monitor.turn_on(gpu):
+    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
+    with gpu_lock.exclusive_gpu(gpu):
         for case in _measure_all(chosen, specs, device, rounds=options.rounds, peers=peers):
             run = run.model_copy(update={"measured": [*run.measured, case]})
             _write(run, options.out)  # after each shape, so that a run that is cut leaves some

@@ -18,7 +18,6 @@ from kernelproof.checks.perf import commit_comparison
 from kernelproof.checks.perf.bisection import Bisection, CommitJudge, commit_compiler
 from kernelproof.checks.perf.commit_comparison import CommitComparison, CompiledCode, compare_costs
 from kernelproof.errors import Exit, UsageError, run_command
-from kernelproof.machine import gpus
 from kernelproof.machine.worktree import between, require_commit, subject_of, worktree
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
@@ -84,10 +83,10 @@ def _enter_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
     """
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    gpu_lock = import_module("kernelproof.machine.gpu_lock")
     device = torch_device.device_of(row, plan.rows[row])
-    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
-    stack.enter_context(gpu_monitor.turn_on(gpu))
+    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
+    stack.enter_context(gpu_lock.exclusive_gpu(gpu))
 
 
 def _compare_times(plan: Matrix, options: Any, commit: str) -> int:

@@ -8,8 +8,7 @@ not this test.
 from typing import Any
 
 from kernelproof.checks.perf.row_timing import time_row
-from kernelproof.machine import gpus
-from kernelproof.machine.gpu_monitor import SECONDS_FOR_A_TURN, turn_on
+from kernelproof.machine.gpu_lock import SECONDS_TO_WAIT, exclusive_gpu, lock_name
 from kernelproof.measure import torch_device
 from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case
@@ -52,9 +51,9 @@ def time_share(run: CaseRun) -> int:
     pace = Pace()
     if count := asked.processes:
         pace = Pace(first=count, most=count)
-    most = SECONDS_FOR_A_TURN + _TIMINGS * pace.most * SECONDS_A_PROCESS
+    most = SECONDS_TO_WAIT + _TIMINGS * pace.most * SECONDS_A_PROCESS
     run.teller.tell(Told(seconds=most))
-    with turn_on(gpus.lock_of(torch_device.uuid_of(cells.device), asked.row)):
+    with exclusive_gpu(lock_name(torch_device.uuid_of(cells.device), asked.row)):
         # The report judges the whole plan together, however many cases are timed here.
         cells.timed = time_row(cells.plan, cells.machine, _print_now, pace, len(asked.plan))
     run.teller.tell(Told())

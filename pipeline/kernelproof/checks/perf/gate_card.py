@@ -23,7 +23,7 @@ from kernelproof.checks.perf.trials import TrialPlan, false_alarms, sensitivitie
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
-from kernelproof.machine import gpus, hardware, revision
+from kernelproof.machine import hardware, revision
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import shown_path
@@ -93,10 +93,10 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     """Returns the times of every process, which are written to results/ before they are judged."""
     os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
     torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_monitor = import_module("kernelproof.machine.gpu_monitor")
+    gpu_lock = import_module("kernelproof.machine.gpu_lock")
     device = torch_device.device_of(row, plan.rows[row])
-    gpu = gpus.lock_of(torch_device.uuid_of(device), plan.rows[row])
-    with gpu_monitor.turn_on(gpu), Replicates() as processes:
+    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
+    with gpu_lock.exclusive_gpu(gpu), Replicates() as processes:
         requests = _calibrate(row, planned, processes)
         answers: list[list[TimingAnswer]] = []
         for number in range(1, options.processes + 1):
