@@ -1,7 +1,8 @@
-"""``python -m kernelproof.sessions.bless KIND --reason "..."``: replaces golden digests, locks, or times.
+"""``python -m kernelproof.sessions.bless KIND --reason "..."``: replaces baselines by results.
 
-It refuses a dirty tree, an empty reason, results that are missing, red, of another commit or of
-another machine, and rows that disagree. Blessing what is blessed already changes nothing.
+It refuses a dirty tree, an empty reason, rows that disagree, and results that are missing, red, of
+another commit or of another machine. If the results are those of the baselines already, nothing
+changes.
 """
 
 import argparse
@@ -26,10 +27,42 @@ from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
 from kernelproof.records.verdict import CaseVerdict, Verdict
 
 _BLESSINGS_KEPT = 20
+_PACKAGES = ("torch", "triton", "numpy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Blesses the results of the rows named, or else of the rows of this machine."""
+    """Blesses the results of the named rows, or of those of this machine, and returns 0.
+
+    Raises RefusedError if they may not be blessed.
+    """
+    options = _options(arguments)
+    if not (reason := " ".join(options.reason.split())):
+        raise RefusedError("--reason: found nothing, expected why the baseline may be another one")
+    state = revision.current()
+    if state.dirty:
+        message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
+        raise RefusedError(message)
+    plan, selection = matrix.load(), cases.Selection.of(options)
+    if not selection.rows(plan):
+        here = hardware.rows_here(plan, hardware.accelerators())
+        selection = replace(selection, row=here)
+    verdicts = partial(_verdicts, plan, folder=options.results, state=state)
+    if options.kind == "golden":
+        _bless_golden(plan, verdicts(selection, Check.PARITY, is_replaced=True), reason)
+        return 0
+    # The times of a few cases rest on the parity of all cases of their rows.
+    is_perf = options.kind == "perf"
+    whole = replace(selection, row=selection.rows(plan), case=(), dtype=())
+    _require_good(verdicts(whole if is_perf else selection, Check.PARITY))
+    if is_perf:
+        print(bless_perf(verdicts(selection, Check.PERF), reason, options.results))
+        return 0
+    python = sys.executable if options.this_python else toolchain.python_of("codegen")
+    print(bless_codegen(reason, plan, python=Path(python)))
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="nox -s bless --",
         description="Replaces baselines by the results in results/, on purpose.",
@@ -41,33 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     cases.Selection.add_options(parser.add_argument)
     parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
-    options = parser.parse_args(arguments)
-    if not (reason := " ".join(options.reason.split())):
-        raise RefusedError("--reason: found nothing, expected why the baseline may be another one")
-    state = revision.current()
-    if state.dirty:
-        message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
-        raise RefusedError(message)
-    the_matrix, selection = matrix.load(), cases.Selection.of(options)
-    if not selection.rows(the_matrix):
-        here = hardware.rows_here(the_matrix, hardware.accelerators())
-        selection = replace(selection, row=here)
-    proofs = partial(_judged, the_matrix, folder=options.results, state=state)
-    if options.kind == "golden":
-        _bless_golden(the_matrix, proofs(selection, Check.PARITY, is_replaced=True), reason)
-        return 0
-    every = replace(selection, case=(), dtype=()) if options.kind == "perf" else selection
-    _require_good(proofs(every, Check.PARITY))
-    if options.kind == "perf":
-        print(bless_perf(proofs(selection, Check.PERF), reason, options.results))
-        return 0
-    python = sys.executable if options.this_python else toolchain.python_of("codegen")
-    print(bless_codegen(reason, the_matrix, python=Path(python)))
-    return 0
+    return parser.parse_args(arguments)
 
 
-def _judged(
-    the_matrix: Matrix,
+def _verdicts(
+    plan: Matrix,
     selection: Selection,
     check: Check,
     *,
@@ -75,48 +86,51 @@ def _judged(
     state: Revision,
     is_replaced: bool = False,
 ) -> list[CaseVerdict]:
-    """The verdicts on what is planned and not skipped, but for golden digests to be replaced."""
-    plan = cases.plan(the_matrix, selection, [check])
+    """Returns the verdicts on all planned cases that are not skipped.
+
+    If the golden digests are to be replaced (`is_replaced`), no case is judged by them.
+    """
+    planned = cases.plan(plan, selection, [check])
     if is_replaced:
-        plan = tuple(replace(one, golden=False) for one in plan)
-    return [one for one in judge(plan, folder, state) if one.verdict != Verdict.SKIP]
+        planned = tuple(replace(case, golden=False) for case in planned)
+    verdicts = judge(planned, folder, state)
+    return [verdict for verdict in verdicts if verdict.verdict != Verdict.SKIP]
 
 
-def _bless_golden(the_matrix: Matrix, judged: Sequence[CaseVerdict], reason: str) -> None:
-    _require_good(judged)
-    for kernel in dict.fromkeys(one.planned.case.kernel for one in judged):
-        if the_matrix.kernels[kernel].golden:
-            _bless([one for one in judged if one.planned.case.kernel == kernel], reason)
+def _bless_golden(plan: Matrix, verdicts: Sequence[CaseVerdict], reason: str) -> None:
+    _require_good(verdicts)
+    for kernel in dict.fromkeys(verdict.planned.case.kernel for verdict in verdicts):
+        if plan.kernels[kernel].golden:
+            own = [verdict for verdict in verdicts if verdict.planned.case.kernel == kernel]
+            _bless_kernel(kernel, own, reason)
 
 
-def _require_good(judged: Sequence[CaseVerdict]) -> None:
-    red = [one for one in judged if not one.verdict.is_good]
+def _require_good(verdicts: Sequence[CaseVerdict]) -> None:
+    red = [verdict for verdict in verdicts if not verdict.verdict.is_good]
     if red:
         first = red[0]
         message = (
-            f"found {len(red)} of {len(judged)} cases that do not pass, expected none: "
+            f"found {len(red)} of {len(verdicts)} cases that do not pass, expected none: "
             f"{first.verdict} {first.planned.case.id}: {first.reason.partition(chr(10))[0]}"
         )
         raise RefusedError(message)
 
 
-def _bless(judged: Sequence[CaseVerdict], reason: str) -> None:
-    """Writes the digests of one kernel's results, where they are other ones."""
-    kernel = judged[0].planned.case.kernel
+def _bless_kernel(kernel: str, verdicts: Sequence[CaseVerdict], reason: str) -> None:
+    """Writes the digests of one kernel's results, if any of them is new."""
     old = golden.load(kernel)
     before = old.digests if old else {}
-    after = {**before, **_digests(judged, before)}
+    after = {**before, **_digests(verdicts, before)}
     changed = [name for name in after if after[name] != before.get(name)]
     if not changed:
         print(f"{kernel}: nothing to bless, all {len(before)} digests are those of the results")
         return
-    record = judged[0].record
+    record = verdicts[0].record
     packages = record.machine.get("packages", {}) if record else {}
-    toolchain = ", ".join(f"{name} {packages.get(name)}" for name in ("torch", "triton", "numpy"))
     blessing = GoldenBlessing(
         date=datetime.datetime.now(datetime.UTC).date(),
         reason=reason,
-        toolchain=toolchain,
+        toolchain=", ".join(f"{name} {packages.get(name)}" for name in _PACKAGES),
         changed=len(changed),
     )
     blessings = [blessing, *(old.blessings if old else [])][:_BLESSINGS_KEPT]
@@ -125,32 +139,31 @@ def _bless(judged: Sequence[CaseVerdict], reason: str) -> None:
     for name in changed:
         was = before[name].outputs[:12] if name in before else "nothing"
         print(f"{kernel}-{name}: {was} -> {after[name].outputs[:12]}")
-    where = golden.path_of(kernel).relative_to(repository.ROOT)
-    print(f"{where}: {len(changed)} of {len(after)} digests blessed; commit it")
+    file = golden.path_of(kernel).relative_to(repository.ROOT)
+    print(f"{file}: {len(changed)} of {len(after)} digests blessed; commit it")
 
 
 def _digests(
-    judged: Sequence[CaseVerdict], before: dict[str, GoldenDigests]
+    verdicts: Sequence[CaseVerdict], before: dict[str, GoldenDigests]
 ) -> dict[str, GoldenDigests]:
-    """The digests in the records; RefusedError where two rows disagree."""
-    found: dict[str, GoldenDigests] = {}
-    for one in judged:
-        name, record = golden.name_of(one.planned.case), one.record
+    """Returns the digests in the records, by name; raises RefusedError if two rows disagree."""
+    digests: dict[str, GoldenDigests] = {}
+    for verdict in verdicts:
+        case, record = verdict.planned.case, verdict.record
         if record is None or record.digest is None or record.input_digest is None:
-            raise RefusedError(
-                f"{one.planned.case.id}: found no digest in its result, expected one"
-            )
+            raise RefusedError(f"{case.id}: found no digest in its result, expected one")
+        name = golden.name_of(case)
         old = before.get(name)
         was = old.outputs if old and old.outputs != record.digest else old.was if old else None
         new = GoldenDigests(inputs=record.input_digest, outputs=record.digest, was=was)
-        if found.setdefault(name, new) != new:
-            message = f"{one.planned.case.id}: found other bits than another row, expected the same"
+        if digests.setdefault(name, new) != new:
+            message = f"{case.id}: found other bits than another row, expected the same"
             raise RefusedError(message)
-    return found
+    return digests
 
 
 def _by_shape(name: str) -> tuple[str | int, ...]:
-    """Orders ``bf16-E128-K8-T2049`` by dtype, then by the sizes as numbers."""
+    """Returns a key that orders ``bf16-E128-K8-T2049`` by dtype, then by the sizes as numbers."""
     dtype, *sizes = name.split("-")
     return (dtype, *(int(size[1:]) for size in sizes))
 

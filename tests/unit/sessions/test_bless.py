@@ -1,162 +1,227 @@
-"""Blessing and reproducing, as their users do it, in a copy of the tree with the toy kernel."""
+"""Blessing of golden digests, from made-up results of a kernel with two shapes."""
 
-import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.extending.tree import Tree
+from kernelproof.checks.judge_plan import judge
+from kernelproof.errors import BaselineError, RefusedError
+from kernelproof.machine import hardware, revision, toolchain
+from kernelproof.machine.revision import Revision
+from kernelproof.plan import cases, matrix, repository
+from kernelproof.plan.cases import Planned, Selection
+from kernelproof.plan.schema import Check, Matrix, Perf, Shape
+from kernelproof.records import golden, record_files
+from kernelproof.sessions import bless
+from tests.unit.records.test_record_files import record_of
 
-CASE = "toy-cpu-fp32-N33-T40"
-REASON = ("--reason", "the toy's first bits")
-
-
-def _git(tree: Tree, *words: str) -> str:
-    name = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    command = ["git", "-C", str(tree.root), *name, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def _bless(tree: Tree, *arguments: str) -> tuple[int, str]:
-    done = tree.python(
-        "kernelproof.sessions.bless", "golden", "--row=cpu", "--kernel=toy", *arguments
-    )
-    return done.returncode, done.stderr or done.stdout
+STATE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
+REASON = ("--reason", "the  first\nbits")
+NAMES = ["fp32-E8-K2-T9", "fp32-E8-K2-T10"]
+Capture = pytest.CaptureFixture[str]
 
 
-def _commit(tree: Tree) -> None:
-    _git(tree, "add", "--all")
-    _git(tree, "commit", "--quiet", "--message", "Change it")
+def _matrix() -> Matrix:
+    """Returns the matrix with one kernel, on the cpu and h200 rows."""
+    plan = matrix.load()
+    shape = Shape.model_validate({"axes": {"E": 8, "K": 2, "T": [10, 9]}, "dtypes": ["fp32"]})
+    perf = Perf(limit_percent=3.0, shapes=[shape])
+    changes = {"shapes": [shape], "perf": perf, "bench": None, "mutants": None, "golden": True}
+    toy = plan.kernels["gemma4_routing"].model_copy(update=changes)
+    rows = {name: plan.rows[name] for name in ("cpu", "h200")}
+    return plan.model_copy(update={"kernels": {"toy": toy}, "rows": rows, "skips": []})
 
 
-@pytest.fixture(scope="module")
-def blessed(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """A repository whose toy was run and blessed, before that is committed."""
-    tree = Tree.at(tmp_path_factory.mktemp("tree"))
-    tree.add_toy()
-    tree.replace("matrix.yaml", "golden: false", "golden: true")
-    (tree.root / ".gitignore").write_text("__pycache__/\nresults/\n")
-    _git(tree, "init", "--quiet")
-    _commit(tree)
-    tree.cells("parity", "--kernel=toy")
-    done = tree.report("--row=cpu", "--kernel=toy")
-    assert done.returncode == 1
-    assert "golden: no blessed digest of fp32-N1-T0" in done.stdout
-    code, said = _bless(tree, *REASON)
-    assert (code, said.splitlines()[-1]) == (
-        0,
-        "pipeline/baselines/golden/toy.json: 12 of 12 digests blessed; commit it",
-    )
-    return tree
+MATRIX = _matrix()
+
+
+class Repository:
+    """A folder with results and golden digests; its state may be changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = STATE
+
+    def record(self, row: str = "cpu", **changes: Any) -> None:
+        """Writes a passing record of every case of a row, with some fields changed."""
+        for planned in self.planned(row):
+            fields = {"commit": self.state.commit, "tree": self.state.tree, **changes}
+            record_files.write(self.root / "results", planned, record_of(planned, **fields))
+
+    def planned(self, *rows: str) -> tuple[Planned, ...]:
+        """Returns the planned cases of rows."""
+        return cases.plan(MATRIX, Selection(row=rows), [Check.PARITY])
+
+    def verdicts(self) -> list[str]:
+        """Returns the verdicts of the cpu row, with their reasons, at the present state."""
+        judged = judge(self.planned("cpu"), self.root / "results", self.state)
+        return [f"{verdict.verdict} {verdict.reason}".strip() for verdict in judged]
+
+    def bless(self, *arguments: str, kind: str = "golden") -> None:
+        """Runs the command."""
+        results = str(self.root / "results")
+        assert bless.main([kind, *(arguments or REASON), "--results", results]) == 0
+
+    def stored(self) -> golden.Golden:
+        """Returns the golden digests."""
+        digests = golden.load("toy")
+        assert digests
+        return digests
 
 
 @pytest.fixture
-def tree(blessed: Tree, tmp_path: Path) -> Tree:
-    """A copy of it, with its results."""
-    subprocess.run(["cp", "-R", f"{blessed.root}/.", str(tmp_path)], check=True)
-    return Tree(root=tmp_path)
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A clean tree in which every case of the cpu row passes, and nothing is blessed."""
+    made = Repository(tmp_path)
+    monkeypatch.setattr(matrix, "load", lambda: MATRIX)
+    monkeypatch.setattr(revision, "current", lambda: made.state)
+    monkeypatch.setattr(hardware, "accelerators", tuple)
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    readers: list[Callable[..., Any]] = [golden.load.__wrapped__, golden.objection, golden.write]
+    for function in (*readers, golden.path_of):
+        monkeypatch.setattr(function, "__defaults__", (tmp_path / "golden",))
+    golden.load.cache_clear()
+    made.record()
+    return made
 
 
-def test_what_is_blessed_is_good(tree: Tree) -> None:
-    """The results it came from stay results of this source, and nothing else was written."""
-    assert tree.report("--row=cpu", "--kernel=toy").returncode == 0
-    changed = _git(tree, "status", "--porcelain", "--untracked-files=all")
-    assert changed == "?? pipeline/baselines/golden/toy.json\n"
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> Any:
+    """Forgets the digests of a test's folder."""
+    yield
+    golden.load.cache_clear()
 
 
-def test_a_dirty_tree_is_refused(tree: Tree) -> None:
-    """Its bits are nobody's."""
-    told = "found uncommitted changes, expected a clean tree: commit them, run parity again\n"
-    assert _bless(tree, *REASON) == (1, told)
+def test_blessed_digests_make_results_good(tree: Repository, capsys: Capture) -> None:
+    """A line for each digest; the results that they came from stay good, and a reason is kept."""
+    assert tree.verdicts()[0].startswith("fail golden: no blessed digest of fp32-E8-K2-T")
+    tree.bless()
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"toy-{name}: nothing -> 111111111111" for name in reversed(NAMES)),
+        "golden/toy.json: 2 of 2 digests blessed; commit it",
+    ]
+    assert tree.verdicts() == ["pass", "pass"]
+    stored = tree.stored()
+    assert list(stored.digests) == NAMES
+    (blessing,) = stored.blessings
+    assert (blessing.reason, blessing.changed) == ("the first bits", 2)
+    tree.bless()
+    output = capsys.readouterr().out
+    assert output == "toy: nothing to bless, all 2 digests are those of the results\n"
+    assert tree.stored() == stored
 
 
-@pytest.mark.parametrize("reason", ["", "  "])
-def test_an_empty_reason_is_refused(tree: Tree, reason: str) -> None:
-    """Whoever reads the history has to find one."""
-    told = "--reason: found nothing, expected why the baseline may be another one\n"
-    assert _bless(tree, "--reason", reason) == (1, told)
+def test_a_definition_that_moved_can_be_blessed(tree: Repository) -> None:
+    """Its results are red until then; the file keeps the old digest and the old reason."""
+    tree.bless()
+    machine = {"packages": {"torch": "9", "triton": "8"}, "device": {"name": "cpu"}}
+    tree.record(digest="3" * 64, machine=machine)
+    assert all("golden: the definition moved" in verdict for verdict in tree.verdicts())
+    tree.bless("--reason", "twice the toy")
+    assert tree.verdicts() == ["pass", "pass"]
+    stored = tree.stored()
+    reasons = [blessing.reason for blessing in stored.blessings]
+    assert reasons == ["twice the toy", "the first bits"]
+    assert stored.blessings[0].toolchain == "torch 9, triton 8, numpy None"
+    assert {digests.was for digests in stored.digests.values()} == {"1" * 64}
+    tree.bless("--case", "toy-cpu-fp32-E8-K2-T9", "--reason", "x")
+    assert tree.stored() == stored
 
 
-def test_results_of_another_commit_are_refused(tree: Tree) -> None:
-    """They are run again first; then there is nothing to bless."""
-    _commit(tree)
-    code, said = _bless(tree, *REASON)
-    assert code == 1
-    assert said.startswith("found 12 of 12 cases that do not pass, expected none: missing toy-cpu-")
-    tree.cells("parity", "--kernel=toy")
-    told = "toy: nothing to bless, all 12 digests are those of the results\n"
-    assert _bless(tree, *REASON) == (0, told)
+def test_twenty_blessings_are_kept(tree: Repository) -> None:
+    """The newest comes first."""
+    for place in range(22):
+        tree.record(digest=f"{place:064x}")
+        tree.bless("--reason", f"number {place}")
+    reasons = [blessing.reason for blessing in tree.stored().blessings]
+    assert reasons == [f"number {place}" for place in range(21, 1, -1)]
 
 
-def test_a_definition_that_moved_is_told_and_can_be_blessed(tree: Tree) -> None:
-    """Kernel and reference agree on other bits: red, until somebody says why that is right."""
-    for file in ("kernel.py", "reference.py"):
-        path = tree.root / "kernels" / "toy" / file
-        path.write_text(path.read_text().replace("* scale", "* 2.0 * scale"))
-    _commit(tree)
-    tree.cells("parity", "--kernel=toy")
-    done = tree.report("--row=cpu", "--kernel=toy", f"--case={CASE}")
-    assert done.returncode == 1
-    assert "golden: the definition moved" in done.stdout
-    code, said = _bless(tree, "--reason", "twice the toy")
-    assert code == 0, said
-    text = (tree.root / "pipeline/baselines/golden/toy.json").read_text()
-    assert '"reason":"twice the toy"' in text
-    assert '"reason":"the toy\'s first bits"' in text
-    assert '"was":"' in text
-    assert tree.report("--row=cpu", "--kernel=toy").returncode == 0
+def _refusal(tree: Repository, *arguments: str, kind: str = "golden") -> str:
+    with pytest.raises(RefusedError) as caught:
+        tree.bless(*arguments, kind=kind)
+    assert caught.value.exit == 1
+    return str(caught.value)
 
 
-def test_a_record_is_reproduced(tree: Tree) -> None:
-    """From its file or its id: the same bits, and what differs between the two runs."""
-    _commit(tree)
-    file = tree.root / "results" / "parity" / f"{CASE}.json"
-    for result in (str(file), CASE):
-        done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", result)
-        assert done.returncode == 0, done.stderr
-        lines = done.stdout.splitlines()
-        assert lines[:3] == [f"{CASE}: running it here", "here      pass", "recorded  pass"]
-        assert [line.split(",")[0] for line in lines[3:5]] == [
-            "inputs    same bits",
-            "outputs   same bits",
-        ]
-        assert lines[5] == "conditions that differ, the most telling first:"
-        assert lines[6].startswith("  commit: ")
+def test_a_dirty_tree_is_refused(tree: Repository) -> None:
+    """The bits of uncommitted files are nobody's."""
+    tree.state = replace(STATE, dirty=True)
+    message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
+    assert _refusal(tree) == message
 
 
-def test_other_bits_and_conditions_are_told(tree: Tree) -> None:
-    """A record that claims other bits, from another machine; --at-commit runs its own commit."""
-    _commit(tree)
-    file = tree.root / "results" / "parity" / f"{CASE}.json"
-    text = file.read_text().replace('"python": "3.', '"python": "2.')
-    digest = text.partition('"digest": "')[2][:64]
-    file.write_text(text.replace(digest, "f" * 64))
-    done = tree.python(
-        "kernelproof.sessions.reproduce", "--this-python", "--row=cpu", "--at-commit", CASE
+def test_an_empty_reason_is_refused(tree: Repository) -> None:
+    """The history would have a gap."""
+    for reason in ("", " \n "):
+        assert _refusal(tree, "--reason", reason).startswith("--reason: found nothing, expected")
+
+
+def test_results_of_another_commit_are_refused(tree: Repository) -> None:
+    """So are missing and red ones, for every kind of baseline; nothing is written."""
+    tree.state = replace(STATE, commit="d" * 40)
+    start = "found 2 of 2 cases that do not pass, expected none: "
+    for kind in ("golden", "codegen", "perf"):
+        assert _refusal(tree, kind=kind).startswith(f"{start}missing toy-cpu-fp32-E8-K2-T10: ")
+    tree.record(outcome="fail", reason="9 differ\n  more")
+    assert _refusal(tree) == f"{start}fail toy-cpu-fp32-E8-K2-T10: 9 differ"
+    assert not (tree.root / "golden").exists()
+
+
+def test_rows_that_disagree_are_refused(tree: Repository) -> None:
+    """A digest is the same on every row."""
+    tree.record("h200", digest="3" * 64)
+    message = _refusal(tree, *REASON, "--row=cpu", "--row=h200")
+    assert (
+        message == "toy-h200-fp32-E8-K2-T10: found other bits than another row, expected the same"
     )
-    assert done.returncode == 1, done.stderr
-    assert f"outputs   other bits: {'f' * 64} -> {digest}" in done.stdout
-    assert "  machine.python: 2." in done.stdout
-    assert "  commit: " not in done.stdout
-    assert _git(tree, "worktree", "list").count("\n") == 1
+    assert not (tree.root / "golden").exists()
+    tree.record("h200")
+    tree.bless(*REASON, "--row=cpu", "--row=h200")
+    assert len(tree.stored().digests) == 2
 
 
-@pytest.mark.parametrize(
-    ("result", "code", "told"),
-    [
-        (
-            "toy-cpu-fp32-N33-T41",
-            2,
-            "result: found 'toy-cpu-fp32-N33-T41', expected a record's file or",
-        ),
-        ("none.json", 3, "result: "),
-        ("pyproject.toml", 2, "result: found 'pyproject.toml', expected"),
-    ],
-    ids=["unknown case", "no file", "no record"],
-)
-def test_what_cannot_be_reproduced(tree: Tree, result: str, code: int, told: str) -> None:
-    """One clear line."""
-    done = tree.python("kernelproof.sessions.reproduce", "--this-python", "--row=cpu", result)
-    assert done.returncode == code
-    assert done.stderr.startswith(told)
-    assert "Traceback" not in done.stderr
+def test_a_result_without_a_digest_is_refused(tree: Repository) -> None:
+    """There is nothing to bless in it."""
+    tree.record(digest=None)
+    assert "found no digest in its result" in _refusal(tree)
+
+
+def test_an_unreadable_baseline_is_not_replaced(tree: Repository) -> None:
+    """Its history would be lost."""
+    (tree.root / "golden").mkdir()
+    (tree.root / "golden" / "toy.json").write_text("{")
+    with pytest.raises(BaselineError, match=r"toy\.json"):
+        tree.bless()
+
+
+def test_code_and_times_are_blessed_after_parity(
+    tree: Repository, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Generated code by the Python of its toolchain, times by the results of perf."""
+    calls: list[tuple[Any, ...]] = []
+
+    def blessed(*arguments: Any, **options: Any) -> str:
+        calls.append((*arguments, *options.values()))
+        return "blessed"
+
+    tree.bless()
+    monkeypatch.setattr(bless, "bless_codegen", blessed)
+    monkeypatch.setattr(bless, "bless_perf", blessed)
+    monkeypatch.setattr(toolchain, "python_of", lambda name: f"/{name}/python")
+    capsys.readouterr()
+    tree.bless(kind="codegen")
+    timed = "toy-h200-fp32-E8-K2-T9"
+    message = "found 2 of 2 cases that do not pass, expected none: missing toy-h200-fp32-E8-K2-T10"
+    assert _refusal(tree, *REASON, "--case", timed, kind="perf").startswith(message)
+    tree.record("h200")
+    tree.bless(*REASON, "--case", timed, kind="perf")
+    assert capsys.readouterr().out == "blessed\nblessed\n"
+    of_code, (verdicts, *of_times) = calls
+    assert of_code == ("the first bits", MATRIX, Path("/codegen/python"))
+    names = [(verdict.planned.check, verdict.planned.case.id) for verdict in verdicts]
+    assert names == [("perf", timed)]
+    assert of_times == ["the first bits", tree.root / "results"]
