@@ -16,7 +16,7 @@ from kernelproof.plan.cases import Planned, Selection
 from kernelproof.plan.schema import Check, Matrix, Perf, Shape
 from kernelproof.records import golden, record_files
 from kernelproof.sessions import bless
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 STATE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 REASON = ("--reason", "the  first\nbits")

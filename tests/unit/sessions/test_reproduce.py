@@ -16,7 +16,7 @@ from kernelproof.plan.schema import Check
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.sessions import reproduce
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 PLANNED = cases.plan(matrix.load(), Selection(row=("cpu",)), [Check.PARITY])[0]
 CASE = PLANNED.case.id
