@@ -8,6 +8,7 @@ import ast
 import enum
 import hashlib
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -144,17 +145,17 @@ class _MutatedCode:
 
     def with_proofs(self, mutants: Sequence[Mutant], proofs: Sequence[MutantProof]) -> list[Mutant]:
         """Returns the mutants, each with the conclusion of the first proof that covers it."""
-        proof_of: dict[str, MutantProof] = {}
+        conclusions: dict[str, tuple[str, str]] = {}
         for number, proof in enumerate(proofs):
-            where = f"proofs[{number}]"
-            if not self._is_tied(proof, where) or not (place := self._place(proof, where)):
-                continue
-            covered = [mutant.id for mutant in mutants if _covers(proof, place, mutant)]
-            if not covered:
-                self.faults.append(f"{where}: found no mutant of {proof.code!r}, expected some")
-            for name in covered:
-                proof_of.setdefault(name, proof)
-        conclusions = {name: (proof.concludes, proof.because) for name, proof in proof_of.items()}
+            faults = [*self._untied(proof)]
+            places = [] if faults else [*self._places(proof)]
+            covered = [mutant.id for mutant in mutants if _covers(proof, places, mutant)]
+            if not faults and len(places) != 1:
+                faults = [f"found {proof.code!r} {len(places)} times, expected once"]
+            elif not faults and not covered:
+                faults = [f"found no mutant of {proof.code!r}, expected some"]
+            self.faults += [f"proofs[{number}]: {fault}" for fault in faults]
+            conclusions = dict.fromkeys(covered, (proof.concludes, proof.because)) | conclusions
         nothing = ("", "")
         return [
             replace(mutant, conclusion=conclusion, because=because)
@@ -162,19 +163,27 @@ class _MutatedCode:
             for conclusion, because in [conclusions.get(mutant.id, nothing)]
         ]
 
-    def _is_tied(self, proof: MutantProof, where: str) -> bool:
-        """Returns whether the code that a proof is of is still there, unchanged."""
-        before = len(self.faults)
+    def _untied(self, proof: MutantProof) -> Iterator[str]:
+        """Yields a fault for each definition that is gone or is not the one that was proven."""
         for name, digest in proof.tied_to.items():
-            definition = self._definition(name)[1]
+            _, definition = self._definition(name)
             if definition is None:
-                self.faults.append(f"{where}: found no {name}, expected what the proof is tied to")
+                yield f"found no {name}, expected what the proof is tied to"
             elif (current := digest_of(definition)) != digest:
-                self.faults.append(
-                    f"{where}: found {name} changed, {current}, expected {digest}, of which it is "
-                    "a proof; prove it again, then write the new digest"
+                yield (
+                    f"found {name} changed, {current}, expected {digest}, of which it is a proof; "
+                    "prove it again, then write the new digest"
                 )
-        return len(self.faults) == before
+
+    def _places(self, proof: MutantProof) -> Iterator[tuple[str, int, int]]:
+        """Yields the file and the offsets of a proof's code, wherever that stands."""
+        code = proof.code.encode()
+        for file, definition in map(self._definition, proof.tied_to):
+            assert definition  # noqa: S101  (the proof is tied to it)
+            source = self.modules[file].source
+            start, end = source.span(definition)
+            for match in re.finditer(re.escape(code), source.content[start:end]):
+                yield file, start + match.start(), start + match.end()
 
     def _definition(self, name: str) -> tuple[str, ast.stmt | None]:
         """Returns the file of ``cuda.keys.order``, and the statement that defines it there."""
@@ -182,27 +191,13 @@ class _MutatedCode:
         file = f"{stem.replace('.', '/')}.py"
         return file, self.module(file).definitions.get(inner)
 
-    def _place(self, proof: MutantProof, where: str) -> tuple[str, int, int] | None:
-        """Returns the file and the offsets of a proof's code."""
-        places, code = [], proof.code.encode()
-        for name in proof.tied_to:
-            file, definition = self._definition(name)
-            source = self.modules[file].source
-            assert definition  # noqa: S101  (the proof is tied to it)
-            start, end = source.span(definition)
-            body = source.content[start:end]
-            if count := body.count(code):
-                first = start + body.index(code)
-                places += [(file, first, first + len(code))] * count
-        if len(places) != 1:
-            self.faults.append(f"{where}: found {proof.code!r} {len(places)} times, expected once")
-            return None
-        return places[0]
 
-
-def _covers(proof: MutantProof, place: tuple[str, int, int], mutant: Mutant) -> bool:
-    file, start, end = place
-    is_within = file == mutant.file and start <= mutant.edit.start and mutant.edit.end <= end
+def _covers(proof: MutantProof, places: list[tuple[str, int, int]], mutant: Mutant) -> bool:
+    """Returns whether a mutant is one of a proof whose code stands in these places."""
+    is_within = any(
+        file == mutant.file and start <= mutant.edit.start and mutant.edit.end <= end
+        for file, start, end in places
+    )
     is_operator = proof.operator in {None, mutant.operator}
     return is_within and is_operator and proof.after in {None, mutant.after}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from kernelproof.selftest.mutation.mutant import Mutant, SourceText, TextEdit, place_of
 
-_BINARY: dict[type[ast.operator], tuple[str, str]] = {
+_ARITHMETIC: dict[type[ast.AST], tuple[str, str]] = {
     ast.Add: ("+", "-"),
     ast.Sub: ("-", "+"),
     ast.Mult: ("*", "+"),
@@ -21,14 +21,13 @@ _BINARY: dict[type[ast.operator], tuple[str, str]] = {
     ast.RShift: (">>", "<<"),
     ast.LShift: ("<<", ">>"),
 }
-_COMPARED: dict[type[ast.cmpop], tuple[str, str]] = {
+ORDER: dict[type[ast.AST], tuple[str, str]] = {
     ast.Lt: ("<", "<="),
     ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="),
     ast.GtE: (">=", ">"),
-    ast.Eq: ("==", "!="),
-    ast.NotEq: ("!=", "=="),
 }
+_COMPARISON: dict[type[ast.AST], tuple[str, str]] = {ast.Eq: ("==", "!="), ast.NotEq: ("!=", "==")}
 _EXTREMES = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum"}
 _DTYPES = {
     "tl.int64": "tl.int32",
@@ -43,14 +42,16 @@ _INDEX = re.compile(r"(offs|stride)_\w+")
 Operator = Callable[[ast.AST, SourceText], Iterator[TextEdit]]
 
 
-def _arithmetic(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
-    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        yield text.between(node.left, node.right, *_BINARY[type(node.op)])
+def exchange_of(words: Mapping[type[ast.AST], tuple[str, str]]) -> Operator:
+    """Returns the operator that exchanges the word between two operands, by the node's kind."""
 
+    def edits(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
+        if isinstance(node, ast.BinOp) and type(node.op) in words:
+            yield text.between(node.left, node.right, *words[type(node.op)])
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in words:
+            yield text.between(node.left, node.comparators[0], *words[type(node.ops[0])])
 
-def _comparison(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARED:
-        yield text.between(node.left, node.comparators[0], *_COMPARED[type(node.ops[0])])
+    return edits
 
 
 def _constant(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
@@ -140,8 +141,8 @@ def _index(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
 
 
 OPERATORS: dict[str, Operator] = {
-    "arithmetic": _arithmetic,
-    "comparison": _comparison,
+    "arithmetic": exchange_of(_ARITHMETIC),
+    "comparison": exchange_of(_COMPARISON | ORDER),
     "constant": _constant,
     "special value": _special,
     "negation": _negation,

@@ -18,22 +18,13 @@ _HELP = frozenset({"description", "epilog", "help", "metavar", "prog"})
 # The members of each enumeration, in their order.
 Members = Mapping[str, Sequence[str]]
 
-_MEMBERSHIP: dict[type[ast.cmpop], tuple[str, str]] = {
+_MEMBERSHIP: dict[type[ast.AST], tuple[str, str]] = {
     ast.In: ("in", "not in"),
     ast.NotIn: ("not in", "in"),
     ast.Is: ("is", "is not"),
     ast.IsNot: ("is not", "is"),
 }
-_ORDERED: dict[type[ast.cmpop], tuple[str, str]] = {
-    ast.Lt: ("<", "<="),
-    ast.LtE: ("<=", "<"),
-    ast.Gt: (">", ">="),
-    ast.GtE: (">=", ">"),
-}
-_DIVISION: dict[type[ast.operator], tuple[str, str]] = {
-    ast.Div: ("/", "*"),
-    ast.Pow: ("**", "*"),
-}
+_DIVISION: dict[type[ast.AST], tuple[str, str]] = {ast.Div: ("/", "*"), ast.Pow: ("**", "*")}
 _LIKENESS = {
     "all": "any",
     "any": "all",
@@ -71,23 +62,13 @@ def _word(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
             yield text.instead(node, f"({ast.unparse(edited)})")
 
 
-def _membership(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in _MEMBERSHIP:
-        yield text.between(node.left, node.comparators[0], *_MEMBERSHIP[type(node.ops[0])])
-
-
 def _chained(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
     """Moves either end of a range."""
     if isinstance(node, ast.Compare) and len(node.ops) > 1:
         sides = [node.left, *node.comparators]
         for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
-            if type(operator) in _ORDERED:
-                yield text.between(left, right, *_ORDERED[type(operator)])
-
-
-def _division(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
-    if isinstance(node, ast.BinOp) and type(node.op) in _DIVISION:
-        yield text.between(node.left, node.right, *_DIVISION[type(node.op)])
+            if type(operator) in operators.ORDER:
+                yield text.between(left, right, *operators.ORDER[type(operator)])
 
 
 def _later_condition(node: ast.AST, text: SourceText) -> Iterator[TextEdit]:
@@ -164,9 +145,9 @@ def member_of(members: Members) -> Operator:
 OPERATORS: dict[str, Operator] = {
     **operators.OPERATORS,
     "word": _word,
-    "membership": _membership,
+    "membership": operators.exchange_of(_MEMBERSHIP),
     "chained comparison": _chained,
-    "division": _division,
+    "division": operators.exchange_of(_DIVISION),
     "later condition": _later_condition,
     "filter": _filter,
     "likeness": _likeness,
