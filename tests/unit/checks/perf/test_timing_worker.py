@@ -1,0 +1,137 @@
+"""A timing process: the readings around its samples, the rounds it discards, and its errors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from kernelproof.checks.perf import timing_worker
+from kernelproof.machine.gpu_monitor import State
+from kernelproof.measure.clock import Contestant, Recording
+from kernelproof.records.timing import (
+    FLOOR,
+    KERNEL,
+    CaseRequest,
+    ProcessTimes,
+    TimingAnswer,
+    TimingRequest,
+)
+
+HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
+# Readings before the first round: one of the watch, and one after each contestant's warm-up.
+WARM_UP = 1 + 2
+READINGS_A_ROUND = 1 + 2
+
+
+@dataclass
+class Driver:
+    """A driver that answers with these states, then is cool; `events` notes readings, samples."""
+
+    states: Sequence[State] = ()
+    events: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._next: Iterator[State] = iter(self.states)
+
+    def read(self) -> State:
+        """Returns the next state."""
+        self.events.append("read")
+        return next(self._next, COOL)
+
+
+@dataclass
+class Replay:
+    """A recording whose replay takes `us`, or raises as torch does if that is None."""
+
+    us: float | None
+    events: list[str] = field(default_factory=list)
+    is_graph: bool = True
+
+    def replay(self) -> float:
+        """Notes that it ran."""
+        self.events.append("sample")
+        if self.us is None:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore of it")
+        return self.us
+
+
+def _bench(driver: Driver, sentinel: Recording) -> timing_worker.TimingBench:
+    return timing_worker.TimingBench(
+        device=torch.device("cpu"),
+        clock=None,  # type: ignore[arg-type]
+        monitor=driver,  # type: ignore[arg-type]
+        sentinel=Contestant(recording=sentinel, launches=1),
+        specs={},
+        references={},
+    )
+
+
+def _times(driver: Driver, rounds: int = 2) -> ProcessTimes:
+    contestants = {
+        name: Contestant(recording=Replay(us, driver.events), launches=2)
+        for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
+    }
+    request = TimingRequest(row="gpu", cases=[], rounds=rounds, seed=1)
+    return timing_worker.time_contestants(contestants, request, _bench(driver, Replay(9.0)))
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets nothing wait until it has cooled."""
+    monkeypatch.setattr(timing_worker, "_SECONDS_TO_COOL", 0)
+
+
+def test_the_state_is_read_around_each_sample() -> None:
+    """Between any two samples, and before the first."""
+    driver = Driver()
+    times = _times(driver)
+    assert times.samples_us == {KERNEL: [4.0, 4.0], FLOOR: [2.0, 2.0]}
+    assert (times.discarded, times.sm_clock_mhz) == (0, 1980)
+    events = driver.events
+    samples = [at for at, event in enumerate(events) if event == "sample"]
+    assert all(events[at - 1] == events[at + 1] == "read" for at in samples)
+
+
+@pytest.mark.parametrize("reading", range(READINGS_A_ROUND), ids=["before", "within", "after"])
+def test_a_round_that_meets_a_throttled_clock_is_discarded(reading: int) -> None:
+    """At any reading of the second round; the others count, also the one after it has cooled."""
+    first_round = READINGS_A_ROUND - 1
+    cool = [COOL] * (WARM_UP + first_round + reading)
+    times = _times(Driver([*cool, HOT]), rounds=3)
+    assert (times.discarded, len(times.samples_us[KERNEL])) == (1, 3)
+    times = _times(Driver([*[COOL] * (WARM_UP + 1), HOT]))
+    assert (times.discarded, len(times.samples_us[KERNEL])) == (1, 2)
+
+
+def test_a_gpu_that_is_always_held_back_is_an_error() -> None:
+    """After some tries for each round that was asked for."""
+    with pytest.raises(RuntimeError, match=r"^all 8 rounds were discarded: power or heat held"):
+        _times(Driver([HOT] * 100))
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["it answers", "it is lost"])
+def test_an_error_is_of_one_case_while_the_device_answers(
+    monkeypatch: pytest.MonkeyPatch, *, is_lost: bool
+) -> None:
+    """If the device is lost, nothing more can be asked in this process."""
+
+    def answer_case(case: CaseRequest, *_: object) -> TimingAnswer:
+        if case.case == "toy-1":
+            raise RuntimeError("a bug")
+        return TimingAnswer(case=case.case)
+
+    monkeypatch.setattr(timing_worker, "answer_case", answer_case)
+    cases = [
+        CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)
+    ]
+    request = TimingRequest(row="gpu", cases=cases, rounds=1, seed=1)
+    bench = _bench(Driver(), Replay(None if is_lost else 9.0))
+    first, *others = timing_worker.answer_all(request, bench)
+    message = "RuntimeError: a bug"
+    if is_lost:
+        message += "\nthe device does not answer any more: CUDA error: an illegal memory access"
+        message += " was encountered"
+    outcome = "crash" if is_lost else "error"
+    assert (first.case, first.error, first.outcome) == ("toy-1", message, outcome)
+    assert others == ([] if is_lost else [TimingAnswer(case="toy-2")])
