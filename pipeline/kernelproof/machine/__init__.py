@@ -1,1 +1,1 @@
-"""TODO."""
+"""This machine: its row, its GPUs, its toolchains, and the revision of its source."""

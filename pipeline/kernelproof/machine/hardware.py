@@ -1,8 +1,9 @@
-"""Which rows of the matrix this machine is, asked of the drivers and without torch.
+"""The rows of the matrix that this machine is, by its drivers and without torch.
 
-``python -m kernelproof.machine.hardware`` prints the rows that are here, one a line, and on stderr the ones
-that are not. A machine with an accelerator is the rows of that accelerator; one without is the
-rows of the interpreter. torch has the last word, where the row's cells run (`machine`).
+``python -m kernelproof.machine.hardware`` prints the rows that are here, a line each, and on stderr
+the others. A machine with accelerators is the rows of these accelerators; a machine without is the
+interpreted rows. Later torch has the last word, in the processes that run the row's cells
+(`kernelproof.measure.torch_device`).
 """
 
 import argparse
@@ -22,52 +23,55 @@ from kernelproof.plan import cases, matrix
 from kernelproof.plan.schema import Matrix, Row
 
 _KFD = Path("/sys/class/kfd/kfd/topology/nodes")
+_XPU_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
-    """A GPU as its driver reports it; a name or architecture that it does not tell is empty."""
+    """A GPU as its driver reports it; a name or architecture that no driver tells is empty."""
 
     backend: str
     name: str = ""
     arch: str = ""
 
     def is_row(self, row: Row) -> bool:
-        """Whether it is what `row` asks for: by name, or by architecture where it has no name."""
+        """Returns True if this is the device of `row`: by its name, or else by its architecture."""
         if self.backend != row.backend:
             return False
         return self.name == row.device if self.name else self.arch == row.arch
 
     def __str__(self) -> str:
-        """``NVIDIA H200 (cuda, sm_90)``."""
+        """Returns the GPU as messages name it: ``NVIDIA H200 (cuda, sm_90)``."""
         details = ", ".join(filter(None, (self.backend, self.arch)))
         return f"{self.name or 'an unnamed GPU'} ({details})"
 
 
 def accelerators() -> tuple[Accelerator, ...]:
-    """Every accelerator of this machine that a driver reports."""
+    """Returns all accelerators of this machine that a driver reports."""
     return (*_nvidia(), *_amd(), *_intel())
 
 
 def _nvidia() -> list[Accelerator]:
+    """Returns NVIDIA's GPUs; none without a driver."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
-    found = []
+    gpus = []
     for index in range(pynvml.nvmlDeviceGetCount()):
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
         name, arch = pynvml.nvmlDeviceGetName(handle), f"sm_{major}{minor}"
-        found.append(Accelerator(backend="cuda", name=name, arch=arch))
+        gpus.append(Accelerator(backend="cuda", name=name, arch=arch))
     pynvml.nvmlShutdown()
-    return found
+    return gpus
 
 
 def amd_nodes(folder: Path) -> list[dict[str, str]]:
-    """The GPUs of the kernel driver's topology, numbered as it does: by node, processors left out.
+    """Returns the properties of AMD's GPUs below `folder`, numbered as the kernel driver does.
 
-    A container may not read the nodes of GPUs that it was not given: ROCm leaves them out, too.
+    Nodes of processors are left out, and nodes that a container may not read: those of GPUs that
+    the container was not given, which ROCm leaves out, too.
     """
     nodes = []
     for file in sorted(folder.glob("[0-9]*/properties"), key=lambda file: int(file.parent.name)):
@@ -79,48 +83,51 @@ def amd_nodes(folder: Path) -> list[dict[str, str]]:
 
 
 def _amd() -> list[Accelerator]:
-    """By the kernel driver's topology, where 90402 stands for gfx942."""
-    found = []
+    """Returns AMD's GPUs by the kernel driver's topology, in which 90402 stands for gfx942."""
+    gpus = []
     for node in amd_nodes(_KFD):
         version = int(node["gfx_target_version"])
         arch = f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
-        found.append(Accelerator(backend="hip", arch=arch))
-    return found
+        gpus.append(Accelerator(backend="hip", arch=arch))
+    return gpus
 
 
 def _intel() -> list[Accelerator]:
+    """Returns Intel's GPUs; none without xpu-smi. Raises NotTheRowError if it does not answer."""
     if not (command := shutil.which("xpu-smi")):
         return []
     try:
         done = subprocess.run(
-            [command, "discovery", "-j"], capture_output=True, timeout=30, check=False
+            [command, "discovery", "-j"], capture_output=True, timeout=_XPU_SECONDS, check=False
         )
         devices = json.loads(done.stdout)["device_list"]
-        # One whose firmware is being mended has no name; the others are still there.
-        return [Accelerator(backend="xpu", name=one.get("device_name", "")) for one in devices]
+        # A device whose firmware is being updated has no name; the others are still there.
+        return [Accelerator(backend="xpu", name=gpu.get("device_name", "")) for gpu in devices]
     except subprocess.TimeoutExpired:
-        message = "xpu-smi: no answer in 30 s, expected its devices; mend the driver"
+        message = f"xpu-smi: no answer in {_XPU_SECONDS} s, expected its devices; mend the driver"
         raise NotTheRowError(message) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
 
 
-def rows_here(plan: Matrix, found: Sequence[Accelerator]) -> tuple[str, ...]:
-    """The rows that a machine with these accelerators is; NotTheRowError where it is none."""
-    if not found:
-        here = [name for name, row in plan.rows.items() if row.backend == "interpreter"]
-    else:
-        here = [name for name, row in plan.rows.items() if any(gpu.is_row(row) for gpu in found)]
+def rows_here(plan: Matrix, gpus: Sequence[Accelerator]) -> tuple[str, ...]:
+    """Returns the rows that a machine with these accelerators is; raises NotTheRowError if none."""
+    here = tuple(
+        name
+        for name, row in plan.rows.items()
+        if (any(gpu.is_row(row) for gpu in gpus) if gpus else not row.is_compiled)
+    )
     if not here:
-        raise NotTheRowError(_unknown(plan, found))
-    return tuple(here)
+        raise NotTheRowError(_unknown_machine(plan, gpus))
+    return here
 
 
-def _unknown(plan: Matrix, found: Sequence[Accelerator]) -> str:
-    if not found:
+def _unknown_machine(plan: Matrix, gpus: Sequence[Accelerator]) -> str:
+    """Returns the message for a machine that is no row, with the row to add."""
+    if not gpus:
         return "this machine has no accelerator, and matrix.yaml no row with backend: interpreter"
-    gpu = found[0]
-    interpreted = [name for name, row in plan.rows.items() if row.backend == "interpreter"]
+    gpu = gpus[0]
+    interpreted = [name for name, row in plan.rows.items() if not row.is_compiled]
     instead = f"; or use the CPU: nox -s parity -- --row {interpreted[0]}" if interpreted else ""
     return (
         f"this machine is no row of matrix.yaml: found {gpu}, expected one of "
@@ -131,35 +138,37 @@ def _unknown(plan: Matrix, found: Sequence[Accelerator]) -> str:
 
 
 def _require_present(plan: Matrix, names: Sequence[str]) -> None:
-    """NotTheRowError for a CUDA row whose GPU no driver reports; other drivers may not tell."""
-    found = accelerators()
+    """Raises NotTheRowError for a CUDA row whose GPU the driver does not report.
+
+    Other drivers may not tell all of their GPUs, so nothing is concluded from them.
+    """
+    gpus = accelerators()
     for name in names:
         row = plan.rows[name]
-        if row.backend == "cuda" and not any(gpu.is_row(row) for gpu in found):
+        if row.backend == "cuda" and not any(gpu.is_row(row) for gpu in gpus):
             message = (
-                f"row {name}: found {', '.join(map(str, found)) or 'no GPU'}, expected "
+                f"row {name}: found {', '.join(map(str, gpus)) or 'no GPU'}, expected "
                 f"{row.device}; run it on that machine, or mend the row's device in matrix.yaml"
             )
             raise NotTheRowError(message)
 
 
 def require_gpu(plan: Matrix, names: Sequence[str], what: str = "bench") -> None:
-    """NotTheRowError for a row that is interpreted: its times say nothing of a kernel."""
-    gpus = [name for name, row in plan.rows.items() if row.backend != "interpreter"]
+    """Raises NotTheRowError for an interpreted row, whose times say nothing of a kernel."""
+    compiled = [name for name, row in plan.rows.items() if row.is_compiled]
     for name in names:
-        if name not in gpus:
-            message = f"{what} needs a GPU: found row {name}, which is interpreted, "
-            message += (
-                f"expected one of {', '.join(gpus) or 'no row yet'}; run it on such a machine"
+        if name not in compiled:
+            raise NotTheRowError(
+                f"{what} needs a GPU: found row {name}, which is interpreted, expected one of "
+                f"{', '.join(compiled) or 'no row yet'}; run it on such a machine"
             )
-            raise NotTheRowError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the rows here, or those that the command line names.
+    """Prints the rows here, or the rows that the command line names.
 
-    Where help is asked for, of the command that the rows are for, any machine will do: then it is
-    one that is interpreted, if there is any.
+    ``--help`` asks for the help of the command that will run on the row, which any machine can
+    give: then the row is an interpreted one, if there is any.
     """
     parser = argparse.ArgumentParser(prog="python -m kernelproof.machine.hardware", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")

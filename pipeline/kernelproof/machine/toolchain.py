@@ -1,7 +1,8 @@
-"""A toolchain's environment: `pipeline/kernelproof/machine/toolchains/<name>.txt` in `.nox/toolchain-<name>`.
+"""The environment of a toolchain: `machine/toolchains/<name>.txt` in `.nox/toolchain-<name>`.
 
-``python -m kernelproof.machine.toolchain cpu`` makes it, or brings it up to date, and prints its Python. All
-sessions that need a toolchain share its one environment: with torch in it, it takes gigabytes.
+``python -m kernelproof.machine.toolchain cpu`` makes the environment, or brings it up to date, and
+prints its Python. All sessions that need a toolchain share its environment: with torch in it, it
+takes gigabytes. Its Python imports `kernelproof` and the kernels of this repository.
 
 A file with the line ``# over: cpu`` is an overlay: an environment of its own packages alone, in
 front of those of another one. So another Triton stands beside torch, which is there once.
@@ -19,14 +20,16 @@ from pathlib import Path
 from filelock import FileLock
 
 from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
-from kernelproof.plan.repository import ROOT, TOOLCHAINS
+from kernelproof.plan.repository import ROOT, TOOLCHAINS, shown_path
 
 REQUIREMENTS = TOOLCHAINS
 _OVER = re.compile(r"^# over: (\S+)$", re.MULTILINE)
-# Where a Python looks for packages.
-_PACKAGES = (
+# Prints the folders in which a Python looks for packages.
+_PRINT_PACKAGES = (
     "import sys; print(*(path for path in sys.path if path.endswith('-packages')), sep='\\n')"
 )
+# Files among an environment's packages; each line is a folder that its Python imports from.
+_SOURCES_PTH, _BELOW_PTH = "kernelproof-sources.pth", "below.pth"
 
 
 class ToolchainError(UsageError):
@@ -36,9 +39,10 @@ class ToolchainError(UsageError):
 
 
 def python_of(name: str, *, over: Path | None = None) -> Path:
-    """The Python of the toolchain's environment, ready for use; ToolchainError where it is not.
+    """Returns the Python of a toolchain's environment, which is made or brought up to date first.
 
     An overlay stands over the environment of the Python `over`, or over the one that it names.
+    Raises UsageError for an unknown toolchain, ToolchainError if it cannot be installed.
     """
     requirements = REQUIREMENTS / f"{name}.txt"
     if not requirements.is_file():
@@ -46,44 +50,55 @@ def python_of(name: str, *, over: Path | None = None) -> Path:
         mend = did_you_mean(name, known)
         message = f"toolchain: found {name!r}, expected one of {', '.join(known)}; {mend}"
         raise UsageError(message)
+    # 1. The environment that an overlay stands over.
     below = _OVER.search(requirements.read_text(encoding="utf-8"))
     packages = _packages(over or python_of(below[1])) if below else ""
+    # 2. The environment itself, unless it was made of just these requirements.
     folder = ROOT / ".nox" / f"toolchain-{name}"
     folder.parent.mkdir(exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        stamp = folder / "installed.sha256"
+        stamp, python = folder / "installed.sha256", folder / "bin" / "python"
         made_of = requirements.read_bytes() + sys.version.encode() + packages.encode()
-        wanted = hashlib.sha256(made_of).hexdigest()
-        python = folder / "bin" / "python"
-        if not python.exists() or not stamp.is_file() or stamp.read_text() != wanted:
+        digest = hashlib.sha256(made_of).hexdigest()
+        if not python.exists() or not stamp.is_file() or stamp.read_text() != digest:
             _install(requirements, folder, packages)
-            stamp.write_text(wanted)
+            _add_to_path(folder, _BELOW_PTH, packages)
+            stamp.write_text(digest)
+        # 3. The sources of this repository, which the environment may have been made before.
+        _add_to_path(folder, _SOURCES_PTH, f"{ROOT / 'pipeline'}\n{ROOT / 'kernels'}\n")
     return python
 
 
+def _add_to_path(folder: Path, name: str, lines: str) -> None:
+    """Adds folders, a line each, to the import path of the environment's Python."""
+    for packages in (folder / "lib").glob("python*/site-packages"):
+        file = packages / name
+        if lines and (not file.is_file() or file.read_text(encoding="utf-8") != lines):
+            file.write_text(lines, encoding="utf-8")
+
+
 def _packages(python: Path) -> str:
-    """The folders of packages of a Python, a line each."""
-    command = [str(python), "-c", _PACKAGES]
+    """Returns the folders of packages of a Python, a line each."""
+    command = [str(python), "-c", _PRINT_PACKAGES]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def _install(requirements: Path, folder: Path, packages: str) -> None:
-    where = requirements.relative_to(ROOT)
-    print(f"installing {where} (once; minutes where torch is in it)", file=sys.stderr, flush=True)
+def _install(requirements: Path, folder: Path, below: str) -> None:
+    """Makes the environment in `folder` anew; `below` are the packages below an overlay."""
+    name = shown_path(requirements)
+    print(f"installing {name} (once; minutes if torch is in it)", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     python = str(folder / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    alone = ["--no-deps"] if packages else []  # torch below names another Triton as its own
+    # The torch below requires another Triton than an overlay brings.
+    alone = ["--no-deps"] if below else []
     for command in (
         [sys.executable, "-m", "virtualenv", "--quiet", str(folder)],
         [*install, *alone, "-r", str(requirements)],
     ):
         if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-            message = f"{where}: could not be installed; pip's message is above, mend it, run again"
+            message = f"{name}: could not be installed; pip's message is above, mend it, run again"
             raise ToolchainError(message)
-    if packages:
-        own = Path(_packages(Path(python)).splitlines()[0])
-        (own / "below.pth").write_text(packages, encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

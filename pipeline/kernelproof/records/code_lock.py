@@ -79,7 +79,7 @@ class CodeLock(StrictModel):
 
 
 def _by_build(data: Any) -> Any:
-    """Returns the data with costs by build and architecture, not by ``"<build> <architecture>"``."""
+    """Returns the data with costs by build and architecture; a file has them as one name."""
     if not isinstance(data, dict) or not isinstance(data.get("costs"), dict):
         return data
     costs: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Which records are of this source, on the machine that their row names."""
+"""The validity of a record: it is of this source, and of the machine that its row names."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def is_recorded(planned: Planned, folder: Path, source: Revision) -> bool:
 
 
 def refusal(record: Record, planned: Planned, source: Revision) -> str:
-    """Why a record says nothing about this source on this row, or nothing."""
+    """Returns why a record says nothing about this source and row, or an empty string."""
     if (device := record.device) != planned.device:
         return f"its result is of {device}, expected {planned.device}: run it on that machine"
     if record.commit != source.commit:

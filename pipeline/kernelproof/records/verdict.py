@@ -1,4 +1,4 @@
-"""Verdicts: the conclusion for a planned case and check, and the commands that ask it again."""
+"""Verdicts on planned cases, and the commands that reproduce them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +9,7 @@ from kernelproof.records.record_files import Record
 
 
 class Verdict(StrEnum):
-    """A conclusion; `is_good` ones let a build through, all others block it."""
+    """The conclusion for a case and check; `is_good` ones let a build through, others block it."""
 
     PASS = "pass"  # noqa: S105  (no password)
     SAME = "same"
@@ -27,13 +27,13 @@ class Verdict(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether it lets a build through."""
+        """Returns True if the verdict lets a build through."""
         return self in {Verdict.PASS, Verdict.SAME, Verdict.FASTER, Verdict.SKIP}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaseVerdict:
-    """A planned case and check with its verdict, the reason, and the record where there is one."""
+    """A planned case with its verdict, the reason, and its record, if there is one."""
 
     planned: Planned
     verdict: Verdict
@@ -43,21 +43,21 @@ class CaseVerdict:
 
     @property
     def reproduce(self) -> str:
-        """The command that runs just this again: for a record, or to leave one."""
+        """Returns the command that runs just this case again, or at last if it is missing."""
         if self.verdict == Verdict.MISSING:
             return f"nox -s {session_of(self.planned.check)} -- --case {self.planned.case.id}"
         return reproduce_command(self.planned)
 
 
 def session_of(check: Check) -> str:
-    """The session that asks a check of everything planned."""
+    """Returns the nox session that runs a check."""
     return "perf-regress" if check == Check.PERF else str(check)
 
 
 def reproduce_command(planned: Planned) -> str:
-    """``nox -s reproduce -- gemma4_routing-cpu-fp32-E128-K8-T1``: works on any row's machine.
+    """Returns the command that runs a case again: ``nox -s reproduce -- <case>``, on any machine.
 
-    Times say nothing elsewhere: they are measured again on the row's own machine.
+    Times mean nothing on another machine: they are measured again on the row's own.
     """
     if planned.check == Check.PERF:
         return f"nox -s perf-regress -- --case {planned.case.id}"

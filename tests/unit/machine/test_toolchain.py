@@ -1,7 +1,8 @@
-"""Toolchains: one environment each, made once, and anew where what it is made of changed."""
+"""Toolchains: one environment each, made once, and anew if it is made of something else."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from kernelproof.errors import UsageError, run_command
 from kernelproof.machine import toolchain
 from kernelproof.machine.toolchain import ToolchainError, python_of
-from kernelproof.plan import matrix
+from kernelproof.plan import matrix, repository
 
 
 class Machine:
@@ -18,22 +19,29 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environment = root / ".nox" / "toolchain-toy"
         self.commands: list[list[str]] = []
         self.codes = [0, 0]
-        self.requirements = root.joinpath(
-            *["pipeline", "kernelproof", "machine", "toolchains", "toy.txt"]
-        )
+        self.requirements = root / "pipeline" / "toolchains" / "toy.txt"
         self.requirements.parent.mkdir(parents=True)
         self.requirements.write_text("numpy==2.4.6\n")
+
+    def environment(self, name: str = "toy") -> Path:
+        """Returns the folder of an environment."""
+        return self.root / ".nox" / f"toolchain-{name}"
+
+    def packages(self, name: str = "toy") -> Path:
+        """Returns the folder of an environment's packages."""
+        return self.environment(name) / "lib" / "python3.11" / "site-packages"
 
     def run(self, command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
         """Does what the command would have done to the folder, and nothing else."""
         assert settings == {"stdout": sys.stderr, "check": False}
         self.commands.append(command)
         if "virtualenv" in command:
-            (self.environment / "bin").mkdir(parents=True)
-            (self.environment / "bin" / "python").touch()
+            name = Path(command[-1]).name.removeprefix("toolchain-")
+            self.packages(name).mkdir(parents=True)
+            (self.environment(name) / "bin").mkdir()
+            (self.environment(name) / "bin" / "python").touch()
         return subprocess.CompletedProcess(command, self.codes[len(self.commands) % 2 - 1])
 
 
@@ -41,7 +49,8 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine on which nothing is installed yet."""
     machine = Machine(tmp_path)
-    monkeypatch.setattr(toolchain, "ROOT", tmp_path)
+    for module in (toolchain, repository):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(toolchain, "REQUIREMENTS", machine.requirements.parent)
     monkeypatch.setattr(subprocess, "run", machine.run)
     return machine
@@ -51,8 +60,8 @@ def test_an_unknown_name_is_told(machine: Machine, capsys: pytest.CaptureFixture
     """Exit code 2, one line with the likely name, nothing installed."""
     assert run_command(lambda: toolchain.main(["tyo"])) == 2
     printed = capsys.readouterr()
-    wanted = "toolchain: found 'tyo', expected one of toy; did you mean 'toy'?\n"
-    assert (printed.out, printed.err) == ("", wanted)
+    message = "toolchain: found 'tyo', expected one of toy; did you mean 'toy'?\n"
+    assert (printed.out, printed.err) == ("", message)
     assert machine.commands == []
 
 
@@ -63,110 +72,75 @@ def test_the_project_names_its_own() -> None:
     assert all(row.toolchain in str(caught.value) for row in matrix.load().rows.values())
 
 
-def test_the_first_use_installs(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_first_use_installs(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     """An environment by virtualenv, filled by its own pip; stdout has its Python alone."""
-    assert toolchain.main(["toy"]) == 0
-    python = str(machine.environment / "bin" / "python")
+    python = str(machine.environment() / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    assert machine.commands == [
-        [sys.executable, "-m", "virtualenv", "--quiet", str(machine.environment)],
+    commands = [
+        [sys.executable, "-m", "virtualenv", "--quiet", str(machine.environment())],
         [*pip, "-r", str(machine.requirements)],
     ]
-    said = "installing pipeline/kernelproof/machine/toolchains/toy.txt (once; minutes where torch is in it)\n"
+    assert toolchain.main(["toy"]) == 0
+    assert machine.commands == commands
+    said = "installing pipeline/toolchains/toy.txt (once; minutes if torch is in it)\n"
     assert capsys.readouterr() == (f"{python}\n", said)
+    assert toolchain.main(["toy"]) == 0
+    assert machine.commands == commands
+    assert capsys.readouterr() == (f"{python}\n", "")
 
 
-def test_the_second_use_does_not(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    """It finds the stamp, and says nothing."""
-    first = python_of("toy")
-    capsys.readouterr()
-    assert python_of("toy") == first
+def test_its_python_finds_the_sources(machine: Machine) -> None:
+    """Those of the package and of the kernels, in an environment of before that line, too."""
+    python_of("toy")
+    (file,) = machine.packages().glob("*.pth")
+    assert file.read_text().splitlines() == [str(machine.root / n) for n in ("pipeline", "kernels")]
+    file.unlink()
+    python_of("toy")
+    assert file.exists()
     assert len(machine.commands) == 2
-    assert capsys.readouterr().err == ""
 
 
-def test_changed_requirements_install_anew(machine: Machine) -> None:
-    """Into an empty folder: what the old ones brought is gone."""
+ANEW: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
+    "other requirements": lambda machine, _: machine.requirements.write_text("numpy==2.4.7\n"),
+    "another Python": lambda _, monkeypatch: monkeypatch.setattr(sys, "version", "3.99.0"),
+    # A stamp beside a broken link proves nothing: the Python it links to was removed.
+    "no Python": lambda machine, _: (machine.environment() / "bin" / "python").unlink(),
+    "no stamp": lambda machine, _: (machine.environment() / "installed.sha256").unlink(),
+}
+
+
+@pytest.mark.parametrize("change", ANEW.values(), ids=ANEW)
+def test_what_it_is_made_of_changed(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Machine, pytest.MonkeyPatch], object],
+) -> None:
+    """It is made anew in an empty folder: what the old packages brought is gone."""
     python_of("toy")
-    (machine.environment / "stale").touch()
-    machine.requirements.write_text("numpy==2.4.7\n")
-    python_of("toy")
-    assert len(machine.commands) == 4
-    assert not (machine.environment / "stale").exists()
-
-
-def test_another_python_installs_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that runs nox is the one that the environment is made of."""
-    python_of("toy")
-    monkeypatch.setattr(sys, "version", "3.99.0")
-    python_of("toy")
-    assert len(machine.commands) == 4
-
-
-def test_a_python_that_is_gone_is_installed_anew(machine: Machine) -> None:
-    """A stamp beside a broken link proves nothing: the Python it links to was removed."""
-    python = python_of("toy")
-    python.unlink()
+    stale = machine.environment() / "stale"
+    stale.touch()
+    change(machine, monkeypatch)
     assert python_of("toy").exists()
     assert len(machine.commands) == 4
+    assert not stale.exists()
 
 
-@pytest.mark.parametrize("codes", [[1, 0], [0, 1]], ids=["virtualenv", "pip"])
-def test_a_failed_installation_is_told_and_tried_again(machine: Machine, codes: list[int]) -> None:
+def test_a_failed_installation_is_told_and_tried_again(machine: Machine) -> None:
     """It leaves no stamp, not even the one of an older success."""
     python_of("toy")
-    machine.requirements.write_text("numpy==9\n")
-    machine.commands.clear()
-    machine.codes = codes
-    with pytest.raises(ToolchainError) as caught:
+    for version, codes in enumerate(([1, 0], [0, 1])):
+        machine.requirements.write_text(f"numpy=={version}\n")
+        machine.commands.clear()
+        machine.codes = codes
+        with pytest.raises(ToolchainError) as caught:
+            python_of("toy")
+        said = "could not be installed; pip's message is above, mend it, run again"
+        assert str(caught.value) == f"pipeline/toolchains/toy.txt: {said}"
+        assert caught.value.exit == 1
+        machine.commands.clear()
+        machine.codes = [0, 0]
         python_of("toy")
-    said = "could not be installed; pip's message is above, mend it, run again"
-    assert str(caught.value) == f"pipeline/kernelproof/machine/toolchains/toy.txt: {said}"
-    assert caught.value.exit == 1
-    machine.commands.clear()
-    machine.codes = [0, 0]
-    python_of("toy")
-    assert len(machine.commands) == 2
-
-
-def test_an_overlay_stands_in_front_of_what_it_names(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its packages come alone, and the environment below is installed first; both only once."""
-    overlay = machine.requirements.with_name("overlay.txt")
-    overlay.write_text("# over: toy\ntriton==3.6.0\n")
-    below = machine.environment / "lib" / "site-packages"
-    own = machine.root / "own" / "site-packages"
-    own.mkdir(parents=True)
-    folders = {"toolchain-toy": f"{below}\n", "toolchain-overlay": f"{own}\n{below}\n"}
-
-    def packages(python: Path) -> str:
-        return folders[python.parents[1].name]
-
-    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
-        machine.environment = machine.root / ".nox" / f"toolchain-{names[len(machine.commands)]}"
-        return machine.run(command, **settings)
-
-    names = ["toy", "toy", "overlay", "overlay"]
-    monkeypatch.setattr(toolchain, "_packages", packages)
-    monkeypatch.setattr(subprocess, "run", run)
-    python = python_of("overlay")
-    assert python == machine.root / ".nox" / "toolchain-overlay" / "bin" / "python"
-    assert [command[-2:] for command in machine.commands[1::2]] == [
-        ["-r", str(machine.requirements)],
-        ["-r", str(overlay)],
-    ]
-    assert ["--no-deps" in command for command in machine.commands] == [False, False, False, True]
-    assert (own / "below.pth").read_text() == f"{below}\n"
-    assert python_of("overlay") == python
-    assert len(machine.commands) == 4
-
-
-def test_the_packages_of_a_python_are_found() -> None:
-    """The folders that this very one imports from."""
-    packages = toolchain._packages(Path(sys.executable)).splitlines()  # noqa: SLF001
-    assert any((Path(folder) / "pytest").is_dir() for folder in packages)
-    assert set(packages) <= set(sys.path)
+        assert len(machine.commands) == 2
 
 
 def test_an_interrupted_installation_is_tried_again(
@@ -186,3 +160,31 @@ def test_an_interrupted_installation_is_tried_again(
             python_of("toy")
     python_of("toy")
     assert len(machine.commands) == 4
+
+
+def test_an_overlay_stands_in_front_of_what_it_names(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its packages come alone, and the environment below is installed first; both only once."""
+    overlay = machine.requirements.with_name("overlay.txt")
+    overlay.write_text("# over: toy\ntriton==3.6.0\n")
+    below = f"{machine.packages()}\n"
+    monkeypatch.setattr(toolchain, "_packages", {machine.environment() / "bin/python": below}.get)
+    python = python_of("overlay")
+    assert python == machine.environment("overlay") / "bin" / "python"
+    assert [command[-2:] for command in machine.commands[1::2]] == [
+        ["-r", str(machine.requirements)],
+        ["-r", str(overlay)],
+    ]
+    assert ["--no-deps" in command for command in machine.commands] == [False, False, False, True]
+    assert (machine.packages("overlay") / "below.pth").read_text() == below
+    assert not (machine.packages() / "below.pth").exists()
+    assert python_of("overlay") == python
+    assert len(machine.commands) == 4
+
+
+def test_the_packages_of_a_python_are_found() -> None:
+    """The folders that this very one imports from."""
+    packages = toolchain._packages(Path(sys.executable)).splitlines()  # noqa: SLF001
+    assert any((Path(folder) / "pytest").is_dir() for folder in packages)
+    assert set(packages) <= set(sys.path)
