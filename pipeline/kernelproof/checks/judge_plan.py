@@ -1,4 +1,4 @@
-"""Verdicts: what is concluded for each planned case and check, exactly one each."""
+"""The judge of a plan: exactly one verdict for each planned case and check."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,24 +9,29 @@ from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records import golden, record_files, sensitivity, time_baseline
-from kernelproof.records.record_files import Record
-from kernelproof.records.record_validity import refusal
+from kernelproof.records.record_files import Record, refusal
 from kernelproof.records.verdict import CaseVerdict, Verdict
 
 
 def judge(plan: Sequence[Planned], folder: Path, source: Revision) -> tuple[CaseVerdict, ...]:
-    """One verdict for everything planned, from the records in `folder`, for this source."""
-    comparisons = Counter((one.check, one.case.row) for one in plan)
+    """Returns a verdict for each planned case, by the records in `folder` that are of `source`.
+
+    Raises ResultsError if the folder cannot be read, BaselineError if a baseline cannot, and
+    LimitError if a limit of matrix.yaml is smaller than what the gate of its row can see.
+    """
+    comparisons = Counter((planned.check, planned.case.row) for planned in plan)
     return tuple(
-        _judge_one(planned, folder, source, comparisons[planned.check, planned.case.row])
+        _judge_case(planned, folder, source, comparisons[planned.check, planned.case.row])
         for planned in plan
     )
 
 
-def _judge_one(planned: Planned, folder: Path, source: Revision, comparisons: int) -> CaseVerdict:
+def _judge_case(planned: Planned, folder: Path, source: Revision, comparisons: int) -> CaseVerdict:
+    # 1. A skip of the matrix, whatever the records say.
     if planned.skip:
         reason = f"{planned.skip.reason} (until {planned.skip.until})"
         return CaseVerdict(planned=planned, verdict=Verdict.SKIP, reason=reason)
+    # 2. A record that is not whole, not there, or of another source or machine.
     try:
         record = record_files.read(folder, planned)
     except record_files.HalfWrittenError as error:
@@ -36,38 +41,38 @@ def _judge_one(planned: Planned, folder: Path, source: Revision, comparisons: in
         return CaseVerdict(planned=planned, verdict=Verdict.MISSING, reason=reason)
     if objection := refusal(record, planned, source):
         return CaseVerdict(planned=planned, verdict=Verdict.MISSING, reason=objection)
+    # 3. A pass is held to the baselines; any other outcome is the verdict.
     if planned.check == Check.PERF and record.outcome == "pass":
         return _judge_speed(planned, record, comparisons)
+    if record.outcome == "pass" and planned.golden:
+        if objection := golden.objection(planned.case, record):
+            return CaseVerdict(
+                planned=planned, verdict=Verdict.FAIL, reason=objection, record=record
+            )
+        return CaseVerdict(planned=planned, verdict=Verdict.PASS, record=record)
     verdict = Verdict(record.outcome)
-    reason = record.reason
-    if (
-        verdict == Verdict.PASS
-        and planned.golden
-        and (reason := golden.objection(planned.case, record))
-    ):
-        verdict = Verdict.FAIL
-    return CaseVerdict(planned=planned, verdict=verdict, reason=reason, record=record)
+    return CaseVerdict(planned=planned, verdict=verdict, reason=record.reason, record=record)
 
 
 def _judge_speed(planned: Planned, record: Record, comparisons: int) -> CaseVerdict:
-    """By the baseline of the case's row; LimitError where the limit is less than can be seen."""
+    """Judges the times of a record by the baseline of its row."""
     case, limit = planned.case, planned.limit_percent or 0.0
     sensitivity.require_visible(case.row, case.id, limit)
     if record.timing is None:
         reason = "found no times in its result, expected some"
         return CaseVerdict(planned=planned, verdict=Verdict.ERROR, reason=reason, record=record)
-    stored = time_baseline.load(case.row, case.kernel)
-    found = judge_timing(
+    baseline = time_baseline.load(case.row, case.kernel)
+    finding = judge_timing(
         record.timing,
         record.machine,
-        stored.stored.get(case.id) if stored else None,
+        baseline.stored.get(case.id) if baseline else None,
         limit=limit,
         comparisons=comparisons,
     )
     return CaseVerdict(
         planned=planned,
-        verdict=Verdict(found.verdict),
-        reason=found.reason,
+        verdict=Verdict(finding.verdict),
+        reason=finding.reason,
         record=record,
-        numbers=found.numbers,
+        numbers=finding.numbers,
     )

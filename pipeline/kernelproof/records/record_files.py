@@ -11,6 +11,7 @@ from kernelproof.escape import plain_line
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.json_file import MalformedError, read_model
 from kernelproof.files.strict_model import StrictModel
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.schema import Check
@@ -140,3 +141,23 @@ def read_file(file: Path) -> Record:
     except MalformedError as error:
         message = f"{file.name}: {error}; delete it and run the case again"
         raise HalfWrittenError(message) from None
+
+
+def is_recorded(planned: Planned, folder: Path, source: Revision) -> bool:
+    """Returns True if `folder` holds a whole record of the case that is of `source`."""
+    try:
+        record = read(folder, planned)
+    except HalfWrittenError:
+        return False
+    return record is not None and not refusal(record, planned, source)
+
+
+def refusal(record: Record, planned: Planned, source: Revision) -> str:
+    """Returns why a record says nothing about this source and row, or an empty string."""
+    if (device := record.device) != planned.device:
+        return f"its result is of {device}, expected {planned.device}: run it on that machine"
+    if record.commit != source.commit:
+        return f"its result is of commit {record.commit[:12]}, expected {source.commit[:12]}"
+    if record.tree != source.tree:
+        return "its result is of other files than these, at the same commit: run it again"
+    return ""

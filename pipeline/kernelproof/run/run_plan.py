@@ -14,7 +14,7 @@ from kernelproof.plan.cases import Planned
 from kernelproof.plan.schema import Check, Matrix, Row
 from kernelproof.plan.timing_pace import MOST_PROCESSES
 from kernelproof.records import record_files
-from kernelproof.records.record_validity import is_recorded
+from kernelproof.records.record_files import is_recorded
 from kernelproof.records.verdict import session_of
 
 

@@ -1,16 +1,16 @@
 """``python -m kernelproof.sessions.proposal``: takes over baselines that another machine measured.
 
-Of the folder that it left, only files of the kind and the row that were asked for are taken, and
-only whole ones, by the readers of the baselines themselves; anything else refuses all of it. What
-changes, old and new, is written as Markdown, for the pull request that proposes it.
+The folder that the machine left may differ from the stored baselines only in files of the named
+kind and row, which the readers of baselines must find whole; anything else refuses all of it. Old
+and new figures are written as Markdown, for the pull request that proposes them.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kernelproof.errors import RefusedError, UsageError, did_you_mean, run_command
 from kernelproof.files.atomic_write import write_whole
@@ -25,10 +25,11 @@ from kernelproof.records.timing import CaseTiming
 FOLDER = ROOT / "pipeline" / "baselines"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LINES_SHOWN = 200
+Value = TypeVar("Value")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Takes the files over, and writes what changes; refused where that is nothing."""
+    """Takes the files over and writes what changes; refuses if nothing does."""
     parser = argparse.ArgumentParser(
         prog="python -m kernelproof.sessions.proposal", description=__doc__
     )
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def changed_files(measured: Path, kind: str, row: str, stored: Path) -> list[Path]:
-    """The files below `measured` that are not as `stored`, relative; RefusedError for any other."""
+    """Returns the changed files, relative to `measured`; raises RefusedError for other kinds."""
     changed = []
     for file in sorted(measured.rglob("*")):
         name = file.relative_to(measured)
@@ -75,7 +76,7 @@ def _is_same(file: Path, stored: Path) -> bool:
 
 
 def _is_of(name: Path, kind: str, row: str) -> bool:
-    """Whether a relative path is where a baseline of this kind and row is kept."""
+    """Returns True if a relative path is the place of a baseline of this kind and row."""
     *folders, last = name.parts
     if kind == "gate-card":
         return (folders, last) == (["perf", row], "gate-card.json")
@@ -85,7 +86,7 @@ def _is_of(name: Path, kind: str, row: str) -> bool:
 
 
 def body(kind: str, row: str, reason: str, lines: Sequence[str]) -> str:
-    """The pull request's text: the reason, then every figure that changes, old and new."""
+    """Returns the pull request's text: the reason, then old and new of each changed figure."""
     hidden = len(lines) - _LINES_SHOWN
     more = [f"and {hidden} more, in the files"] if hidden > 0 else []
     return "\n".join(
@@ -105,7 +106,7 @@ def body(kind: str, row: str, reason: str, lines: Sequence[str]) -> str:
 
 
 def _figures(name: Path, measured: Path, row: str) -> Iterator[str]:
-    """Old and new of one file; BaselineError where the new one is not whole."""
+    """Yields old and new of one file; raises BaselineError if the new file is not whole."""
     kind, kernel = name.parts[0], name.stem
     new, old = measured / kind, FOLDER / kind
     yield f"{name}"
@@ -119,21 +120,32 @@ def _figures(name: Path, measured: Path, row: str) -> Iterator[str]:
         yield from _times(row, kernel, old, new)
 
 
+def _moved(
+    old: Mapping[str, Value], new: Mapping[str, Value], show: Callable[[Value], str]
+) -> Iterator[str]:
+    """Yields ``name: old -> new`` for each value that is not the same; a missing one is nothing."""
+    for name in dict.fromkeys([*new, *old]):
+        before, after = (
+            show(values[name]) if name in values else "nothing" for values in (old, new)
+        )
+        if (name in old) != (name in new) or old[name] != new[name]:
+            yield f"  {name}: {before} -> {after}"
+
+
 def _digests(kernel: str, old: Path, new: Path) -> Iterator[str]:
-    """``bf16-E128-K8-T1: 0123456789ab -> ba9876543210``, for each digest that changes."""
+    """Yields ``bf16-E128-K8-T1: 0123456789ab -> ba9876543210`` for each digest that changes."""
     before, after = golden.load(kernel, old), golden.load(kernel, new)
-    was, now = (
-        {k: v.outputs for k, v in one.digests.items()} if one else {} for one in (before, after)
-    )
     if after:
         yield f"  {after.blessings[0].toolchain}"
-    for name in dict.fromkeys([*now, *was]):
-        if was.get(name) != now.get(name):
-            yield f"  {name}: {was.get(name, 'nothing')[:12]} -> {now.get(name, 'nothing')[:12]}"
+    was, now = (
+        {name: digests.outputs for name, digests in table.digests.items()} if table else {}
+        for table in (before, after)
+    )
+    yield from _moved(was, now, lambda digest: digest[:12])
 
 
 def _moves(kernel: str, new: Path) -> Iterator[str]:
-    """What a lock says of itself: its compiler, and what each build moved from and to."""
+    """Yields the compiler of a new lock, and what each build moved from and to."""
     if lock := locks.read(kernel, new):
         yield f"  {', '.join(f'{tool} {version}' for tool, version in lock.toolchain.items())}"
         yield f"  {lock.moved}"
@@ -141,34 +153,36 @@ def _moves(kernel: str, new: Path) -> Iterator[str]:
 
 
 def _times(row: str, kernel: str, old: Path, new: Path) -> Iterator[str]:
-    """``case: 22.5100 us -> 22.3000 us (-0.93 %), 1.121 -> 1.110 of the floor``."""
+    """Yields the machine, then old and new time and ratio of each case that changes."""
     before, after = time_baseline.load(row, kernel, old), time_baseline.load(row, kernel, new)
     if after is None:
         return
     yield f"  {_machine(after.kernelproof.machine)}"
     was, now = (
-        {k: _was(v.timing) for k, v in one.stored.items()} if one else {} for one in (before, after)
+        {name: _blessed(stored.timing) for name, stored in table.stored.items()} if table else {}
+        for table in (before, after)
     )
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
-            yield f"  {name}: {_moved(was.get(name), now.get(name))}"
+            yield f"  {name}: {_change(was.get(name), now.get(name))}"
 
 
-def _was(timing: CaseTiming) -> BlessedTime:
+def _blessed(timing: CaseTiming) -> BlessedTime:
     return BlessedTime(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
 
 
-def _moved(old: BlessedTime | None, new: BlessedTime | None) -> str:
+def _change(old: BlessedTime | None, new: BlessedTime | None) -> str:
+    """Returns ``22.5100 us -> 22.3000 us (-0.93 %), 1.121 -> 1.110 of the floor``."""
+    before, after = (f"{time.time_us:.4f} us" if time else "nothing" for time in (old, new))
     if old is None or new is None:
-        before, after = (f"{one.time_us:.4f} us" if one else "nothing" for one in (old, new))
         return f"{before} -> {after}"
     percent = 100 * (new.time_us / old.time_us - 1)
-    times = f"{old.time_us:.4f} us -> {new.time_us:.4f} us ({percent:+.2f} %)"
-    return f"{times}, {old.ratio_to_floor:.3f} -> {new.ratio_to_floor:.3f} of the floor"
+    ratios = f"{old.ratio_to_floor:.3f} -> {new.ratio_to_floor:.3f} of the floor"
+    return f"{before} -> {after} ({percent:+.2f} %), {ratios}"
 
 
 def _visible(row: str, old: Path, new: Path) -> Iterator[str]:
-    """``case: 2.10 % -> 1.95 %``: the least slowdown that is found in 95 of 100 runs."""
+    """Yields ``case: 2.10 % -> 1.95 %``: the least slowdown that is found in 95 of 100 runs."""
     before, after = sensitivity.load(row, old), sensitivity.load(row, new)
     if after is None:
         return
@@ -176,21 +190,14 @@ def _visible(row: str, old: Path, new: Path) -> Iterator[str]:
     yield f"  {_machine(after.machine)}"
     yield f"  {alarms.blamed} of {alarms.rows} unchanged rows blamed; the least that is seen:"
     was, now = (
-        {k: v.visible_percent for k, v in one.cases.items()} if one else {}
-        for one in (before, after)
+        {name: seen.visible_percent for name, seen in card.cases.items()} if card else {}
+        for card in (before, after)
     )
-    for name in dict.fromkeys([*now, *was]):
-        yield f"  {name}: {_percent(was, name)} -> {_percent(now, name)}"
-
-
-def _percent(visible: Mapping[str, float | None], name: str) -> str:
-    if name not in visible:
-        return "nothing"
-    return "none" if (found := visible[name]) is None else f"{found:.2f} %"
+    yield from _moved(was, now, lambda percent: "none" if percent is None else f"{percent:.2f} %")
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    """``NVIDIA H200, driver 580.159.04, torch 2.11.0, triton 3.6.0``."""
+    """Returns ``NVIDIA H200, driver 580.159.04, torch 2.11.0, triton 3.6.0``."""
     device, packages = machine.get("device") or {}, machine.get("packages") or {}
     versions = [f"{name} {packages[name]}" for name in ("torch", "triton") if name in packages]
     return ", ".join([f"{device.get('name')}, driver {device.get('driver')}", *versions])
