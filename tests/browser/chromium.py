@@ -1,4 +1,4 @@
-"""A headless Chromium with one page of the report in it."""
+"""A headless Chromium that shows one page of the report."""
 
 import json
 import shutil
@@ -15,21 +15,21 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from kernelproof.report.page import page
 
-_BROWSERS = ("google-chrome", "chromium", "chromium-browser")  # the driver is of the first
+_BROWSERS = ("google-chrome", "chromium", "chromium-browser")  # the first one has the driver
 _ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run")
 _QUIET = ("background-networking", "component-update", "sync", "quic", "dev-shm-usage")
 _SECONDS = 20
 
 
 def programs() -> tuple[str, str] | None:
-    """The paths of a Chromium and of its driver, None where either is not there."""
+    """Returns the paths of a Chromium and of its driver, None if either is not installed."""
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     driver = shutil.which("chromedriver")
     return (browser, driver) if browser and driver else None
 
 
 class Chromium:
-    """The browser, and the folder that its pages and its profile are in."""
+    """A browser, with the folder of its pages and its profile."""
 
     def __init__(self, folder: Path, browser: str, driver: str) -> None:
         options = webdriver.ChromeOptions()
@@ -43,7 +43,7 @@ class Chromium:
         self.keys = Keys
 
     def show(self, content: dict[str, Any], fragment: str = "") -> None:
-        """Opens the page of this content afresh, and waits until its charts are drawn."""
+        """Opens the page of this content anew, and waits until its charts are drawn."""
         file = self.folder / "report.html"
         file.write_text(page(content), encoding="utf-8")
         self.driver.get("about:blank")
@@ -52,73 +52,75 @@ class Chromium:
         self.driver.get(file.as_uri() + fragment)
         self.until("return performance.getEntriesByName('drawn').length > 0")
 
-    def look(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
+    def set_screen(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """Sets the colour scheme and the size of the screen."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # clicks meet no scrolling
-        self.tell("Emulation.setEmulatedMedia", media="", features=[scheme, still])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # a click meets no scrolling
+        self.devtools("Emulation.setEmulatedMedia", media="", features=[scheme, still])
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.tell("Emulation.setDeviceMetricsOverride", **size)
+        self.devtools("Emulation.setDeviceMetricsOverride", **size)
 
-    def tell(self, command: str, **settings: Any) -> Any:
-        """The answer to a command of the DevTools protocol."""
+    def devtools(self, command: str, **settings: Any) -> Any:
+        """Returns the answer to a command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(command, settings)
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a script in the page returns."""
+        """Runs a script in the page, and returns its result."""
         return self.driver.execute_script(script, *arguments)
 
     def until(self, script: str) -> None:
-        """Waits until a script in the page returns something true."""
+        """Waits until a script in the page returns a true value."""
         WebDriverWait(self.driver, _SECONDS, 0.02).until(lambda _: self.run(script))
 
-    def one(self, selector: str) -> WebElement:
-        """The first element."""
+    def first(self, selector: str) -> WebElement:
+        """Returns the first element that a selector finds."""
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def all(self, selector: str) -> list[WebElement]:
-        """Every element."""
+        """Returns all elements that a selector finds."""
         return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def choose(self, selector: str, word: str) -> None:
-        """Chooses what a select calls `word`."""
-        Select(self.one(selector)).select_by_visible_text(word)
+        """Chooses the option `word` of a select."""
+        Select(self.first(selector)).select_by_visible_text(word)
 
     def text(self, selector: str) -> str:
-        """What the first element says."""
+        """Returns the text of the first element."""
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
     def ids(self, table: str = "#grid") -> list[str]:
-        """The ids of the lines that are elements now, of a table."""
+        """Returns the ids of the lines of a table that are elements at present."""
         lines = "document.querySelectorAll(arguments[0] + ' .line')"
         return list(self.run(f"return [...{lines}].map(line => line.dataset.id)", table))
 
     def selected(self, table: str = "#grid") -> str:
-        """The id of the line that the arrow keys are at; asked at once, as scrolling redraws."""
+        """Returns the id of the line that the arrow keys are at.
+
+        One script does it, since scrolling redraws the lines.
+        """
         line = "document.querySelector(arguments[0] + ' .line[aria-selected=true]')"
         return str(self.run(f"return {line}.dataset.id", table))
 
     def press(self, *keys: str) -> None:
-        """Types keys where the focus is."""
+        """Types keys into the element that has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def focus(self) -> str:
-        """The id of the element that has the focus."""
+        """Returns the id of the element that has the focus."""
         return str(self.run("return document.activeElement.id"))
 
     def complaints(self) -> list[str]:
-        """What the console has since the page was opened."""
+        """Returns the messages of the console since the page was opened."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Every address that was asked for since the page was opened, but the page's own."""
-        events = [
-            json.loads(one["message"])["message"] for one in self.driver.get_log("performance")
-        ]
-        asked = [
+        """Returns the addresses requested since the page was opened, except for the page's own."""
+        entries = self.driver.get_log("performance")
+        events = [json.loads(entry["message"])["message"] for entry in entries]
+        urls = [
             event["params"]["request"]["url"]
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
         own = (self.folder / "report.html").as_uri()
-        return [url for url in asked if url.partition("#")[0] != own and url != "data:,"]
+        return [url for url in urls if url.partition("#")[0] != own and url != "data:,"]

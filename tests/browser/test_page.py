@@ -1,4 +1,4 @@
-"""The page in use: what it shows, filters, links, the keyboard, and that it asks no network."""
+"""The page in use: its sections, filters, links and keys, without a network."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ def test_the_verdict_and_the_matrix(shown: Chromium, content: dict[str, Any]) ->
     assert shown.text("#conclusion").replace("\n", " ") == f"✓ {state} {rest}"
     squares = [square.text for square in shown.all(".cell")]
     assert squares == ["✓ 17", "✓ 17", "✓ 17", "✓ 17", "✓ 17", "✓ 18", "= 7", "= 7", "= 7"]
-    said = shown.one(".cell").get_attribute("aria-label")
-    assert said == "cpu fp32, parity: 17 pass"
+    label = shown.first(".cell").get_attribute("aria-label")
+    assert label == "cpu fp32, parity: 17 pass"
 
 
 def test_every_section_is_there(shown: Chromium) -> None:
-    """With a chart where it has one, drawn and not blank; no history where none was asked for."""
+    """Its charts are drawn and not blank; without a history there is no section of it."""
     links = [link.text for link in shown.all("nav a")]
     charts = ["Time over T", "Baselines", "Gate card"]
     assert links == ["Matrix", "Cases", *charts, "Mutants", "Machines"]
@@ -28,7 +28,7 @@ def test_every_section_is_there(shown: Chromium) -> None:
         ".getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"
     )
     assert inked == [True] * 5
-    shown.one("#speed details summary").click()
+    shown.first("#speed details summary").click()
     assert "262,144" in shown.text("#speed-table")
     assert "of 600 unchanged rows blamed" in shown.text("#gate-alarms")
     assert "the first times of the row" in shown.text("#blessings")
@@ -36,11 +36,11 @@ def test_every_section_is_there(shown: Chromium) -> None:
 
 def test_the_filter(shown: Chromium, content: dict[str, Any]) -> None:
     """All words have to be in a case's id, verdict, check or reason; Esc clears it."""
-    shown.one("#filter").send_keys("h200 BF16 t2048")
-    wanted = [one for one in content["cases"] if "-h200-bf16-E128-K8-T2048" in one["id"]]
-    assert sorted(shown.ids()) == sorted(one["id"] for one in wanted)
+    shown.first("#filter").send_keys("h200 BF16 t2048")
+    wanted = [case for case in content["cases"] if "-h200-bf16-E128-K8-T2048" in case["id"]]
+    assert sorted(shown.ids()) == sorted(case["id"] for case in wanted)
     assert shown.text("#count") == f"{len(wanted)} of {len(content['cases'])} cases"
-    shown.one("#filter").send_keys(" nowhere")
+    shown.first("#filter").send_keys(" nowhere")
     assert shown.ids() == []
     assert "no case fits" in shown.text("#grid-body")
     shown.press(shown.keys.ESCAPE)
@@ -60,27 +60,27 @@ def test_verdict_check_and_square(shown: Chromium, content: dict[str, Any]) -> N
 
 
 def test_a_click_opens_a_case(shown: Chromium) -> None:
-    """All of it: verdict, error, digests, times with intervals, code by architecture, command."""
-    shown.one("#filter").send_keys(CASE)
-    shown.one(".line").click()
-    told = shown.text("#details")
+    """It shows verdict, error, digests, times with intervals, code by architecture, command."""
+    shown.first("#filter").send_keys(CASE)
+    shown.first(".line").click()
+    details = shown.text("#details")
     for words in (CASE, "ulp, at most 6 promised", "✓ the same", "limit 3 %", "sm_90", "gfx942"):
-        assert words in told
+        assert words in details
     commands = [line.text for line in shown.all(".reproduce")]
     assert commands == [f"nox -s reproduce -- {CASE}", f"nox -s perf-regress -- --case {CASE}"]
     assert shown.text(".costs tr.here th") == "sm_90"
     assert shown.run("return location.hash") == f"#case={CASE}"
-    shown.one("#close").click()
+    shown.first("#close").click()
     assert not shown.run("return document.getElementById('details').open")
     assert shown.run("return location.hash") == "#cases"
 
 
 def test_the_command_can_be_copied(shown: Chromium) -> None:
-    """By its button, which says so."""
-    shown.tell("Browser.grantPermissions", permissions=["clipboardReadWrite"])
+    """Its button says so."""
+    shown.devtools("Browser.grantPermissions", permissions=["clipboardReadWrite"])
     shown.run("location.hash = arguments[0]", f"#case={CASE}")
     shown.until("return document.querySelector('.again button')")
-    shown.one(".again button").click()
+    shown.first(".again button").click()
     shown.until("return document.querySelector('.again button').textContent === 'Copied'")
     copied = shown.driver.execute_async_script(
         "navigator.clipboard.readText().then(arguments[0], error => arguments[0](`${error}`))"
@@ -89,8 +89,8 @@ def test_the_command_can_be_copied(shown: Chromium) -> None:
 
 
 def test_deep_links(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Open their case at once; one that is not there is told; going back closes it."""
-    chromium.look()
+    """They open their case at once; a case that is not there is named; going back closes it."""
+    chromium.set_screen()
     chromium.show(content, f"#case={CASE}")
     assert chromium.text("#details-title") == CASE
     chromium.show(content, "#case=toy-cpu-fp32-T1")
@@ -111,9 +111,9 @@ def test_the_keyboard(shown: Chromium, content: dict[str, Any]) -> None:
     assert shown.focus() == "grid"
     shown.press(keys.ARROW_DOWN, keys.ARROW_DOWN, keys.ARROW_DOWN, keys.ARROW_UP)
     here = shown.selected()
-    of_cell = [one["id"] for one in content["cases"] if "-cpu-fp32-" in one["id"]]
+    of_cell = [case["id"] for case in content["cases"] if "-cpu-fp32-" in case["id"]]
     assert here == of_cell[2]
-    assert shown.one("#grid").get_attribute("aria-activedescendant") == "grid-2"
+    assert shown.first("#grid").get_attribute("aria-activedescendant") == "grid-2"
     shown.press(keys.END)
     assert shown.selected() == of_cell[-1]
     shown.press(keys.HOME, keys.ENTER)
@@ -137,13 +137,13 @@ def test_the_focus_is_seen(shown: Chromium) -> None:
 
 
 def test_sorting(shown: Chromium, content: dict[str, Any]) -> None:
-    """By a column's head, there and back; the head says which way."""
-    shown.one("#filter").send_keys("cpu parity")
+    """A column's head sorts by it, in either direction, which the head shows."""
+    shown.first("#filter").send_keys("cpu parity")
     shown.all(".sort")[3].click()
     shown.all(".sort")[3].click()
     worst = max(
-        (one for one in content["cases"] if one["row"] == "cpu"),
-        key=lambda one: float(one["numbers"].get("max_ulp", 0)),
+        (case for case in content["cases"] if case["row"] == "cpu"),
+        key=lambda case: float(case["numbers"].get("max_ulp", 0)),
     )
     assert shown.ids()[0] == worst["id"]
     head = shown.all("[role=columnheader]")[3]
@@ -151,7 +151,7 @@ def test_sorting(shown: Chromium, content: dict[str, Any]) -> None:
 
 
 def test_machines_side_by_side(shown: Chromium) -> None:
-    """What differs is lit, with a sign beside the colour; the rest can be left out."""
+    """Differences are lit, with a sign beside the colour; the rest can be left out."""
     assert shown.text("#machine-table thead").rstrip("\n").split("\t") == [
         "",
         "results",
@@ -160,14 +160,14 @@ def test_machines_side_by_side(shown: Chromium) -> None:
     ]
     lit = shown.all("#machine-table td.lit")
     assert lit
-    every = len(shown.all("#machine-table tbody tr"))
-    shown.one("#machine-differs").click()
-    assert 0 < len(shown.all("#machine-table tbody tr")) < every
+    count = len(shown.all("#machine-table tbody tr"))
+    shown.first("#machine-differs").click()
+    assert 0 < len(shown.all("#machine-table tbody tr")) < count
     assert len(shown.all("#machine-table td.lit")) == len(lit)
 
 
 def test_a_picture(shown: Chromium) -> None:
-    """`results/page.png`, for a look at it."""
+    """A picture of the page is left in `results/page.png`."""
     file = ROOT / "results" / "page.png"
     file.parent.mkdir(exist_ok=True)
     assert shown.driver.save_screenshot(str(file))

@@ -24,7 +24,7 @@ return [...document.querySelectorAll(".badge, .cell")].map((element) => {
 
 
 def _spoiled(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with one case of each verdict that blocks."""
+    """Returns the content with one case of each verdict that blocks, and mutants that do."""
     verdicts = ["fail", "slower", "inconclusive", "no-baseline", "error", "timeout", "missing"]
     for case, verdict in zip(content["cases"], verdicts, strict=False):
         case.update(verdict=verdict, blocks=True, reason=f"{verdict}, made up")
@@ -37,7 +37,7 @@ def _spoiled(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_hostile_words_are_words(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Wherever they come from, they are shown as they are, and nothing of them runs."""
+    """They are shown as they are, whatever field they are in, and nothing of them runs."""
     case = content["cases"][0]
     case.update(id=HOSTILE, reason=HOSTILE, reproduce=HOSTILE, verdict="fail", blocks=True)
     case.update(dtype=HOSTILE, row=HOSTILE, digest=HOSTILE)
@@ -48,9 +48,9 @@ def test_hostile_words_are_words(chromium: Chromium, content: dict[str, Any]) ->
     content["mutants"]["cases"][0] = HOSTILE
     for name in ("id", "file", "operator", "status", "why", "before", "after", "source"):
         content["mutants"]["mutants"][0][name] = HOSTILE
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content)
-    chromium.one(".line").click()
+    chromium.first(".line").click()
     assert chromium.text("#details-title").strip() == HOSTILE.strip()
     assert chromium.run("return document.querySelector('.reproduce').textContent") == HOSTILE
     assert chromium.run("return document.title").strip() == f"BLOCKED: {HOSTILE}".strip()
@@ -61,17 +61,17 @@ def test_hostile_words_are_words(chromium: Chromium, content: dict[str, Any]) ->
 
 
 def test_the_policy_forbids_the_network(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Scripts, pictures and requests that something adds are refused; a listener hears none."""
-    chromium.look()
+    """Added scripts, pictures and requests are refused; a listener gets no connection."""
+    chromium.set_screen()
     chromium.show(content)
     assert chromium.run("return performance.getEntriesByType('resource').length") == 0
     assert chromium.requests() == []
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        said = chromium.driver.execute_async_script(
+        error = chromium.driver.execute_async_script(
             "fetch(arguments[0]).then(arguments[1], (error) => arguments[1](error.name))", url
         )
-        assert said == "TypeError"
+        assert error == "TypeError"
         chromium.run(
             "document.body.append(Object.assign(new Image(), {src: arguments[0]}));"
             "const added = document.createElement('script');"
@@ -91,7 +91,7 @@ def test_the_policy_forbids_the_network(chromium: Chromium, content: dict[str, A
 def test_ten_thousand_cases_open_in_a_second(
     chromium: Chromium, content: dict[str, Any], fragment: str
 ) -> None:
-    """Until the page can be used, and until its charts stand; the last case is a key away."""
+    """The page can be used within a second; the last case is a key away."""
     some = content["cases"]
     content["cases"] = []
     for place in range(10_000):
@@ -99,7 +99,7 @@ def test_ten_thousand_cases_open_in_a_second(
         case["id"] = f"{case['id']}{place:05}"
         content["cases"].append(case)
     last = content["cases"][-1]["id"]
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content, f"#case={last}" if fragment else "")
     times = [
         chromium.run("return performance.getEntriesByName(arguments[0])[0].startTime", mark)
@@ -111,12 +111,12 @@ def test_ten_thousand_cases_open_in_a_second(
     if fragment:
         assert chromium.text("#details-title") == last
         return
-    chromium.one("#grid").click()
+    chromium.first("#grid").click()
     chromium.press(chromium.keys.ESCAPE)
     chromium.run("document.getElementById('grid').focus()")
     chromium.press(chromium.keys.END)
     assert chromium.ids()[-1] == last
-    chromium.one("#filter").send_keys(last)
+    chromium.first("#filter").send_keys(last)
     assert chromium.ids() == [last]
 
 
@@ -124,7 +124,7 @@ def test_ten_thousand_cases_open_in_a_second(
 def test_a_phone(chromium: Chromium, content: dict[str, Any], fragment: str) -> None:
     """At 360 points nothing reaches over the side, and a case is a screen of its own."""
     case = content["cases"][-1]["id"]
-    chromium.look(width=360, height=740)
+    chromium.set_screen(width=360, height=740)
     chromium.show(_spoiled(content), f"#case={case}" if fragment else "")
     wide = "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
     assert chromium.run(wide) <= 360
@@ -132,26 +132,26 @@ def test_a_phone(chromium: Chromium, content: dict[str, Any], fragment: str) -> 
         wide = "const box = document.getElementById(arguments[0]);"
         assert chromium.run(f"{wide} return box.scrollWidth - box.clientWidth", name) <= 0
         assert chromium.run(f"{wide} return box.getBoundingClientRect().width", name) <= 360
-    chromium.look()
+    chromium.set_screen()
 
 
 def test_dark_and_light(chromium: Chromium, content: dict[str, Any]) -> None:
-    """By what the system prefers; every verdict can be read, with a contrast of 4.5 to 1."""
+    """The system's preference decides; every verdict has a contrast of 4.5 to 1 at least."""
     grounds = []
     for is_dark in (False, True):
-        chromium.look(dark=is_dark)
+        chromium.set_screen(dark=is_dark)
         chromium.show(_spoiled(content))
         grounds.append(
             chromium.run("return getComputedStyle(document.documentElement).backgroundColor")
         )
         assert min(chromium.run(CONTRAST)) >= 4.5
     assert grounds == ["rgb(255, 255, 255)", "rgb(20, 24, 29)"]
-    chromium.look()
+    chromium.set_screen()
 
 
 def test_no_colour_alone(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Every verdict has a symbol of its own, and its word."""
-    chromium.look()
+    """Each verdict has a symbol of its own, and its word."""
+    chromium.set_screen()
     chromium.show(_spoiled(content))
     badges = chromium.run(
         "return [...document.querySelectorAll('.line .badge')].map(badge => badge.innerText)"
@@ -162,24 +162,24 @@ def test_no_colour_alone(chromium: Chromium, content: dict[str, Any]) -> None:
 
 
 def test_print(shown: Chromium, content: dict[str, Any]) -> None:
-    """All cases, not just those in sight; no tools; a sheet of paper comes out."""
+    """It has all cases, not just those in sight, and no tools; a PDF comes out."""
     shown.run("dispatchEvent(new Event('beforeprint'))")
-    shown.tell("Emulation.setEmulatedMedia", media="print")
+    shown.devtools("Emulation.setEmulatedMedia", media="print")
     assert len(shown.ids()) == len(content["cases"])
-    assert not shown.one("nav").is_displayed()
-    assert not shown.one("#filters").is_displayed()
+    assert not shown.first("nav").is_displayed()
+    assert not shown.first("#filters").is_displayed()
     lines = "document.querySelectorAll('#grid .line')"
     tops = shown.run(f"return [...{lines}].map(line => line.offsetTop)")
     assert tops == sorted(set(tops))
-    shown.tell("Emulation.setEmulatedMedia", media="")
+    shown.devtools("Emulation.setEmulatedMedia", media="")
     shown.run("dispatchEvent(new Event('afterprint'))")
     assert len(shown.ids()) < len(content["cases"])
-    paper = base64.b64decode(shown.tell("Page.printToPDF")["data"])
+    paper = base64.b64decode(shown.devtools("Page.printToPDF")["data"])
     assert paper.startswith(b"%PDF-")
 
 
 def test_history(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Steps with the commits that they lie between, and a case's runs, where runs were given."""
+    """Each step has the commits before and after it; a case shows its runs."""
     case = content["cases"][-1]["id"]
     runs = [{"date": None, "commit": c * 40, "dirty": False, "blocks": False} for c in "abc"]
     step = {"case": case, "before": 0, "run": 1, "percent": 6.0, "ratio_percent": 6.1}
@@ -190,14 +190,14 @@ def test_history(chromium: Chromium, content: dict[str, Any]) -> None:
         "steps": [{**step, "by": "kernel", "is_confirmed": True}],
         "skipped": 2,
     }
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content)
-    said = "3 runs since without a date; 2 reports were unreadable, and skipped; a step is"
-    assert chromium.text("#history-runs").startswith(said)
+    runs_line = "3 runs since without a date; 2 reports were unreadable, and skipped; a step is"
+    assert chromium.text("#history-runs").startswith(runs_line)
     cells = chromium.text("#history-steps tbody tr").split("\t")
     assert cells[:4] == [case, "▼ slower +6.00 %", "+6.10 %", "kernel"]
     assert cells[4:] == ["a" * 12, "b" * 12, "confirmed"]
-    chromium.one("#history-steps a").click()
+    chromium.first("#history-steps a").click()
     chromium.until("return document.getElementById('details').open")
     assert chromium.text("#details-title") == case
     assert "slower" in chromium.text("#details")

@@ -1,4 +1,4 @@
-"""The section of mutants in use: the score, what blocks first, filters, keys, links, its limits."""
+"""The section of mutants in use: score, order, filters, keys, links, and its limits."""
 
 import copy
 from typing import Any
@@ -11,21 +11,22 @@ BLOCKING = ("survived", "timed out", "no build", "refuted")
 
 
 def _blocked(content: dict[str, Any]) -> list[str]:
-    """The ids of mutants that block, one of each such status, made of the last that are killed."""
+    """Makes the last killed mutants block, one of each such status, and returns their ids."""
     run = content["mutants"]
-    killed = [one for one in run["mutants"] if one["status"] == "killed"][-len(BLOCKING) :]
-    for one, status in zip(killed, BLOCKING, strict=True):
-        one.update(status=status, why=f"{status}, made up", killed_by=[])
+    mutants = [mutant for mutant in run["mutants"] if mutant["status"] == "killed"]
+    killed = mutants[-len(BLOCKING) :]
+    for mutant, status in zip(killed, BLOCKING, strict=True):
+        mutant.update(status=status, why=f"{status}, made up", killed_by=[])
     blocking = [{"status": status, "count": 1, "blocks": True} for status in BLOCKING]
     run["statuses"] = [*blocking, *run["statuses"]]
     run["score"]["killed"] -= len(BLOCKING)
-    return [one["id"] for one in killed]
+    return [mutant["id"] for mutant in killed]
 
 
 def test_the_score_and_its_run(shown: Chromium, content: dict[str, Any]) -> None:
-    """How many of how many, what is not counted, a count for each status, and of which run."""
-    said = "✓\n36 of 36 killed\n 100.0 %; 13 equivalent by proof, 16 of another row, no survivor"
-    assert shown.text("#mutant-score").split() == said.split()
+    """The killed and all mutants, those that do not count, each status, and the run."""
+    score = "✓\n36 of 36 killed\n 100.0 %; 13 equivalent by proof, 16 of another row, no survivor"
+    assert shown.text("#mutant-score").split() == score.split()
     counts = " ".join(shown.text("#mutant-statuses").split())
     assert counts == "† killed 36 ≡ equivalent 13 → other row 16"
     assert shown.text("#mutant-run") == (
@@ -34,15 +35,15 @@ def test_the_score_and_its_run(shown: Chromium, content: dict[str, Any]) -> None
     assert shown.text("#mutant-count") == f"{len(content['mutants']['mutants'])} mutants"
 
 
-def test_what_blocks_comes_first(chromium: Chromium, content: dict[str, Any]) -> None:
-    """In the score, in the counts and in the table; and the run's commit, where it noted one."""
+def test_blocking_mutants_come_first(chromium: Chromium, content: dict[str, Any]) -> None:
+    """In the score, in the counts and in the table; the run's commit is shown if it has one."""
     blocked = _blocked(content)
     content["mutants"].update(commit="c" * 40, dirty=True, date="2026-11-24")
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content)
     assert "✕ 32 of 36 killed 88.8 %;" in " ".join(chromium.text("#mutant-score").split())
-    told = "1 survived, 1 timed out, 1 no build, 1 refuted"
-    assert chromium.text("#mutant-score").endswith(told)
+    counts = "1 survived, 1 timed out, 1 no build, 1 refuted"
+    assert chromium.text("#mutant-score").endswith(counts)
     assert chromium.text("#mutant-run").startswith(
         "row cpu · commit cccccccccccc, with changes that are not committed · 2026-11-24 · "
     )
@@ -54,48 +55,49 @@ def test_what_blocks_comes_first(chromium: Chromium, content: dict[str, Any]) ->
     assert chromium.complaints() == []
 
 
-def test_a_line_tells_what_killed_it(shown: Chromium, content: dict[str, Any]) -> None:
-    """Id, operator, place, and the first killer with its distribution; or the proof."""
-    shown.one("#mutant-filter").send_keys(NAN)
+def test_the_line_of_a_mutant(shown: Chromium, content: dict[str, Any]) -> None:
+    """It has id, operator, place, and the first killer with its distribution, or the proof."""
+    shown.first("#mutant-filter").send_keys(NAN)
     cells = [cell.text for cell in shown.all(f"{TABLE} .line > *")]
     assert cells[1:4] == [NAN, "NaN handling", "kernel.py:123"]
     assert cells[4] == "cpu-fp32-E128-K8-T31 (one_nan), and 9 more"
     shown.choose("#mutant-status", "equivalent")
     assert shown.text("#mutant-grid .empty") == "no mutant fits: clear the filter to see them all"
-    shown.one("#mutant-filter").send_keys(shown.keys.ESCAPE)
+    shown.first("#mutant-filter").send_keys(shown.keys.ESCAPE)
     assert shown.focus() == "mutant-grid"
     proofs = [line.text for line in shown.all(f"{TABLE} .line .cause")]
-    wanted = [one["why"] for one in content["mutants"]["mutants"] if one["status"] == "equivalent"]
+    mutants = content["mutants"]["mutants"]
+    wanted = [mutant["why"] for mutant in mutants if mutant["status"] == "equivalent"]
     assert proofs == wanted
 
 
 def test_the_filter_and_the_operator(shown: Chromium, content: dict[str, Any]) -> None:
-    """Words may be of a case or of a distribution, too; the cases' own table stays as it is."""
-    shown.one("#mutant-filter").send_keys("one_nan fp32-E128")
+    """Its words may also be those of a case or a distribution; the table of cases stays."""
+    shown.first("#mutant-filter").send_keys("one_nan fp32-E128")
     assert NAN in shown.ids(TABLE)
     assert "equivalent" not in shown.text("#mutant-body")
     shown.choose("#mutant-operator", "NaN handling")
-    every = content["mutants"]["mutants"]
-    wanted = [one["id"] for one in every if one["operator"] == "NaN handling"]
+    mutants = content["mutants"]["mutants"]
+    wanted = [mutant["id"] for mutant in mutants if mutant["operator"] == "NaN handling"]
     assert shown.ids(TABLE) == wanted
-    assert shown.text("#mutant-count") == f"{len(wanted)} of {len(every)} mutants"
+    assert shown.text("#mutant-count") == f"{len(wanted)} of {len(mutants)} mutants"
     assert shown.text("#count") == f"{len(content['cases'])} cases"
 
 
 def test_the_keyboard_opens_a_mutant(shown: Chromium, content: dict[str, Any]) -> None:
-    """With its change, its killers and its command; Esc goes back to the table."""
+    """It shows its change, its killers and its command; Esc goes back to the table."""
     keys = shown.keys
-    shown.one("#mutant-filter").send_keys("one_nan", keys.ENTER)
+    shown.first("#mutant-filter").send_keys("one_nan", keys.ENTER)
     assert shown.focus() == "mutant-grid"
     shown.press(keys.ARROW_DOWN, keys.HOME)
     assert shown.selected(TABLE) == NAN
     shown.press(keys.ENTER)
     assert shown.text("#details-title") == NAN
-    one = next(one for one in content["mutants"]["mutants"] if one["id"] == NAN)
-    assert shown.text(".change").split("\n") == [f"- {one['before']}", f"+ {one['after']}"]
-    told = shown.text("#details")
-    for words in (one["source"], "kernels/gemma4_routing/kernel.py:123", "values differ, in 6"):
-        assert words in told
+    mutant = next(entry for entry in content["mutants"]["mutants"] if entry["id"] == NAN)
+    assert shown.text(".change").split("\n") == [f"- {mutant['before']}", f"+ {mutant['after']}"]
+    details = shown.text("#details")
+    for words in (mutant["source"], "kernels/gemma4_routing/kernel.py:123", "values differ, in 6"):
+        assert words in details
     killers = [row.text.split() for row in shown.all("#details tbody tr")]
     assert len(killers) == 10
     assert killers[0] == ["gemma4_routing-cpu-fp32-E128-K8-T31", "fail", "one_nan"]
@@ -106,11 +108,11 @@ def test_the_keyboard_opens_a_mutant(shown: Chromium, content: dict[str, Any]) -
 
 
 def test_links_to_a_mutant(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Open it at once, and lead on to the case that killed it; one that is gone fits nothing."""
-    chromium.look()
+    """They open it, and lead on to the case that killed it; a wrong id fits nothing."""
+    chromium.set_screen()
     chromium.show(content, f"#mutant={NAN}")
     assert chromium.text("#details-title") == NAN
-    chromium.one("#details tbody a").click()
+    chromium.first("#details tbody a").click()
     chromium.until(
         "return document.querySelector('#details .reproduce')"
         ".textContent.startsWith('nox -s reproduce')"
@@ -125,25 +127,25 @@ def test_links_to_a_mutant(chromium: Chromium, content: dict[str, Any]) -> None:
 
 
 def test_no_run_is_no_section(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Neither a heading nor a link to it; and an address of a mutant opens nothing."""
+    """There is no heading and no link; the address of a mutant opens nothing."""
     content["mutants"] = None
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content, f"#mutant={NAN}")
-    assert not chromium.one("#mutants").is_displayed()
+    assert not chromium.first("#mutants").is_displayed()
     assert "Mutants" not in chromium.text("nav")
     assert not chromium.run("return document.getElementById('details').open")
     assert chromium.complaints() == []
 
 
 def test_ten_thousand_mutants(chromium: Chromium, content: dict[str, Any]) -> None:
-    """Only those in sight are elements, and the last is a key away; paper says what it leaves."""
+    """Only those in sight are elements, the last is a key away, and paper counts the rest."""
     some = content["mutants"]["mutants"]
     content["mutants"]["mutants"] = []
     for place in range(10_000):
-        one = copy.copy(some[place % len(some)])
-        one["id"] = f"{one['id']}-{place:05}"
-        content["mutants"]["mutants"].append(one)
-    chromium.look()
+        mutant = copy.copy(some[place % len(some)])
+        mutant["id"] = f"{mutant['id']}-{place:05}"
+        content["mutants"]["mutants"].append(mutant)
+    chromium.set_screen()
     chromium.show(content)
     times = [
         chromium.run("return performance.getEntriesByName(arguments[0])[0].startTime", mark)
@@ -154,7 +156,8 @@ def test_ten_thousand_mutants(chromium: Chromium, content: dict[str, Any]) -> No
     assert len(chromium.ids(TABLE)) < 100
     chromium.run("document.getElementById('mutant-grid').focus()")
     chromium.press(chromium.keys.END)
-    others = [one["id"] for one in content["mutants"]["mutants"] if one["status"] == "other row"]
+    mutants = content["mutants"]["mutants"]
+    others = [mutant["id"] for mutant in mutants if mutant["status"] == "other row"]
     assert chromium.selected(TABLE) == others[-1]
     chromium.run("dispatchEvent(new Event('beforeprint'))")
     assert len(chromium.ids(TABLE)) == 1000
@@ -163,10 +166,10 @@ def test_ten_thousand_mutants(chromium: Chromium, content: dict[str, Any]) -> No
     assert len(chromium.ids(TABLE)) < 100
 
 
-def test_every_status_is_told_without_colour(chromium: Chromium, content: dict[str, Any]) -> None:
-    """By a symbol of its own, and its word, which can be read in both schemes."""
+def test_no_status_is_a_colour_alone(chromium: Chromium, content: dict[str, Any]) -> None:
+    """Each has a symbol of its own, and its word."""
     _blocked(content)
-    chromium.look()
+    chromium.set_screen()
     chromium.show(content)
     badges = [badge.text.split("\n") for badge in chromium.all("#mutant-statuses .badge")]
     assert [word for _, word in badges] == [*BLOCKING, "killed", "equivalent", "other row"]

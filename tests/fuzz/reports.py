@@ -1,4 +1,4 @@
-"""The report command over broken and hostile results, and what is asked of all that it writes."""
+"""The report command over broken and hostile results, and the demands on its files."""
 
 import datetime
 import json
@@ -35,7 +35,7 @@ _DATA = re.compile(r'(?<=<script type="application/json" id="data">).*?(?=</scri
 _TITLE = re.compile(r"(?<=<title>)[^<]*(?=</title>)")
 _PIPE = re.compile(r"(?<!\\)\|")
 _PIPES = 8  # in a line of the Markdown table
-# What the report may end in without refusing anything.
+# Exit codes of a report that refused nothing.
 _VERDICTS = frozenset({Exit.GOOD, Exit.BLOCKED, Exit.INCONCLUSIVE})
 _HOSTILE = "<b>&amp;</script>]]>\x1b[31m|`x`\u2028\u202e $(touch escaped)"
 _NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
@@ -43,7 +43,7 @@ _NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
 
 @cache
 def _matrix() -> Matrix:
-    """Three cases of a kernel without baselines, the last of them skipped for a hostile reason."""
+    """Returns a matrix of three cases without baselines, the last skipped for a hostile reason."""
     real = matrix.load()
     shape = Shape.model_validate({"axes": {"E": 8, "K": 8, "T": [1, 2, 3]}, "dtypes": ["fp32"]})
     kernel = real.kernels[KERNEL].model_copy(
@@ -68,12 +68,12 @@ def _passing(planned: Planned) -> Any:
 
 @cache
 def _good_report() -> Report:
-    """Of nothing but what is planned."""
+    """Returns the report of the plan without any result."""
     return report_of(judge(_plan(), Path("nowhere"), SOURCE), SOURCE, _NOON)
 
 
 def _run(folder: Path, *arguments: str) -> bool:
-    """The command as it is, but for matrix and tree, which are given; then its files."""
+    """Runs the command on a made-up matrix and tree, and checks its files; returns True."""
     here = folder / "results"
     with (
         mock.patch.object(matrix, "load", _matrix),
@@ -85,7 +85,7 @@ def _run(folder: Path, *arguments: str) -> bool:
     written = (here / "report.json").read_text(encoding="utf-8")
     json.loads(written, parse_constant=_no_json)
     report = Report.model_validate_json(written)
-    if [case.id for case in report.cases] != [one.case.id for one in _plan()]:
+    if [case.id for case in report.cases] != [planned.case.id for planned in _plan()]:
         raise WrongError(f"cases of a report: found {len(report.cases)}")
     _require_junit((here / "report.xml").read_text(encoding="utf-8"))
     _require_markdown((here / "report.md").read_text(encoding="utf-8"))
@@ -101,31 +101,31 @@ def _no_json(constant: str) -> None:
 
 
 def _require_junit(text: str) -> None:
-    """It parses, each case is one test, and its times are numbers."""
+    """Raises WrongError unless each case is one test, with a number for its time."""
     root = ET.fromstring(text)  # noqa: S314  (the project's own output)
     tests = list(root.iter("testcase"))
-    if [test.get("name") for test in tests] != [one.case.id for one in _plan()]:
+    if [test.get("name") for test in tests] != [planned.case.id for planned in _plan()]:
         raise WrongError(f"tests of JUnit: found {len(tests)}")
     if wrong := [test.get("time") for test in tests if not 0 <= float(test.get("time", "")) < 1e9]:
         raise WrongError(f"times of JUnit: found {wrong}")
 
 
 def _require_markdown(text: str) -> None:
-    """No letter that a terminal obeys; every line of the table has its cells, and no more."""
+    """Raises WrongError for a control character, or a line of other cells or of another form."""
     lines = text.removesuffix("\n").split("\n")
     if wrong := [line for line in lines if not line.isprintable()]:
         raise WrongError(f"no plain line of Markdown: found {wrong[0][:500]!r}")
     for line in lines:
         if line.startswith("|") and len(_PIPE.findall(line)) != _PIPES:
             raise WrongError(f"cells of Markdown: found {line[:500]!r}")
-    words = ("#", "|", "- ", "  ", "")
-    if wrong := [line for line in lines if line and not line.startswith(words[:4])]:
+    starts = ("#", "|", "- ", "  ")
+    if wrong := [line for line in lines if line and not line.startswith(starts)]:
         raise WrongError(f"a line of Markdown of its own: found {wrong[0][:500]!r}")
 
 
 @cache
 def _frame() -> str:
-    """The page of nothing, without its data and its title."""
+    """Returns the page of a report without results, without its data and its title."""
     return _outside(page(page_data.content(_good_report(), _matrix(), NOTHING)))
 
 
@@ -134,19 +134,19 @@ def _outside(text: str) -> str:
 
 
 def require_html(text: str) -> None:
-    """All but the data is what every page has; the data is JSON that no parser takes for markup."""
-    found = _DATA.search(text)
-    if found is None or _outside(text) != _frame():
+    """Raises WrongError unless a page differs from others in its title and its JSON data alone."""
+    data = _DATA.search(text)
+    if data is None or _outside(text) != _frame():
         raise WrongError("page: found another frame than that of every page")
-    if wrong := set("<>&") & set(found[0]):
+    if wrong := set("<>&") & set(data[0]):
         raise WrongError(f"data of the page: found {wrong}")
-    json.loads(found[0], parse_constant=_no_json)
+    json.loads(data[0], parse_constant=_no_json)
 
 
-def require_page(**beside: Any) -> None:
-    """The page of nothing but what is stored beside, one kind of it perhaps hostile."""
-    kept = replace(NOTHING, **beside)
-    require_html(page(page_data.content(_good_report(), _matrix(), kept)))
+def require_page(**stored: Any) -> None:
+    """Raises WrongError if stored files, of which one may be hostile, break the page."""
+    sources = replace(NOTHING, **stored)
+    require_html(page(page_data.content(_good_report(), _matrix(), sources)))
 
 
 def _write_records(folder: Path) -> None:
@@ -156,7 +156,7 @@ def _write_records(folder: Path) -> None:
 
 
 def _write_runs(folder: Path) -> None:
-    """Records, and an earlier run whose report is whole."""
+    """Writes records, and an earlier run whose report is whole."""
     _write_records(folder)
     write_whole(folder / "runs" / "1" / "report.json", _good_report().model_dump_json())
 
@@ -166,19 +166,19 @@ def _with_record(folder: Path) -> bool:
 
 
 def _with_history(folder: Path) -> bool:
-    read, found = earlier_runs.read, []
+    read, runs = earlier_runs.read, []
 
-    def noted(place: Path) -> earlier_runs.EarlierRuns:
-        found.append(read(place))
-        return found[-1]
+    def keep(place: Path) -> earlier_runs.EarlierRuns:
+        runs.append(read(place))
+        return runs[-1]
 
-    with mock.patch.object(earlier_runs, "read", noted):
+    with mock.patch.object(earlier_runs, "read", keep):
         _run(folder, "--history", str(folder / "runs"))
-    return not found[-1].skipped
+    return not runs[-1].skipped
 
 
 def is_whole(file: Path) -> bool:
-    """Whether a file is a record; what is said of one that is not is one plain line."""
+    """Returns True for a file that is a record; the refusal of another has to be one plain line."""
     try:
         record_files.read_file(file)
     except HalfWrittenError as error:
@@ -195,7 +195,7 @@ def _failing(planned: Planned) -> Any:
 
 
 def _runs() -> tuple[Any, ...]:
-    """Reports with times, so that there is a trend to show."""
+    """Returns reports, one of them with times, so that there is a trend to show."""
     report = _good_report().model_dump(mode="json")
     numbers = {"time_us": 10.0, "ratio_to_floor": 1.25, "limit_percent": 3.0}
     timed = [{**case, "verdict": "same", "numbers": numbers} for case in report["cases"]]
@@ -203,7 +203,7 @@ def _runs() -> tuple[Any, ...]:
 
 
 def _mutants() -> Any:
-    """A run of mutants, as `nox -s mutants` leaves it."""
+    """Returns a run of mutants, as `nox -s mutants` leaves it."""
     killer = {"case": "toy", "outcome": "fail", "distribution": "normal", "reason": "other bits"}
     names = ("id", "kernel", "file", "function", "operator", "source", "before", "after", "why")
     mutant = {**dict.fromkeys(names, "a < b"), "line": 3, "status": "killed", "killed_by": [killer]}
@@ -212,7 +212,7 @@ def _mutants() -> Any:
 
 
 def readers() -> tuple[Reader, ...]:
-    """The report, by the file that may be hostile."""
+    """Returns the readers of the report, one for each file that may be hostile."""
     first = _plan()[0]
     codes = frozenset({Exit.RESULTS})
     make: Callable[..., Reader] = Reader

@@ -1,10 +1,8 @@
-"""Disassemblies: what normalising takes away, what it keeps, and what is counted."""
-
-from collections.abc import Callable
+"""Normalised disassemblies, and the costs that are counted in them."""
 
 import pytest
 
-from kernelproof.checks.codegen.disassembly import Disassembly, of_amdgcn, of_sass
+from kernelproof.checks.codegen.disassembly import of_amdgcn, of_sass
 from kernelproof.checks.codegen.instruction_costs import UNITS, counted, resident_warps
 
 SASS = """\
@@ -76,14 +74,14 @@ _plain_kernel:                 ; @_plain_kernel
 
 
 def test_sass_is_normalised() -> None:
-    """Addresses, encodings, names and padding go; the places of jumps become labels."""
+    """Addresses, encodings, names and padding go; targets of jumps become labels."""
     code = of_sass(SASS)
     assert code.lines == LINES
     assert (code.registers, code.stack, code.bytes, code.spills) == (18, 12, 160, None)
 
 
 def test_amdgcn_is_normalised() -> None:
-    """Comments, directives, paths and what is behind the function go; labels are numbered anew."""
+    """Comments, directives, paths and text behind the function go; labels are renumbered."""
     code = of_amdgcn(GCN)
     assert code.lines == (
         "s_load_dwordx2 s[2:3], s[0:1], 0x0",
@@ -98,54 +96,38 @@ def test_amdgcn_is_normalised() -> None:
     assert (code.registers, code.stack, code.bytes, code.spills) == (36, 16, 48, 3)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("_plain_kernel", "_other_kernel"),
-        ("0x000e220000000800", "0x000e220000000801"),
-        ("EF_CUDA_SM90", "EF_CUDA_SM91"),
-        ("LDC R1,  ", "LDC R1,"),
-    ],
-    ids=["name", "encoding", "flags", "spaces"],
-)
-def test_sass_hashes_alike(old: str, new: str) -> None:
-    """What the machine does not execute changes no hash."""
-    assert of_sass(SASS.replace(old, new)).sha256 == of_sass(SASS).sha256
+def test_the_hash_is_of_the_executed_code() -> None:
+    """A name, an encoding, a flag or spaces change no hash, but any instruction does."""
+    alike = {
+        "_plain_kernel": "_other_kernel",
+        "0x000e220000000800": "0x000e220000000801",
+        "EF_CUDA_SM90": "EF_CUDA_SM91",
+        "LDC R1,  ": "LDC R1,",
+    }
+    apart = {
+        "FFMA R4, R4, 0x2": "FFMA R4, R4, 0x3",
+        "LDG.E.128": "LDG.E.64",
+        "@!P0 LDG": "@P0 LDG",
+        "BRA 0x50": "BRA 0x60",
+        "R2.64], R4 ;": "R2.64], R5 ;",
+    }
+    sha256 = of_sass(SASS).sha256
+    for edits, is_same in ((alike, True), (apart, False)):
+        hashes = {old: of_sass(SASS.replace(old, new)).sha256 for old, new in edits.items()}
+        assert [old for old, new_hash in hashes.items() if (new_hash == sha256) != is_same] == []
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("FFMA R4, R4, 0x2", "FFMA R4, R4, 0x3"),
-        ("LDG.E.128", "LDG.E.64"),
-        ("@!P0 LDG", "@P0 LDG"),
-        ("BRA 0x50", "BRA 0x60"),
-        ("R2.64], R4 ;", "R2.64], R5 ;"),
-    ],
-    ids=["constant", "width", "predicate", "jump", "register"],
-)
-def test_sass_hashes_apart(old: str, new: str) -> None:
-    """What it does execute changes it."""
-    assert of_sass(SASS.replace(old, new)).sha256 != of_sass(SASS).sha256
-
-
-@pytest.mark.parametrize(
-    ("reader", "text", "told"),
-    [
-        (of_sass, "cuobjdump fatal: no code\n", "no kernel in what cuobjdump printed"),
-        (of_sass, SASS.partition("code for")[0], "no kernel in what cuobjdump printed"),
-        (of_amdgcn, "; codeLenInByte = 48\n", "no kernel in the amdgcn text"),
-    ],
-    ids=["sass", "no code", "amdgcn"],
-)
-def test_no_kernel_is_told(reader: Callable[[str], Disassembly], text: str, told: str) -> None:
-    """Nothing is no disassembly of nothing."""
-    with pytest.raises(ValueError, match=f"^{told}$"):
-        reader(text)
+def test_a_text_without_a_kernel() -> None:
+    """It is no disassembly of nothing."""
+    for text in ("cuobjdump fatal: no code\n", SASS.partition("code for")[0]):
+        with pytest.raises(ValueError, match=r"^no kernel in what cuobjdump printed$"):
+            of_sass(text)
+    with pytest.raises(ValueError, match=r"^no kernel in the amdgcn text$"):
+        of_amdgcn("; codeLenInByte = 48\n")
 
 
 def test_sass_is_counted() -> None:
-    """By class, by kind and by width; STL and LDL are the spills; a row's share of it all."""
+    """Costs by class, by kind and by width; STL and LDL are spills; and a row's share."""
     costs = counted(of_sass(SASS), architecture="sm_90", rows=4, num_warps=2, shared=64)
     assert costs.classes == {
         "constants": 1,
@@ -176,24 +158,22 @@ def test_amdgcn_is_counted() -> None:
     assert (costs.load_widths, costs.store_widths, costs.spills) == ({"16": 1}, {"2": 1}, 3)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "registers", "num_warps", "shared", "warps"),
-    [
+def test_resident_warps() -> None:
+    """Registers, shared memory and the number of programs each limit them."""
+    # Architecture, registers, warps of a program, KiB of shared memory, resident warps.
+    limits = (
         ("sm_90", 32, 4, 0, 64),
         ("sm_90", 33, 4, 0, 48),
         ("sm_90", 255, 4, 0, 8),
         ("sm_90", 32, 1, 0, 32),
-        ("sm_90", 32, 4, 100 * 1024, 8),
-        ("sm_90", 32, 4, 228 * 1024, 0),
+        ("sm_90", 32, 4, 100, 8),
+        ("sm_90", 32, 4, 228, 0),
         ("sm_86", 32, 1, 0, 16),
         ("gfx942", 64, 1, 0, 32),
         ("gfx942", 72, 1, 0, 28),
         ("gfx942", 512, 1, 0, 4),
-        ("gfx942", 64, 1, 16 * 1024, 4),
-    ],
-)
-def test_resident_warps(
-    architecture: str, registers: int, num_warps: int, shared: int, warps: int
-) -> None:
-    """The least of what registers, shared memory and the number of programs leave."""
-    assert resident_warps(UNITS[architecture], registers, num_warps, shared) == warps
+        ("gfx942", 64, 1, 16, 4),
+    )
+    for architecture, registers, num_warps, kib, warps in limits:
+        unit = UNITS[architecture]
+        assert resident_warps(unit, registers, num_warps, kib * 1024) == warps, architecture
