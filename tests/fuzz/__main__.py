@@ -1,7 +1,7 @@
-"""``python -m tests.fuzz``: broken and hostile files for every reader; 1 where one goes wrong.
+"""``python -m tests.fuzz``: broken and hostile files for every reader; 1 if one breaks a promise.
 
-Each reader is a process of its own, whose memory is its own; a few inputs go to the report command
-as its user runs it. ``--input`` asks a single one again, of those that an earlier run has kept.
+Each reader runs in a process of its own, whose memory is its own; a few inputs go to the report
+command as its user runs it. ``--input`` tries an input again that an earlier run has kept.
 """
 
 import argparse
@@ -20,37 +20,39 @@ from pathlib import Path
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import revision
-from tests.fuzz import ask, campaign, processes, record
-from tests.fuzz.readers import EVERY
-from tests.fuzz.record import FILE, Fuzzed, Night, Wrong
+from tests.fuzz import fuzz_results, processes
+from tests.fuzz.campaign import run_campaign
+from tests.fuzz.fuzz_results import FILE, Breach, FuzzResult, ReaderResult, keep_breach
+from tests.fuzz.readers import READERS
+from tests.fuzz.trial import BreachError, prepare, try_input
 
-_INPUTS, _PROCESSES = 10_000, 3
+_INPUTS, _INPUTS_OF_PROCESSES = 10_000, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Asks every reader, or those that are named, or one with a kept input."""
+    """Tries inputs with every reader, or with the named ones, or tries one kept input again."""
     options = _options(arguments)
     if options.input:
-        return _again(options.input)
+        return _try_again(options.input)
     for name in options.only:
         _require_reader(name)
     seeded = secrets.randbelow(2**32) if options.seed is None else options.seed
     if options.alone:
-        return _alone(options.only[0], options.alone, options.inputs, seeded)
-    names = options.only or list(EVERY)
+        return _run_alone(options.only[0], options.alone, options.inputs, seeded)
+    names = options.only or list(READERS)
     print(f"{len(names)} readers, {options.inputs:,} inputs each, --seed {seeded}", flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
-        readers = list(pool.map(lambda name: _process(name, options.inputs, seeded), names))
-    codes, wrong = _as_users_do([name for name in names if name in processes.READERS], seeded)
+        readers = list(pool.map(lambda name: _run_process(name, options.inputs, seeded), names))
+    codes, wrong = _run_reports([name for name in names if name in processes.REPORTED], seeded)
     commit = revision.current().commit
-    night = Night(seed=seeded, commit=commit, readers=readers, processes=codes, wrong=wrong)
-    write_whole(FILE, night.model_dump_json(indent=1) + "\n")
-    print(*record.table(readers), sep="\n")
-    told = ", ".join(f"{count} exit {code}" for code, count in sorted(codes.items()))
-    print(f"as processes: {told or 'none'}")
-    for one in night.all_wrong:
-        print(f"\nwrong: {one.kind}\n  {one.said!r}\nreproduce: {one.command}")
-    return int(Exit.BLOCKED if night.all_wrong else Exit.GOOD)
+    result = FuzzResult(seed=seeded, commit=commit, readers=readers, processes=codes, wrong=wrong)
+    write_whole(FILE, result.model_dump_json(indent=1) + "\n")
+    print(*fuzz_results.table(readers), sep="\n")
+    counts = ", ".join(f"{count} exit {code}" for code, count in sorted(codes.items()))
+    print(f"as processes: {counts or 'none'}")
+    for breach in result.breaches:
+        print(f"\nwrong: {breach.kind}\n  {breach.said!r}\nreproduce: {breach.command}")
+    return int(Exit.BLOCKED if result.breaches else Exit.GOOD)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -63,88 +65,90 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     text = f"so many for each reader, half of changed bytes, half of values (default {_INPUTS:,})"
     parser.add_argument("--inputs", type=positive, default=_INPUTS, metavar="N", help=text)
     parser.add_argument("--seed", type=int, metavar="N", help="the inputs of an earlier run again")
-    text = f"only this reader, several times: {', '.join(EVERY)}"
+    text = f"only this reader, several times: {', '.join(READERS)}"
     parser.add_argument("--only", action="append", default=[], metavar="READER", help=text)
     text = "readers at a time (default: as many as there are processors)"
     parser.add_argument("--jobs", type=positive, default=os.cpu_count(), metavar="N", help=text)
-    text = "ask this one again, a file of results/fuzz/"
+    text = "try this input again, a file of results/fuzz/"
     parser.add_argument("--input", type=Path, metavar="FILE", help=text)
     parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def _require_reader(name: str) -> None:
-    if name not in EVERY:
-        mend = did_you_mean(name, list(EVERY)) or f"known: {', '.join(EVERY)}"
+    if name not in READERS:
+        mend = did_you_mean(name, list(READERS)) or f"known: {', '.join(READERS)}"
         raise UsageError(f"--only: found {name!r}, expected a reader; {mend}")
 
 
-def _again(file: Path) -> int:
-    """One input, with all that is said of it."""
-    name = record.reader_of(file)
+def _try_again(file: Path) -> int:
+    """Tries one kept input, and prints its outcome or its whole breach."""
+    name = fuzz_results.reader_of(file)
     _require_reader(name)
     try:
         content = file.read_bytes()
     except OSError as error:
         raise UsageError(f"--input: {file}: {error.strerror}; expected a kept input") from None
     with tempfile.TemporaryDirectory() as folder:
-        ask.settle(EVERY[name], Path(folder))
-        answer = ask.ask(EVERY[name], content, Path(folder))
-    print(answer.wrong or f"{name}: {answer.outcome} in {1000 * answer.seconds:.0f} ms")
-    return int(Exit.BLOCKED if answer.wrong else Exit.GOOD)
+        prepare(READERS[name], Path(folder))
+        trial = try_input(READERS[name], content, Path(folder))
+    print(trial.wrong or f"{name}: {trial.outcome} in {1000 * trial.seconds:.0f} ms")
+    return int(Exit.BLOCKED if trial.wrong else Exit.GOOD)
 
 
-def _alone(name: str, folder: Path, inputs: int, seeded: int) -> int:
-    """All inputs of one reader, in this process; its record goes to a file for the others."""
+def _run_alone(name: str, folder: Path, inputs: int, seeded: int) -> int:
+    """Tries all inputs of one reader in this process; leaves its result to the first process."""
     start = time.monotonic()
-    every = campaign.campaign(EVERY[name], folder, inputs=inputs, seeded=seeded, is_alone=True)
-    for tally in every:
+    tallies = run_campaign(READERS[name], folder, inputs=inputs, seeded=seeded, is_alone=True)
+    for tally in tallies:
         seconds = time.monotonic() - start
         print(f"{name}: {tally.inputs.total():,} inputs in {seconds:.0f} s", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    one = record.fuzzed(tally, peak_mib=peak, seconds=time.monotonic() - start)
-    write_whole(_file(name), one.model_dump_json(indent=1) + "\n")
+    seconds = time.monotonic() - start
+    result = fuzz_results.reader_result(tally, peak_mib=peak, seconds=seconds)
+    write_whole(_file(name), result.model_dump_json(indent=1) + "\n")
     return int(Exit.GOOD)
 
 
 def _file(name: str) -> Path:
-    return record.FOLDER / f"{name}.json"
+    """Returns the file of a reader's result."""
+    return fuzz_results.FOLDER / f"{name}.json"
 
 
-def _process(name: str, inputs: int, seeded: int) -> Fuzzed:
-    """What one reader's process leaves; one that died is wrong, at the input that it was asked."""
+def _run_process(name: str, inputs: int, seeded: int) -> ReaderResult:
+    """Returns the result of one reader's process; its death is a breach, by its last input."""
     _file(name).unlink(missing_ok=True)
     words = ["--only", name, "--inputs", str(inputs), "--seed", str(seeded), "--alone"]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.fuzz", *words, folder]
         code = subprocess.run(command, check=False).returncode
         if _file(name).exists():
-            return Fuzzed.model_validate_json(_file(name).read_bytes())
-        home = Path(folder) / EVERY[name].home
-        said = f"its process ended with {code}"
-        if home.exists():
-            wrong = record.kept(name, home.read_bytes(), "a process", said)
+            return ReaderResult.model_validate_json(_file(name).read_bytes())
+        file = Path(folder) / READERS[name].path
+        message = f"its process ended with {code}"
+        if file.exists():
+            breach = keep_breach(name, file.read_bytes(), "a process", message)
         else:
             again = f"nox -s fuzz -- --only {name} --inputs {inputs} --seed {seeded}"
-            wrong = Wrong(kind="a process", said=said, command=again)
-    return Fuzzed(
-        reader=name, inputs={}, outcomes={}, slowest_ms=0, peak_mib=0, seconds=0, wrong=[wrong]
+            breach = Breach(kind="a process", said=message, command=again)
+    return ReaderResult(
+        reader=name, inputs={}, outcomes={}, slowest_ms=0, peak_mib=0, seconds=0, wrong=[breach]
     )
 
 
-def _as_users_do(names: Sequence[str], seeded: int) -> tuple[dict[str, int], list[Wrong]]:
-    """The exit codes of some real processes, and what was wrong with them."""
+def _run_reports(names: Sequence[str], seeded: int) -> tuple[dict[str, int], list[Breach]]:
+    """Returns the exit codes of some processes of the report, and their breaches."""
     codes: Counter[str] = Counter()
-    wrong: list[Wrong] = []
+    breaches: list[Breach] = []
     with tempfile.TemporaryDirectory() as folder:
-        tree = processes.settle(Path(folder))
+        tree = processes.make_tree(Path(folder))
         for name in names:
-            for content in processes.inputs(name, _PROCESSES, seeded):
+            for content in processes.inputs(name, _INPUTS_OF_PROCESSES, seeded):
                 try:
-                    codes[str(processes.ask(tree, name, content))] += 1
-                except ask.WrongError as error:
-                    wrong.append(record.kept(name, content, "a process", str(error)))
-    return dict(codes), wrong
+                    codes[str(processes.report_code(tree, name, content))] += 1
+                except BreachError as error:
+                    breaches.append(keep_breach(name, content, "a process", str(error)))
+    return dict(codes), breaches
 
 
 if __name__ == "__main__":

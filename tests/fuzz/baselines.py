@@ -10,10 +10,10 @@ from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records.sealed_json import SealedFormat
-from tests.fuzz.ask import require_plain
-from tests.fuzz.plan import KERNEL, TIMED, TIMED_ROW, passing
+from tests.fuzz.planned_cases import KERNEL, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
 from tests.fuzz.reports import require_page
+from tests.fuzz.trial import require_plain
 
 _BASELINES = Path("pipeline/baselines")
 _GOLDEN, _CODEGEN, _PERF = (_BASELINES / name for name in ("golden", "codegen", "perf"))
@@ -113,11 +113,11 @@ def _reader(
     codes = {Exit.BASELINE} | ({Exit.MATRIX} if name == "card" else set())
     return Reader(
         name=name,
-        home=str(home),
+        path=str(home),
         read=read,
         codes=frozenset(codes),
-        wholes=(stored_format.seal(small),),
-        mend=_sealing(stored_format),
+        samples=(stored_format.seal(small),),
+        reseal=_sealing(stored_format),
     )
 
 

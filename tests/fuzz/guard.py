@@ -1,7 +1,7 @@
-"""What holds while one file is read: no write outside, no process but git, bounded time and memory.
+"""Limits of one reading: no write outside, no process but git, bounded time and memory.
 
-Python's audit events tell of every file that is opened or moved and every process that is started,
-whoever does it. What may not be raises `EscapeError`, which no code of the project catches.
+Python's audit events report every file that is opened or moved and every process that is started,
+by whatever code. A forbidden one raises `EscapeError`, which no code of the project catches.
 """
 
 import os
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 2.0
-# Of the clock on the wall, for what waits and does not compute; others use this machine, too.
+# Seconds of wall time, for a reading that waits instead of computing on a busy machine.
 _SECONDS_TO_WAIT = 30.0
-MEMORY = 512 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024  # bytes
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# Events that change files, with how many of their first arguments are paths.
+# Events that change files, with the number of their first arguments that are paths.
 _CHANGES = {
     **dict.fromkeys(("os.rename", "os.link", "os.symlink", "shutil.move", "shutil.copyfile"), 2),
     **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod"), 1),
@@ -30,28 +30,28 @@ _NEVER = (*_STARTS, "socket.connect", "socket.bind", "socket.getaddrinfo", "pick
 
 
 class EscapeError(BaseException):
-    """A write outside the results folder, or a process or connection that nobody asked for."""
+    """A write outside the results folder, or a process or connection that is not allowed."""
 
 
 class TooSlowError(BaseException):
-    """A reading that took longer than it may."""
+    """A reading that took longer than its limit."""
 
 
 class _Watch:
-    """The one hook of this process; it looks on only while `folder` is one."""
+    """The audit hook of this process, which is active while `folder` is set."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
         self.is_hooked = False
 
     def hook(self) -> None:
-        """Adds the hook, which Python never takes away again, once."""
+        """Adds the hook once, since Python cannot remove one."""
         if not self.is_hooked:
             sys.addaudithook(self)
             self.is_hooked = True
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """What Python calls of every event."""
+        """Raises EscapeError if an event is forbidden."""
         if self.folder is None:
             return
         if event == "open":
@@ -80,8 +80,8 @@ _WATCH = _Watch()
 
 
 @contextmanager
-def nothing_outside(folder: Path) -> Iterator[None]:
-    """EscapeError for a write outside `folder`, or a process that is not git."""
+def refuse_escapes(folder: Path) -> Iterator[None]:
+    """Raises EscapeError for a write outside `folder`, or a process that is not git."""
     _WATCH.hook()
     _WATCH.folder = Path(os.path.realpath(folder))
     try:
@@ -91,32 +91,31 @@ def nothing_outside(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def bounded_time(seconds: float) -> Iterator[None]:
-    """TooSlowError after so much time of the processor, or where nothing happens for long."""
+def limit_seconds(seconds: float) -> Iterator[None]:
+    """Raises TooSlowError after this much processor time, or after a long wait."""
 
-    def raise_it(number: int, _: object) -> None:
-        what = (
-            f"{seconds:g} s" if number == signal.SIGPROF else f"{_SECONDS_TO_WAIT:g} s of waiting"
+    def raise_too_slow(number: int, _: object) -> None:
+        waiting = f"{_SECONDS_TO_WAIT:g} s of waiting"
+        raise TooSlowError(
+            f"took more than {f'{seconds:g} s' if number == signal.SIGPROF else waiting}"
         )
-        raise TooSlowError(f"took more than {what}")
 
     timers = ((signal.ITIMER_PROF, seconds), (signal.ITIMER_REAL, _SECONDS_TO_WAIT))
-    kept = [
-        (number, signal.signal(number, raise_it)) for number in (signal.SIGPROF, signal.SIGALRM)
-    ]
-    timed = [(timer, signal.setitimer(timer, after)) for timer, after in timers]
+    signals = (signal.SIGPROF, signal.SIGALRM)
+    old_handlers = [(number, signal.signal(number, raise_too_slow)) for number in signals]
+    old_timers = [(timer, signal.setitimer(timer, limit)) for timer, limit in timers]
     try:
         yield
     finally:
-        for timer, (left, interval) in timed:
+        for timer, (left, interval) in old_timers:
             signal.setitimer(timer, left, interval)
-        for number, handler in kept:
+        for number, handler in old_handlers:
             signal.signal(number, handler)
 
 
 @contextmanager
-def bounded_memory(more: int = MEMORY) -> Iterator[None]:
-    """MemoryError where this process takes so many bytes more than it has."""
+def limit_memory(more: int = MEMORY) -> Iterator[None]:
+    """Raises MemoryError if this process takes `more` bytes than it has."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))

@@ -1,26 +1,27 @@
-"""Bytes of whole files, changed: flipped, cut, repeated, spliced, with hostile ones among them."""
+"""Changes of a valid file's bytes: flipped, cut, repeated, spliced, or replaced by hostile ones."""
 
 import json
 import random
 import re
 from collections.abc import Callable, Sequence
 
-from tests.fuzz.hostile import BOMBS, NUMBERS, TOKENS, WHOLE, WORDS
+from tests.fuzz.hostile import BOMBS, NUMBERS, TOKENS, WHOLE_FILES, WORDS
 
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _WORD = re.compile(rb'"[^"\\\n]*"|[A-Za-z_][A-Za-z0-9_-]*')
 _SPECIAL = b"\0\t\n\r\x1b\x7f\x80\xc0\xff\"'\\{}[],:#&*!|>%@`-?"
-# One input in so many grows without end; every other one is at most this long.
+# One input in a thousand grows to a huge size; the others are at most this long, in bytes.
 _HUGE_ONE_IN, _HUGE, _LONG = 1000, 20 * 1024 * 1024, 300_000
+_HOSTILE_ONE_IN = 100
 
 
-def mutated(seeds: Sequence[bytes], dice: random.Random) -> bytes:
-    """One of these files after one to four changes, the same for the same dice."""
-    if dice.randrange(100) == 0:
-        return dice.choice(WHOLE)
-    content = dice.choice(seeds)
+def mutate(files: Sequence[bytes], dice: random.Random) -> bytes:
+    """Returns one of these files after one to four changes, the same for the same dice."""
+    if dice.randrange(_HOSTILE_ONE_IN) == 0:
+        return dice.choice(WHOLE_FILES)
+    content = dice.choice(files)
     for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 4))):
-        content = dice.choice(_CHANGES)(content, dice, seeds)[:_LONG]
+        content = dice.choice(_CHANGES)(content, dice, files)[:_LONG]
     if dice.randrange(_HUGE_ONE_IN) == 0:
         content += dice.choice(BOMBS) * _HUGE
         return content[:_HUGE]
@@ -35,7 +36,7 @@ def _place(content: bytes, dice: random.Random) -> int:
 
 
 def _span(content: bytes, dice: random.Random) -> tuple[int, int]:
-    """A short stretch, mostly; sometimes any."""
+    """Returns start and end of a stretch, which is short in most cases."""
     start = _place(content, dice)
     length = dice.choice((1, 2, 8, 64, len(content)))
     return start, min(len(content), start + dice.randint(1, max(length, 1)))
@@ -67,11 +68,11 @@ def _repeat(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
     return content[:end] + content[start:end] * dice.choice((1, 2, 20)) + content[end:]
 
 
-def _splice(content: bytes, dice: random.Random, seeds: Sequence[bytes]) -> bytes:
-    other = dice.choice(seeds)
-    start, end = _span(other, dice)
+def _splice(content: bytes, dice: random.Random, files: Sequence[bytes]) -> bytes:
+    donor = dice.choice(files)
+    start, end = _span(donor, dice)
     at = _place(content, dice)
-    return content[:at] + other[start:end] + content[at:]
+    return content[:at] + donor[start:end] + content[at:]
 
 
 def _insert(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
@@ -86,7 +87,7 @@ def _bomb(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
 
 
 def _lines(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    """A line gone, twice, or elsewhere: a key twice, a block without its end."""
+    """Moves or doubles a line: a key is there twice, or a block loses its end."""
     lines = content.splitlines(keepends=True) or [b""]
     line = lines[dice.randrange(len(lines))]
     if dice.randrange(2):
@@ -96,12 +97,12 @@ def _lines(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
 
 
 def _replace(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    """A number or a word, by a hostile one in the same form."""
+    """Replaces a number or a word by a hostile one of the same form, or by any token."""
     pattern = dice.choice((_NUMBER, _WORD))
-    found = list(pattern.finditer(content))
-    if not found:
+    matches = list(pattern.finditer(content))
+    if not matches:
         return content
-    start, end = dice.choice(found).span()
+    start, end = dice.choice(matches).span()
     if pattern is _NUMBER:
         new = str(dice.choice(NUMBERS)).encode()
     else:
@@ -111,7 +112,7 @@ def _replace(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
 
 
 def _encode(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    """The same text for another reader."""
+    """Writes the same text in another encoding."""
     text = content.decode("utf-8", "replace")
     return text.encode(
         dice.choice(("utf-16", "utf-32", "utf-8-sig", "utf-16-le", "cp037")), "replace"

@@ -1,4 +1,4 @@
-"""A reader: what reads a file from outside, where that file is, and whole ones of it."""
+"""A reader: the code that reads a file from outside, the place of that file, and valid ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,34 +9,34 @@ from kernelproof.errors import Exit
 from tests.fuzz.structures import as_json
 
 
-def _as_it_is(_: Any) -> None:
-    """Nothing to mend."""
+def _leave(_: Any) -> None:
+    """Changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads the file `home` below a folder, and goes on with what it holds as commands do.
+    """Code that reads the file `path` below a folder, and uses its content as commands do.
 
-    `read` says whether it took the file; False for one that it tells of and leaves out.
-
-    `wholes` are the values of files that it takes, which `written` makes text of and `mend` gives a
-    seal that fits; `codes` are the exit codes that it may refuse a file with, in so many lines at
-    most. `setting` puts what else it needs into the folder, once. `fill` is how many values and
-    letters are near the most that it takes.
+    - `read` returns True if it takes the file, False if it mentions the file and leaves it out.
+    - `samples` are the values of valid files; `as_text` writes them, `reseal` gives them a seal
+      that fits.
+    - `codes` are the documented exit codes of its refusals, which have `most_lines` lines at most.
+    - `prepare` puts what else it needs into the folder, once.
+    - `fill_sizes` are the numbers of values and of letters that are near the most that it takes.
     """
 
     name: str
-    home: str
+    path: str
     read: Callable[[Path], bool]
     codes: frozenset[Exit]
-    lines: int = 1
-    wholes: tuple[Any, ...]
-    written: Callable[[Any], str] = as_json
-    mend: Callable[[Any], None] = _as_it_is
-    fill: tuple[int, int] = (140_000, 2**22)
-    setting: Callable[[Path], None] = field(default=_as_it_is)
+    most_lines: int = 1
+    samples: tuple[Any, ...]
+    as_text: Callable[[Any], str] = as_json
+    reseal: Callable[[Any], None] = _leave
+    fill_sizes: tuple[int, int] = (140_000, 2**22)
+    prepare: Callable[[Path], None] = field(default=_leave)
 
     @property
-    def seeds(self) -> tuple[bytes, ...]:
-        """The whole files' bytes."""
-        return tuple(self.written(whole).encode() for whole in self.wholes)
+    def files(self) -> tuple[bytes, ...]:
+        """The content of the valid files."""
+        return tuple(self.as_text(sample).encode() for sample in self.samples)

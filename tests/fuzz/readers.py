@@ -1,8 +1,8 @@
-"""Every reader, by its name."""
+"""All readers by their names."""
 
 from tests.fuzz import baselines, records, reports, sources
 
-EVERY = {
+READERS = {
     reader.name: reader
     for part in (sources, records, baselines, reports)
     for reader in part.readers()

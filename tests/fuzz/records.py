@@ -16,10 +16,10 @@ from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.sessions import reproduce
-from tests.fuzz.ask import WrongError
-from tests.fuzz.plan import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
+from tests.fuzz.planned_cases import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
 from tests.fuzz.reader import Reader
 from tests.fuzz.reports import is_whole
+from tests.fuzz.trial import BreachError
 
 _SWITCH = re.compile(r"(TRITON|NVIDIA_TF32)[A-Z0-9_]*=[A-Za-z0-9_.,:+-]*")
 _CODES = frozenset({Exit.RESULTS})
@@ -31,7 +31,7 @@ def _judging(planned: Planned) -> Callable[[Path], bool]:
         is_record = is_whole(record_files.path_of(folder / "results", planned))
         judged = judge_plan.judge(PLAN, folder / "results", SOURCE)
         if [verdict.planned for verdict in judged] != list(PLAN):
-            raise WrongError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
+            raise BreachError(f"verdicts: found {len(judged)}, expected {len(PLAN)}")
         return is_record
 
     return read
@@ -43,7 +43,7 @@ def _read_again(folder: Path) -> bool:
     def run(planned: Planned, _: object, environment: dict[str, str], __: object) -> Record:
         changed = set(environment.items()) - set(os.environ.items())
         if wrong := [pair for pair in changed if not _SWITCH.fullmatch("=".join(pair))]:
-            raise WrongError(f"variables of a record: found {wrong}")
+            raise BreachError(f"variables of a record: found {wrong}")
         return passing(planned)
 
     file = record_files.path_of(folder / "results", FIRST)
@@ -70,23 +70,23 @@ def readers() -> tuple[Reader, ...]:
     return (
         Reader(
             name="record",
-            home=f"results/parity/{FIRST.case.id}.json",
+            path=f"results/parity/{FIRST.case.id}.json",
             read=_judging(FIRST),
             codes=_CODES,
-            wholes=_records(FIRST),
+            samples=_records(FIRST),
         ),
         Reader(
             name="times",
-            home=f"results/perf/{TIMED.case.id}.json",
+            path=f"results/perf/{TIMED.case.id}.json",
             read=_judging(TIMED),
             codes=_CODES,
-            wholes=_records(TIMED),
+            samples=_records(TIMED),
         ),
         Reader(
             name="reproduce",
-            home=f"results/parity/{FIRST.case.id}.json",
+            path=f"results/parity/{FIRST.case.id}.json",
             read=_read_again,
             codes=_CODES | {Exit.MATRIX},
-            wholes=_records(FIRST),
+            samples=_records(FIRST),
         ),
     )

@@ -24,9 +24,9 @@ from kernelproof.report import earlier_runs, page_data
 from kernelproof.report.__main__ import main
 from kernelproof.report.page import page
 from kernelproof.report.report_file import Report, report_of
-from tests.fuzz.ask import WrongError, require_plain
-from tests.fuzz.plan import KERNEL, SOURCE
+from tests.fuzz.planned_cases import KERNEL, SOURCE
 from tests.fuzz.reader import Reader
+from tests.fuzz.trial import BreachError, require_plain
 from tests.unit.checks.bench.test_bench_tables import RUN
 from tests.unit.records.made_records import record_of
 from tests.unit.report.made_reports import NOTHING
@@ -81,46 +81,46 @@ def _run(folder: Path, *arguments: str) -> bool:
     ):
         code = main(["--row", "cpu", "--results", str(here), *arguments])
     if Exit(code) not in _VERDICTS:
-        raise WrongError(f"exit code of a report: found {code}")
+        raise BreachError(f"exit code of a report: found {code}")
     written = (here / "report.json").read_text(encoding="utf-8")
     json.loads(written, parse_constant=_no_json)
     report = Report.model_validate_json(written)
     if [case.id for case in report.cases] != [planned.case.id for planned in _plan()]:
-        raise WrongError(f"cases of a report: found {len(report.cases)}")
+        raise BreachError(f"cases of a report: found {len(report.cases)}")
     _require_junit((here / "report.xml").read_text(encoding="utf-8"))
     _require_markdown((here / "report.md").read_text(encoding="utf-8"))
     require_html((here / "report.html").read_text(encoding="utf-8"))
     drafts = [file.name for file in here.iterdir() if file.name.startswith(".")]
     if drafts:
-        raise WrongError(f"drafts: found {drafts}")
+        raise BreachError(f"drafts: found {drafts}")
     return True
 
 
 def _no_json(constant: str) -> None:
-    raise WrongError(f"no JSON: found {constant}")
+    raise BreachError(f"no JSON: found {constant}")
 
 
 def _require_junit(text: str) -> None:
-    """Raises WrongError unless each case is one test, with a number for its time."""
+    """Raises BreachError unless each case is one test, with a number for its time."""
     root = ET.fromstring(text)  # noqa: S314  (the project's own output)
     tests = list(root.iter("testcase"))
     if [test.get("name") for test in tests] != [planned.case.id for planned in _plan()]:
-        raise WrongError(f"tests of JUnit: found {len(tests)}")
+        raise BreachError(f"tests of JUnit: found {len(tests)}")
     if wrong := [test.get("time") for test in tests if not 0 <= float(test.get("time", "")) < 1e9]:
-        raise WrongError(f"times of JUnit: found {wrong}")
+        raise BreachError(f"times of JUnit: found {wrong}")
 
 
 def _require_markdown(text: str) -> None:
-    """Raises WrongError for a control character, or a line of other cells or of another form."""
+    """Raises BreachError for a control character, or a line of other cells or of another form."""
     lines = text.removesuffix("\n").split("\n")
     if wrong := [line for line in lines if not line.isprintable()]:
-        raise WrongError(f"no plain line of Markdown: found {wrong[0][:500]!r}")
+        raise BreachError(f"no plain line of Markdown: found {wrong[0][:500]!r}")
     for line in lines:
         if line.startswith("|") and len(_PIPE.findall(line)) != _PIPES:
-            raise WrongError(f"cells of Markdown: found {line[:500]!r}")
+            raise BreachError(f"cells of Markdown: found {line[:500]!r}")
     starts = ("#", "|", "- ", "  ")
     if wrong := [line for line in lines if line and not line.startswith(starts)]:
-        raise WrongError(f"a line of Markdown of its own: found {wrong[0][:500]!r}")
+        raise BreachError(f"a line of Markdown of its own: found {wrong[0][:500]!r}")
 
 
 @cache
@@ -134,17 +134,17 @@ def _outside(text: str) -> str:
 
 
 def require_html(text: str) -> None:
-    """Raises WrongError unless a page differs from others in its title and its JSON data alone."""
+    """Raises BreachError unless a page differs from others in its title and its JSON data alone."""
     data = _DATA.search(text)
     if data is None or _outside(text) != _frame():
-        raise WrongError("page: found another frame than that of every page")
+        raise BreachError("page: found another frame than that of every page")
     if wrong := set("<>&") & set(data[0]):
-        raise WrongError(f"data of the page: found {wrong}")
+        raise BreachError(f"data of the page: found {wrong}")
     json.loads(data[0], parse_constant=_no_json)
 
 
 def require_page(**stored: Any) -> None:
-    """Raises WrongError if stored files, of which one may be hostile, break the page."""
+    """Raises BreachError if stored files, of which one may be hostile, break the page."""
     sources = replace(NOTHING, **stored)
     require_html(page(page_data.content(_good_report(), _matrix(), sources)))
 
@@ -184,7 +184,7 @@ def is_whole(file: Path) -> bool:
     except HalfWrittenError as error:
         require_plain(str(error))
         if "\n" in str(error):
-            raise WrongError(f"lines of a refusal: found {str(error)!r}") from None
+            raise BreachError(f"lines of a refusal: found {str(error)!r}") from None
         return False
     return True
 
@@ -219,35 +219,35 @@ def readers() -> tuple[Reader, ...]:
     return (
         make(
             name="report",
-            home=f"results/parity/{first.case.id}.json",
+            path=f"results/parity/{first.case.id}.json",
             read=_with_record,
             codes=codes,
-            wholes=(_passing(first), _failing(first)),
-            setting=_write_records,
+            samples=(_passing(first), _failing(first)),
+            prepare=_write_records,
         ),
         make(
             name="history",
-            home="runs/2/report.json",
+            path="runs/2/report.json",
             read=_with_history,
             codes=codes,
-            lines=3,
-            wholes=_runs(),
-            setting=_write_runs,
+            most_lines=3,
+            samples=_runs(),
+            prepare=_write_runs,
         ),
         make(
             name="bench",
-            home="results/bench/cpu.json",
+            path="results/bench/cpu.json",
             read=_run,
             codes=codes,
-            wholes=(RUN.model_dump(mode="json"),),
-            setting=_write_records,
+            samples=(RUN.model_dump(mode="json"),),
+            prepare=_write_records,
         ),
         make(
             name="mutants",
-            home="results/mutants.json",
+            path="results/mutants.json",
             read=_run,
             codes=codes,
-            wholes=(_mutants(),),
-            setting=_write_records,
+            samples=(_mutants(),),
+            prepare=_write_records,
         ),
     )

@@ -12,10 +12,10 @@ from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.selftest.mutation import mutant_list
 from kernelproof.selftest.mutation.mutant_list import KernelMutantList
-from tests.fuzz.ask import WrongError
-from tests.fuzz.plan import KERNEL, TIMED_ROW
+from tests.fuzz.planned_cases import KERNEL, TIMED_ROW
 from tests.fuzz.reader import Reader
 from tests.fuzz.structures import as_yaml
+from tests.fuzz.trial import BreachError
 
 _TODAY = datetime.date(2026, 11, 24)
 _NAME_MAX = 225  # of a file system's 255 bytes; a draft's name is longer than its record's
@@ -44,13 +44,13 @@ def _read_matrix(folder: Path) -> bool:
     results = folder / "results"
     files = {str(record_files.path_of(results, case)).lower() for case in planned}
     if not 0 < len(files) == len(planned):
-        raise WrongError(f"files of {len(planned)} results: found {len(files)}")
+        raise BreachError(f"files of {len(planned)} results: found {len(files)}")
     for case in planned:
         file = record_files.path_of(results, case)
         if file.resolve().parent != (results / case.check).resolve():
-            raise WrongError(f"a result outside its folder: found {file}")
+            raise BreachError(f"a result outside its folder: found {file}")
         if len(file.name.encode()) > _NAME_MAX:
-            raise WrongError(f"a name of {len(file.name)} letters: found {file.name}")
+            raise BreachError(f"a name of {len(file.name)} letters: found {file.name}")
     return True
 
 
@@ -89,23 +89,23 @@ def readers() -> tuple[Reader, ...]:
     return (
         Reader(
             name="matrix",
-            home="matrix.yaml",
+            path="matrix.yaml",
             read=_read_matrix,
             codes=frozenset({Exit.MATRIX}),
-            lines=_LINES,
-            fill=_FILL,
-            wholes=_matrices(),
-            written=as_yaml,
-            setting=_names_of_the_tree,
+            most_lines=_LINES,
+            fill_sizes=_FILL,
+            samples=_matrices(),
+            as_text=as_yaml,
+            prepare=_names_of_the_tree,
         ),
         Reader(
             name="listing",
-            home=_LISTING,
+            path=_LISTING,
             codes=frozenset({Exit.MATRIX}),
-            lines=_LINES,
-            fill=_FILL,
+            most_lines=_LINES,
+            fill_sizes=_FILL,
             read=_read_listing,
-            wholes=(_small_listing(),),
-            written=as_yaml,
+            samples=(_small_listing(),),
+            as_text=as_yaml,
         ),
     )

@@ -1,4 +1,4 @@
-"""Values of whole files, changed by hypothesis: near-valid structures, then text again."""
+"""Values of valid files, changed by hypothesis into nearly valid ones, and written as text."""
 
 import datetime
 import json
@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 from tests.fuzz.hostile import NUMBERS, WORDS
 
 Path = tuple[str | int, ...]
-_KINDS = ("like", "like", "like", "like", "replace", "remove", "rename", "copy", "repeat", "wrap")
-_MANY = (2, 30, 1000)
-_DEEP = (1, 20, 150)
-_MOST = 20_000  # values in a file
+_CHANGES_OF_PLACE = (
+    "like",
+    "like",
+    "like",
+    "like",
+    "replace",
+    "remove",
+    "rename",
+    "copy",
+    "repeat",
+    "wrap",
+)
+_COPIES = (2, 30, 1000)
+_DEPTHS = (1, 20, 150)
+_MOST_VALUES = 20_000  # in a file
 
 
 def _scalars() -> st.SearchStrategy[Any]:
@@ -29,7 +40,7 @@ def _scalars() -> st.SearchStrategy[Any]:
 
 
 def _values() -> st.SearchStrategy[Any]:
-    """Hostile scalars, mostly; small collections of them."""
+    """Returns a strategy of hostile scalars and, less often, of small collections of them."""
     return st.one_of(
         _scalars(),
         _scalars(),
@@ -38,10 +49,11 @@ def _values() -> st.SearchStrategy[Any]:
     )
 
 
-# What is done, where (as a share of all places), a hostile value, word and number, how often.
+# A change, its place (as a share of all places), a hostile value, word and number, and the index of
+# the number of copies.
 _CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(_KINDS),
+        st.sampled_from(_CHANGES_OF_PLACE),
         st.floats(0, 1, exclude_max=True),
         _values(),
         st.sampled_from(WORDS),
@@ -54,51 +66,53 @@ _CHANGES = st.lists(
 
 
 def structures(
-    wholes: Sequence[Any], written: Callable[[Any], str], mend: Callable[[Any], None]
+    samples: Sequence[Any], as_text: Callable[[Any], str], reseal: Callable[[Any], None]
 ) -> st.SearchStrategy[bytes]:
-    """Files of values near to these; `mend` makes a seal fit again where one can be made."""
-    texts = [json.dumps(whole, default=_kept) for whole in wholes]
+    """Returns a strategy of files whose values are near to `samples`; most of the seals fit."""
+    texts = [json.dumps(sample, default=_marked_date) for sample in samples]
 
-    def made(chosen: int, changes: list[tuple[Any, ...]], *, is_mended: bool) -> bytes:
-        holder = [json.loads(texts[chosen], object_hook=_back)]
+    def make(number: int, changes: list[tuple[Any, ...]], *, is_sealed: bool) -> bytes:
+        holder = [json.loads(texts[number], object_hook=_unmarked_date)]
         for change in changes:
             _change(holder, change)
-        if is_mended:
-            mend(holder[0])
-        return written(holder[0]).encode("utf-8", "surrogatepass")
+        if is_sealed:
+            reseal(holder[0])
+        return as_text(holder[0]).encode("utf-8", "surrogatepass")
 
     return st.builds(
-        made,
+        make,
         st.integers(0, len(texts) - 1),
         _CHANGES,
-        is_mended=st.sampled_from((True, True, False)),
+        is_sealed=st.sampled_from((True, True, False)),
     )
 
 
-def _kept(date: Any) -> dict[str, str]:
+def _marked_date(date: Any) -> dict[str, str]:
     return {"a date": date.isoformat()}
 
 
-def _back(value: dict[str, Any]) -> Any:
+def _unmarked_date(value: dict[str, Any]) -> Any:
     return datetime.date.fromisoformat(value["a date"]) if set(value) == {"a date"} else value
 
 
 def places(value: Any, path: Path = ()) -> list[Path]:
-    """The way to everything in a value, itself left out."""
+    """Returns the path to each value below a value."""
     items: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):
         items = list(value.items())
     elif isinstance(value, list):
         items = list(enumerate(value))
-    return [place for name, of in items for place in ((*path, name), *places(of, (*path, name)))]
+    return [
+        place for name, item in items for place in ((*path, name), *places(item, (*path, name)))
+    ]
 
 
 def _change(holder: list[Any], change: tuple[Any, ...]) -> None:
-    """One change of one place; nothing where the place does not take it."""
-    kind, where, value, name, number, often = change
-    every = places(holder)
-    often = often if len(every) * _MANY[often] < _MOST else 0
-    *parents, last = every[int(where * len(every))]
+    """Changes one place, unless its kind of value does not allow the change."""
+    kind, share, value, name, number, size = change
+    paths = places(holder)
+    size = size if len(paths) * _COPIES[size] < _MOST_VALUES else 0
+    *parents, last = paths[int(share * len(paths))]
     around: Any = holder
     for part in parents:
         around = around[part]
@@ -109,18 +123,18 @@ def _change(holder: list[Any], change: tuple[Any, ...]) -> None:
     elif kind == "remove":
         del around[last]
     elif kind == "wrap":
-        for _ in range(_DEEP[often]):
-            around[last] = [around[last]] if often else {name: around[last]}
+        for _ in range(_DEPTHS[size]):
+            around[last] = [around[last]] if size else {name: around[last]}
     elif isinstance(around, dict):
         renamed = around.pop(last) if kind == "rename" else around[last]
-        names = [name] if kind != "repeat" else [f"{last}{n}" for n in range(_MANY[often])]
+        names = [name] if kind != "repeat" else [f"{last}{n}" for n in range(_COPIES[size])]
         around.update(dict.fromkeys(names, renamed))
     else:
-        around[last:last] = [around[last]] * _MANY[often]
+        around[last:last] = [around[last]] * _COPIES[size]
 
 
 def _like(old: Any, word: str, number: float) -> Any:
-    """A hostile value of the same kind."""
+    """Returns a hostile value of the same type."""
     if isinstance(old, bool) or old is None:
         return not old
     if isinstance(old, str):
@@ -131,14 +145,14 @@ def _like(old: Any, word: str, number: float) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """JSON, with what JSON has not: NaN and infinities."""
+    """Returns JSON, with NaN and infinities, which JSON does not have."""
     return json.dumps(value, default=str)
 
 
 def as_yaml(value: Any) -> str:
-    """YAML in one line, as JSON has it but for dates and names."""
+    """Returns YAML in one line, which differs from JSON by its dates and names."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{json.dumps(name)}: {as_yaml(of)}" for name, of in value.items())
+        inner = ", ".join(f"{json.dumps(name)}: {as_yaml(item)}" for name, item in value.items())
         return f"{{{inner}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"

@@ -10,14 +10,14 @@ import pytest
 
 from kernelproof.errors import Exit, MatrixError
 from kernelproof.plan import matrix
-from tests.fuzz.ask import settle
-from tests.fuzz.readers import EVERY
+from tests.fuzz.readers import READERS
 from tests.fuzz.structures import as_yaml
+from tests.fuzz.trial import prepare
 
 KERNEL = "gemma4_routing"
 TODAY = datetime.date(2026, 11, 24)
 # The smaller of the fuzzers' two matrices: one kernel, two rows, three shapes.
-WHOLE = EVERY["matrix"].wholes[1]
+WHOLE = READERS["matrix"].samples[1]
 # Names that would lead a case's files out of their folder, or two cases to one file.
 NAMES = {
     "above": "../x",
@@ -45,7 +45,7 @@ each_name = pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A tree with the names of the real kernels and toolchains."""
-    settle(EVERY["matrix"], tmp_path)
+    prepare(READERS["matrix"], tmp_path)
     return tmp_path
 
 

@@ -1,7 +1,8 @@
-"""What holds while a file is read is real: each planted breach is caught, and told."""
+"""The limits of a reading hold: each planted breach is caught and reported."""
 
 import os
 import re
+import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,19 +12,18 @@ import pytest
 
 from kernelproof.errors import BaselineError, Exit, UserError
 from tests.fuzz import __main__ as command
-from tests.fuzz import ask as module
-from tests.fuzz import record
-from tests.fuzz.ask import ask, settle
-from tests.fuzz.campaign import campaign
-from tests.fuzz.guard import EscapeError, nothing_outside
+from tests.fuzz import fuzz_results, trial
+from tests.fuzz.campaign import run_campaign
+from tests.fuzz.guard import EscapeError, refuse_escapes
 from tests.fuzz.reader import Reader
-from tests.fuzz.readers import EVERY
+from tests.fuzz.readers import READERS
+from tests.fuzz.trial import prepare, try_input
 
 
 def _reader(read: Callable[[Path], bool]) -> Reader:
-    """One that does this with its file."""
+    """Returns a reader that does this with its file."""
     codes = frozenset({Exit.BASELINE})
-    return Reader(name="planted", home="file.json", read=read, codes=codes, wholes=({"a": 1},))
+    return Reader(name="planted", path="file.json", read=read, codes=codes, samples=({"a": 1},))
 
 
 def _bomb(_: Path) -> bool:
@@ -74,35 +74,34 @@ PLANTED = {
     "a shell": (_shell, "EscapeError: os.system: "),
     "a process": (_process, "EscapeError: subprocess.Popen: "),
     "an exception": (lambda _: bool(1 / 0), "ZeroDivisionError: division by zero"),
-    "an exit code": (_refused(UserError("no")), "WrongError: exit code 2: found 'no'"),
-    "no words": (_refused(BaselineError("")), "WrongError: lines of a refusal: found 1"),
-    "two lines": (_refused(BaselineError("a\nb")), "WrongError: lines of a refusal: found 2"),
-    "an escape": (_refused(BaselineError("\x1b[2J")), "WrongError: no plain line: found"),
-    "a long line": (_refused(BaselineError("x" * 2000)), "WrongError: length of a refusal"),
-    "printed": (_printed("a\rb"), "WrongError: no plain line: found"),
-    "a traceback": (_printed("Traceback (most recent call last):"), "WrongError: a traceback"),
+    "an exit code": (_refused(UserError("no")), "BreachError: exit code 2: found 'no'"),
+    "no words": (_refused(BaselineError("")), "BreachError: lines of a refusal: found 1"),
+    "two lines": (_refused(BaselineError("a\nb")), "BreachError: lines of a refusal: found 2"),
+    "an escape": (_refused(BaselineError("\x1b[2J")), "BreachError: no plain line: found"),
+    "a long line": (_refused(BaselineError("x" * 2000)), "BreachError: length of a refusal"),
+    "printed": (_printed("a\rb"), "BreachError: no plain line: found"),
+    "a traceback": (_printed("Traceback (most recent call last):"), "BreachError: a traceback"),
 }
 
 
-@pytest.mark.parametrize(("read", "said"), PLANTED.values(), ids=PLANTED)
-def test_a_breach_is_caught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], bool], said: str
-) -> None:
-    """And the next reading is as free as before."""
-    monkeypatch.setattr(module, "SECONDS", 0.2)
-    reader = _reader(read)
-    settle(reader, tmp_path)
-    answer = ask(reader, b"{}", tmp_path)
-    last = answer.wrong.strip().rpartition("\n")[2].replace("tests.fuzz.ask.", "")
-    assert re.match(said, last.replace("tests.fuzz.guard.", ""))
-    assert not (tmp_path / "beside").exists()
-    assert ask(_reader(lambda _: True), b"{}", tmp_path).wrong == ""
-    assert len(b"x" * 2**30) == 2**30
+def test_planted_breaches_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each breach has its message, does no harm, and leaves the next reading as free as before."""
+    monkeypatch.setattr(trial, "SECONDS", 0.2)
+    limit = resource.getrlimit(resource.RLIMIT_AS)
+    for name, (read, message) in PLANTED.items():
+        reader, folder = _reader(read), tmp_path / name
+        prepare(reader, folder)
+        wrong = try_input(reader, b"{}", folder).wrong
+        last = re.sub(r"tests\.fuzz\.(trial|guard)\.", "", wrong.strip().rpartition("\n")[2])
+        assert re.match(message, last), (name, wrong)
+        assert not (folder / "beside").exists()
+        assert try_input(_reader(lambda _: True), b"{}", folder).wrong == ""
+        assert resource.getrlimit(resource.RLIMIT_AS) == limit
 
 
-def test_results_may_be_written_and_git_be_asked(tmp_path: Path) -> None:
-    """That is what the report does."""
-    with nothing_outside(tmp_path):
+def test_results_may_be_written_and_git_may_run(tmp_path: Path) -> None:
+    """The report does both."""
+    with refuse_escapes(tmp_path):
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "b").write_text("x")
         (tmp_path / "a" / "b").replace(tmp_path / "c")
@@ -110,15 +109,15 @@ def test_results_may_be_written_and_git_be_asked(tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_results_leads_outside(tmp_path: Path) -> None:
-    """Whatever it is called."""
+    """A link of any name that leads out of the results is followed."""
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "link").symlink_to(tmp_path)
-    with pytest.raises(EscapeError), nothing_outside(tmp_path / "results"):
+    with pytest.raises(EscapeError), refuse_escapes(tmp_path / "results"):
         (tmp_path / "results" / "link" / "x").write_text("x")
 
 
 def test_a_reading_that_waits_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes no time of the processor."""
+    """A reading that waits takes no processor time."""
     monkeypatch.setattr("tests.fuzz.guard._SECONDS_TO_WAIT", 0.2)
 
     def wait(_: Path) -> bool:
@@ -126,15 +125,15 @@ def test_a_reading_that_waits_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         return True
 
     reader = _reader(wait)
-    settle(reader, tmp_path)
-    assert "took more than 0.2 s of waiting" in ask(reader, b"", tmp_path).wrong
+    prepare(reader, tmp_path)
+    assert "took more than 0.2 s of waiting" in try_input(reader, b"", tmp_path).wrong
 
 
-def test_a_failure_is_kept_and_asked_again(
+def test_a_breach_is_kept_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One for each kind, the shortest; the command asks just that one."""
-    monkeypatch.setattr(record, "FOLDER", tmp_path / "kept")
+    """The shortest input of each kind is kept, and the command tries just that one."""
+    monkeypatch.setattr(fuzz_results, "FOLDER", tmp_path / "kept")
 
     def read(folder: Path) -> bool:
         if b"a" not in (folder / "file.json").read_bytes():
@@ -142,16 +141,16 @@ def test_a_failure_is_kept_and_asked_again(
         return True
 
     reader = _reader(read)
-    monkeypatch.setitem(EVERY, "planted", reader)
-    *_, tally = campaign(reader, tmp_path / "asked", inputs=120, seeded=1)
-    found = record.fuzzed(tally, peak_mib=1, seconds=1.0)
+    monkeypatch.setitem(READERS, "planted", reader)
+    *_, tally = run_campaign(reader, tmp_path / "tried", inputs=120, seeded=1)
+    result = fuzz_results.reader_result(tally, peak_mib=1, seconds=1.0)
     assert tally.outcomes["wrong"] > 1
-    (one,) = found.wrong
-    said, _, name = one.command.rpartition(" ")
-    assert (one.said, said) == ("KeyError: 'a'", "nox -s fuzz -- --input")
+    (breach,) = result.wrong
+    words, _, name = breach.command.rpartition(" ")
+    assert (breach.said, words) == ("KeyError: 'a'", "nox -s fuzz -- --input")
     file = Path(name)
-    assert record.reader_of(file) == "planted"
-    assert file.read_bytes() == min((k[0] for k in tally.wrong.values()), key=len)
+    assert fuzz_results.reader_of(file) == "planted"
+    assert file.read_bytes() == min((content for content, _ in tally.wrong.values()), key=len)
     assert command.main(["--input", name]) == 1
     assert "KeyError: 'a'" in capsys.readouterr().out
     file.write_bytes(b"a")
@@ -159,8 +158,8 @@ def test_a_failure_is_kept_and_asked_again(
 
 
 def test_the_table_has_a_line_a_reader() -> None:
-    """Counts by way and by outcome, then what the worst took."""
-    one = record.Fuzzed(
+    """The line has counts by way and by outcome, then the highest costs."""
+    result = fuzz_results.ReaderResult(
         reader="matrix",
         inputs={"bytes": 5_000, "values": 5_000, "fills": 72},
         outcomes={"taken": 248, "exit 2": 9_824},
@@ -169,7 +168,7 @@ def test_the_table_has_a_line_a_reader() -> None:
         seconds=171.4,
         wrong=[],
     )
-    head, line = record.table([one])
+    head, line = fuzz_results.table([result])
     assert head.split() == [
         *("reader", "bytes", "values", "fills", "taken", "left", "out", "exit", "2", "exit", "3"),
         *("exit", "5", "wrong", "slowest", "peak", "memory", "time"),
@@ -180,7 +179,7 @@ def test_the_table_has_a_line_a_reader() -> None:
     ]
 
 
-def test_an_unknown_reader_is_a_user_s_mistake() -> None:
-    """Told with a likely name."""
+def test_an_unknown_reader_is_refused() -> None:
+    """The message has a likely name."""
     with pytest.raises(UserError, match="--only: found 'matrx', expected a reader; did you mean"):
         command.main(["--only", "matrx"])

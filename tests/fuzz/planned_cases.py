@@ -1,4 +1,4 @@
-"""What the fuzzed results answer: two cases of parity and one of times, of the real kernel."""
+"""The plan of the fuzzed results: two cases of parity and one of times, of the real kernel."""
 
 from dataclasses import replace
 
@@ -17,8 +17,8 @@ _TIMED = f"{KERNEL}-{TIMED_ROW}-fp32-E128-K8-T128"
 
 
 def _planned(check: Check, case: str) -> Planned:
-    every = cases.plan(matrix.load(), cases.Selection(case=(case,)), checks=[check])
-    return replace(every[0], skip=None)
+    planned = cases.plan(matrix.load(), cases.Selection(case=(case,)), checks=[check])
+    return replace(planned[0], skip=None)
 
 
 FIRST, SECOND = (_planned(Check.PARITY, case) for case in _IDS)
@@ -27,7 +27,7 @@ PLAN = (FIRST, SECOND, TIMED)
 
 
 def passing(planned: Planned) -> Record:
-    """A record with the blessed bits and the stored times, of this plan's source."""
+    """Returns a record with the blessed bits and the stored times, of this plan's source."""
     stored = golden.load(KERNEL)
     blessed = stored.digests[golden.name_of(planned.case)] if stored else None
     times = time_baseline.load(TIMED_ROW, KERNEL)

@@ -1,0 +1,112 @@
+"""One input: the file is put in its place, read once, and the reading's outcome is returned."""
+
+import io
+import time
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelproof.errors import Exit, UserError
+from tests.fuzz.guard import (
+    SECONDS,
+    EscapeError,
+    TooSlowError,
+    limit_memory,
+    limit_seconds,
+    refuse_escapes,
+)
+from tests.fuzz.reader import Reader
+
+# A refusal is for people to read: the letters of each of its lines, at most.
+_MOST_LETTERS = 1000
+_SHOWN = 2000  # letters of a text in the message on it
+_MOST_OF_TRACEBACK = 4000
+
+TAKEN, LEFT_OUT = "taken", "left out"
+OUTCOMES = (
+    TAKEN,
+    LEFT_OUT,
+    *(f"exit {int(code)}" for code in (Exit.MATRIX, Exit.RESULTS, Exit.BASELINE)),
+)
+
+
+class BreachError(Exception):
+    """A breach of a promise: an undocumented exit code, or a line that is not plain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """The outcome of one reading, one of `OUTCOMES`, its time, and the breach if there was one.
+
+    Breaches of one `kind` are alike.
+    """
+
+    outcome: str
+    seconds: float
+    wrong: str = ""
+    kind: str = ""
+
+
+def try_input(reader: Reader, content: bytes, folder: Path) -> Trial:
+    """Lets a reader read one file's content in a folder of its own, made by `prepare`."""
+    home = folder / reader.path
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.write_bytes(content)
+    outcome, wrong, kind = "", "", ""
+    start = time.process_time()
+    try:
+        with (
+            redirect_stdout(io.StringIO()) as out,
+            redirect_stderr(io.StringIO()) as err,
+            limit_seconds(SECONDS),
+            limit_memory(),
+            refuse_escapes(folder / "results"),
+        ):
+            try:
+                outcome = TAKEN if reader.read(folder) else LEFT_OUT
+            except UserError as error:
+                outcome = f"exit {int(error.exit)}"
+                require_refusal(reader, error)
+        require_plain(out.getvalue() + err.getvalue())
+    except (Exception, EscapeError, TooSlowError) as error:  # noqa: BLE001  (all are breaches)
+        kind = _kind(error)
+        wrong = "".join(traceback.format_exception(error, chain=False))[-_MOST_OF_TRACEBACK:]
+    return Trial(outcome=outcome, seconds=time.process_time() - start, wrong=wrong, kind=kind)
+
+
+def _kind(error: BaseException) -> str:
+    """Returns the error's class with its last place in the project, or the head of its message."""
+    if isinstance(error, BreachError):
+        return f"BreachError: {str(error)[:40]}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = ([frame for frame in frames if "/fuzz/" not in frame.filename] or frames)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+
+
+def prepare(reader: Reader, folder: Path) -> None:
+    """Puts what a reader needs beside its file into a folder."""
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    reader.prepare(folder)
+
+
+def require_refusal(reader: Reader, error: UserError) -> None:
+    """Raises BreachError for an undocumented exit code, or for a message that is too long."""
+    code, message = error.exit, str(error)
+    if code not in reader.codes:
+        raise BreachError(f"exit code {int(code)}: found {message!r}")
+    lines = message.split("\n")
+    if not message.strip() or len(lines) > reader.most_lines:
+        raise BreachError(f"lines of a refusal: found {len(lines)}: {message[:_SHOWN]!r}")
+    if long := [line for line in lines if len(line) > _MOST_LETTERS]:
+        raise BreachError(f"length of a refusal: found {len(long[0])}: {long[0][:_SHOWN]!r}")
+    require_plain(message)
+
+
+def require_plain(text: str) -> None:
+    """Raises BreachError for a character that a terminal obeys, or for a traceback."""
+    for line in text.split("\n"):
+        if not line.isprintable():
+            raise BreachError(f"no plain line: found {line[:_SHOWN]!r}")
+    if "Traceback (most recent call last)" in text:
+        raise BreachError(f"a traceback: found {text[-_SHOWN:]!r}")
