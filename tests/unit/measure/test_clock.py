@@ -1,12 +1,10 @@
-"""The clock: how many sets, how many launches, in which order, and what becomes of the times.
+"""The clock: its sets and launches, the order of its races, and the times of the host.
 
-On a GPU, with TRITON_INTERPRET=0, the device's own clock is asked, too.
+On a GPU, with TRITON_INTERPRET=0, the clock of the device is asked, too.
 """
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 
@@ -24,45 +22,25 @@ from kernelproof.measure.clock import (
     set_count,
     timed_rounds,
 )
+from tests.unit.measure.fake_clock import FakeClock, FakeRecording
 
 MIB = 2**20
 ON_GPU = not triton.knobs.runtime.interpret
 
 
-@dataclass
-class FakeRecording:
-    """Launches that take `us` each; every replay is noted."""
-
-    name: str
-    launches: int
-    us: float
-    replayed: list[str]
-    is_graph: bool = True
-
-    def replay(self) -> float:
-        """One microsecond more for each replay before it."""
-        self.replayed.append(self.name)
-        return self.us * self.launches + self.replayed.count(self.name) - 1
-
-
-@dataclass
-class FakeDevice:
-    """A device on which every launch takes `us`."""
-
-    us: float
-    l2_bytes: int = MIB
-    recorded: list[Sequence[Callable[[], object]]] = field(default_factory=list)
-
-    def record(self, launches: Sequence[Callable[[], object]]) -> FakeRecording:
-        """Notes what is recorded."""
-        self.recorded.append(launches)
-        return FakeRecording("", len(launches), self.us, [])
-
-    def synchronize(self) -> None:
-        """Has nothing to wait for."""
-
-    def free(self) -> None:
-        """Has nothing to give back."""
+def recordings(
+    names: str, replays: list[str], *, launches: int = 1, us: float = 1.0
+) -> dict[str, Contestant]:
+    """Returns contestants, by a letter each, that take a microsecond more at each replay."""
+    return {
+        name: Contestant(
+            recording=FakeRecording(
+                name=name, launches=launches, us=us, replays=replays, drift=1.0
+            ),
+            launches=launches,
+        )
+        for name in names
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,10 +62,8 @@ def test_sets_exceed_the_cache_twice(bytes_per_set: int, l2_bytes: int, sets: in
 @pytest.mark.parametrize(
     ("bytes_per_set", "l2_bytes"), [(1024, 1024 * 512), (600, 60 * MIB), (0, 60 * MIB)]
 )
-def test_what_too_many_sets_would_be_needed_for_stays_in_the_cache(
-    bytes_per_set: int, l2_bytes: int
-) -> None:
-    """Where 1025 or more would be needed: 1024 sets, or as many as are asked for."""
+def test_small_sets_stay_in_the_cache(bytes_per_set: int, l2_bytes: int) -> None:
+    """If 1025 or more were needed, 1024 are taken, or as many as are asked for."""
     assert set_count(bytes_per_set, l2_bytes) == 1024
     assert set_count(bytes_per_set, l2_bytes, within=64) == 64
 
@@ -107,7 +83,7 @@ def test_what_too_many_sets_would_be_needed_for_stays_in_the_cache(
     ],
 )
 def test_launches_fill_a_replay(us: float, sets: int, launches: int) -> None:
-    """A millisecond, within 5 ms, every set equally often; each once where they take longer."""
+    """A replay takes a millisecond, within 5 ms, each set equally often; slow sets once each."""
     assert launch_count(us, sets) == launches
     assert launches % sets == 0
     assert us * launches >= clock.AT_LEAST_US
@@ -116,68 +92,51 @@ def test_launches_fill_a_replay(us: float, sets: int, launches: int) -> None:
 
 def test_a_contestant_rotates_over_its_sets() -> None:
     """A short recording tells its speed; the real one visits the sets in turn."""
-    device = FakeDevice(us=100.0)
-    launches = [lambda i=i: i for i in range(3)]
-    found = record_contestant(launches, device)
-    first, real = device.recorded
-    assert [launch() for launch in first] == [0, 1, 2, 0]
+    fake_clock = FakeClock(us=100.0)
+    contestant = record_contestant([partial(int, i) for i in range(3)], fake_clock)
+    trial, real = fake_clock.recorded
+    assert [launch() for launch in trial] == [0, 1, 2, 0]
     assert [launch() for launch in real] == [0, 1, 2, 0, 1, 2, 0, 1, 2]
-    assert found.launches == 9
+    assert contestant.launches == 9
 
 
 def test_a_race_is_interleaved() -> None:
-    """Everyone once a round, in an order that changes, after a round that warms up."""
-    replayed: list[str] = []
-    names = ("a", "b", "c", "d")
-    contestants = {
-        name: Contestant(recording=FakeRecording(name, 4, 10.0, replayed), launches=4)
-        for name in names
-    }
-    samples = race(contestants, rounds=5, seed=3)
-    rounds = [tuple(replayed[i : i + 4]) for i in range(0, len(replayed), 4)]
+    """Each contestant runs once a round, in an order that changes, after a round that warms up."""
+    replays: list[str] = []
+    samples = race(recordings("abcd", replays, launches=4, us=10.0), rounds=5, seed=3)
+    rounds = ["".join(replays[i : i + 4]) for i in range(0, len(replays), 4)]
     assert len(rounds) == 6
-    assert all(sorted(one) == list(names) for one in rounds)
-    assert rounds[0] == names
+    assert {"".join(sorted(order)) for order in rounds} == {"abcd"}
+    assert rounds[0] == "abcd"
     assert len(set(rounds[1:])) > 1
-    assert all(samples[name] == [10.25, 10.5, 10.75, 11.0, 11.25] for name in names)
+    assert list(samples.values()) == [[10.25, 10.5, 10.75, 11.0, 11.25]] * 4
 
 
 def test_each_pair_of_rounds_is_a_palindrome() -> None:
     """A steady drift cancels; the order is another one in each pair."""
-    replayed: list[str] = []
-    names = "abcdef"
-    contestants = {
-        name: Contestant(recording=FakeRecording(name, 1, 1.0, replayed), launches=1)
-        for name in names
-    }
-    rounds = [*islice(timed_rounds(contestants, seed=7), 8)]
-    pairs = [replayed[i : i + 12] for i in range(6, len(replayed), 12)]
+    replays: list[str] = []
+    rounds = [*islice(timed_rounds(recordings("abcdef", replays), seed=7), 8)]
+    pairs = [tuple(replays[i : i + 12]) for i in range(6, len(replays), 12)]
     assert len(pairs) == 4
     assert all(pair == pair[::-1] for pair in pairs)
-    assert len({tuple(pair) for pair in pairs}) > 1
-    assert all(list(found.values()) == [i + 2.0] * 6 for i, found in enumerate(rounds))
+    assert len(set(pairs)) > 1
+    assert all([*times.values()] == [i + 2.0] * 6 for i, times in enumerate(rounds))
 
 
 def test_a_seed_fixes_the_order() -> None:
-    """And nothing else draws from it."""
+    """The order depends on no other generator."""
     orders: list[list[str]] = []
     for seed in (3, 3, 4):
-        replayed: list[str] = []
         random.seed(len(orders))
-        race(
-            {
-                name: Contestant(recording=FakeRecording(name, 1, 1.0, replayed), launches=1)
-                for name in "abcdef"
-            },
-            seed=seed,
-        )
-        orders.append(replayed)
+        orders.append([])
+        race(recordings("abcdef", orders[-1]), seed=seed)
     assert orders[0] == orders[1] != orders[2]
 
 
 def test_host_time_is_the_median_of_warm_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is waited for between batches, never within a timed call."""
-    now, events = 0, []
+    now = 0
+    events: list[str] = []
 
     def call() -> None:
         nonlocal now
@@ -190,16 +149,16 @@ def test_host_time_is_the_median_of_warm_calls(monkeypatch: pytest.MonkeyPatch) 
         now += 1_000_000
 
     monkeypatch.setattr(time, "perf_counter_ns", lambda: now)
-    assert host_us({"one": call}, {"one": 41}, synchronize) == {"one": 7.0}
+    assert host_us({"call": call}, {"call": 41}, synchronize) == {"call": 7.0}
     batches = "".join("w" if event == "wait" else "c" for event in events).split("w")
     assert [len(batch) for batch in batches] == [0, 20, 20, 20, 1, 0]
 
 
 def test_host_times_take_turns() -> None:
-    """A batch of each, then the next of those that have calls left."""
+    """Each gets a batch, then those that have calls left the next one."""
     calls: list[str] = []
-    names = {name: partial(calls.append, name) for name in ("a", "b")}
-    host_us(names, {"a": 45, "b": 10}, lambda: None)
+    by_name = {name: partial(calls.append, name) for name in ("a", "b")}
+    host_us(by_name, {"a": 45, "b": 10}, lambda: None)
     batches = [(name, len([*same])) for name, same in groupby(calls)]
     assert batches == [("a", 20), ("b", 10), ("a", 20), ("b", 10), ("a", 25)]
 
@@ -210,35 +169,35 @@ class TestOnTheDevice:
 
     @pytest.fixture
     def device(self) -> clock.GpuClock:
-        """The accelerator that is there."""
-        found = torch.accelerator.current_accelerator()
-        assert found is not None
-        return clock.GpuClock(torch.device(found.type, 0))
+        """Returns the clock of the accelerator that is there."""
+        kind = torch.accelerator.current_accelerator()
+        assert kind is not None
+        return clock.GpuClock(torch.device(kind.type, 0))
 
     def test_twice_the_bytes_take_twice_the_time(self, device: clock.GpuClock) -> None:
-        """Within a fifth, far beyond the cache; of a kernel, for a copy has ways of its own."""
+        """Within a fifth, far beyond the cache; for a kernel, as a copy has ways of its own."""
         kind = torch.accelerator.current_accelerator()
         times = []
         for size in (2**26, 2**27):
             source = torch.rand(size, device=kind)
             negated = [torch.empty_like(source) for _ in range(2)]
-            found = record_contestant(
-                [partial(torch.neg, source, out=one) for one in negated], device
+            contestant = record_contestant(
+                [partial(torch.neg, source, out=out) for out in negated], device
             )
-            times.append(min(race({"negation": found}, rounds=5)["negation"]))
+            times.append(min(race({"negation": contestant}, rounds=5)["negation"]))
         assert 1.6 < times[1] / times[0] < 2.4
 
     def test_a_graph_leaves_the_host_out(self, device: clock.GpuClock) -> None:
         """A tiny launch takes less on the device than its call does on the host."""
         tiny = torch.zeros(16, device=torch.accelerator.current_accelerator())
-        found = record_contestant([lambda: tiny.add_(1)], device)
-        assert found.recording.is_graph
-        (us, *_) = race({"add": found})["add"]
+        contestant = record_contestant([lambda: tiny.add_(1)], device)
+        assert contestant.recording.is_graph
+        (us, *_) = race({"add": contestant})["add"]
         host = host_us({"add": lambda: tiny.add_(1)}, {"add": 100}, device.synchronize)
         assert 0.1 < us < host["add"]
 
     def test_what_cannot_be_captured_runs_in_a_loop(self, device: clock.GpuClock) -> None:
-        """One that waits for the device; what comes after it is captured all the same."""
+        """A launch that waits for the device does; later ones are captured all the same."""
         values = torch.ones(16, device=torch.accelerator.current_accelerator())
         waiting = record_contestant([lambda: values.sum().item()], device)
         assert not waiting.recording.is_graph

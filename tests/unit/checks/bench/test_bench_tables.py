@@ -1,4 +1,4 @@
-"""The tables of a run, exactly: in a terminal, in Markdown, and again from its JSON."""
+"""The tables of a bench run in a terminal and in Markdown, and the run itself as JSON."""
 
 import io
 import json
@@ -16,7 +16,7 @@ ABSENT = ContestantResult(state="not installed")
 
 
 def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> ContestantResult:
-    """Samples whose median is `us`, and whose quartiles are 2 % of it apart."""
+    """Returns samples whose median is `us`, and whose quartiles are 2 % of it apart."""
     samples = [us * part for part in (0.5, 0.99, 1.0, 1.01, 1.5)]
     timing = ContestantTimes(samples_us=samples, launches=100, is_graph=is_graph)
     return ContestantResult(state="timed", timing=timing, host_us=host_us)
@@ -29,7 +29,7 @@ def measured(
     peers: dict[str, ContestantResult],
     bare: float | None,
 ) -> BenchCase:
-    """One shape at which the second floor is the fastest and the third is not for it."""
+    """Returns a case whose second floor is the fastest, and whose third does not support it."""
     sizes = "-".join(f"{axis}{size}" for axis, size in shape.items())
     floors = {"1 row, 1 warp": timed(30.0), "4 rows, 1 warp": timed(20.0)}
     return BenchCase(
@@ -132,20 +132,16 @@ MARKDOWN = f"""\
 """
 
 
-def printed(bench: BenchRun) -> str:
-    """What a terminal without colours shows."""
+def printed(run: BenchRun) -> str:
+    """Returns what a terminal without colours shows."""
     stream = io.StringIO()
-    bench_tables.print_tables(bench, Console(file=stream, width=120))
+    bench_tables.print_tables(run, Console(file=stream, width=120))
     return stream.getvalue()
 
 
-def test_the_terminal() -> None:
-    """Device times, then host times, a table a dtype; what stands there once at the end."""
+def test_the_tables() -> None:
+    """Device times, then host times, a table a dtype, and each note once; so in Markdown."""
     assert printed(RUN) == TERMINAL
-
-
-def test_the_markdown() -> None:
-    """The same tables under headings, asterisks as they are."""
     text = bench_tables.markdown(RUN)
     assert text.startswith(MARKDOWN)
     assert text.count("| ---: |\n") == 4
@@ -161,39 +157,24 @@ def test_every_peer_fits_into_120_columns() -> None:
     names = ("packed sort", "eager", "torch.compile", "vllm", "sglang")
     shape = {"E": 1000, "K": 32, "T": 262144}
     peers = {name: timed(12_345.6, 1234.5) for name in names}
-    wide = {**peers, "eager": timed(52_731.0, 98.0, is_graph=False)}
-    some = {**peers, "vllm": ContestantResult(state="unsupported")}
-    lines = [measured("fp32", shape, timed(1234.5, 1234.5), one, 12.5) for one in (wide, some)]
-    told = printed(RUN.model_copy(update={"measured": lines}))
-    assert max(map(len, told.splitlines()[2:])) <= 120
+    looped = {**peers, "eager": timed(52_731.0, 98.0, is_graph=False)}
+    fewer = {**peers, "vllm": ContestantResult(state="unsupported")}
+    cases = [
+        measured("fp32", shape, timed(1234.5, 1234.5), results, 12.5) for results in (looped, fewer)
+    ]
+    lines = printed(RUN.model_copy(update={"measured": cases})).splitlines()
+    assert max(map(len, lines[2:])) <= 120
 
 
-@pytest.mark.parametrize(
-    ("us", "shown"),
-    [(0.8567, "0.857"), (1.7841, "1.784"), (21.0, "21.00"), (343.12, "343.1"), (52731.4, "52731")],
-)
-def test_four_digits(us: float, shown: str) -> None:
-    """And all of a whole number."""
-    assert bench_tables.number(us) == shown
-
-
-def test_the_floor_is_the_fastest() -> None:
-    """Of those that ran; none where none did."""
+def test_numbers_of_a_run() -> None:
+    """Four digits, the fastest floor that ran, and no spread of a single sample."""
+    numbers = [bench_tables.number(us) for us in (0.8567, 1.7841, 21.0, 343.12, 52731.4)]
+    assert numbers == ["0.857", "1.784", "21.00", "343.1", "52731"]
     first = RUN.measured[0]
     assert first.floor == first.floors["4 rows, 1 warp"].timing
-    assert (
-        first.model_copy(update={"floors": {"x": ContestantResult(state="unsupported")}}).floor
-        is None
-    )
-
-
-def test_the_spread_of_a_single_sample_is_none() -> None:
-    """As with ``--rounds 1``."""
+    unsupported = {"x": ContestantResult(state="unsupported")}
+    assert first.model_copy(update={"floors": unsupported}).floor is None
     assert ContestantTimes(samples_us=[3.0], launches=2, is_graph=True).spread == 0
-
-
-def test_errors_are_told_one_a_line() -> None:
-    """The kernel's own and the peers'."""
     assert RUN.errors == [
         "error gemma4_routing-h200-bf16-E128-K8-T1: kernel: ValueError: no",
         "error gemma4_routing-h200-bf16-E128-K8-T1: eager: OSError: x",
@@ -201,39 +182,36 @@ def test_errors_are_told_one_a_line() -> None:
 
 
 def test_the_json_has_everything(tmp_path: Path) -> None:
-    """Read again, it is the same run."""
+    """It is of version 1, has floors and peers by name, and is the same run when read again."""
     file = tmp_path / "h200.json"
     file.write_text(RUN.model_dump_json(indent=1))
     assert bench_run.read(file) == RUN
+    content = json.loads(file.read_bytes())
+    assert content["version"] == 1
+    case = content["measured"][0]
+    assert case["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
+    assert case["peers"]["vllm"] == {
+        "state": "not installed",
+        "timing": None,
+        "host_us": None,
+        "error": "",
+    }
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "no such file or directory; expected a file of bench"),
         ("{", "the file: invalid json"),
         ('{"row": 7}', "row: input should be a valid string; expected a file that bench wrote"),
     ],
 )
-def test_what_is_no_run(tmp_path: Path, text: str | None, told: str) -> None:
-    """A message with the file, and the exit code of unreadable results."""
+def test_a_file_that_is_no_run(tmp_path: Path, text: str | None, message: str) -> None:
+    """The message names the file, and the exit code is that of unreadable results."""
     file = tmp_path / "x.json"
     if text is not None:
         file.write_text(text)
     with pytest.raises(ResultsError) as caught:
         bench_run.read(file)
-    assert str(caught.value).startswith(f"{file}: {told}")
+    assert str(caught.value).startswith(f"{file}: {message}")
     assert caught.value.exit == 3
-
-
-def test_the_json_is_of_version_one() -> None:
-    """And has samples, floors and peers by name."""
-    (one, *_) = json.loads(RUN.model_dump_json())["measured"]
-    assert json.loads(RUN.model_dump_json())["version"] == 1
-    assert one["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
-    assert one["peers"]["vllm"] == {
-        "state": "not installed",
-        "timing": None,
-        "host_us": None,
-        "error": "",
-    }

@@ -1,22 +1,26 @@
 """A timing process: the readings around its samples, the rounds it discards, and its errors."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 
+from gemma4_routing.proof import SPEC
 from kernelproof.checks.perf import timing_worker
 from kernelproof.machine.gpu_monitor import State
 from kernelproof.measure.clock import Contestant, Recording
 from kernelproof.records.timing import (
     FLOOR,
     KERNEL,
+    REFERENCE,
+    REPEAT,
     CaseRequest,
     ProcessTimes,
     TimingAnswer,
     TimingRequest,
 )
+from tests.unit.measure.fake_clock import FakeClock
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 # Readings before the first round: one of the watch, and one after each contestant's warm-up.
@@ -135,3 +139,30 @@ def test_an_error_is_of_one_case_while_the_device_answers(
     outcome = "crash" if is_lost else "error"
     assert (first.case, first.error, first.outcome) == ("toy-1", message, outcome)
     assert others == ([] if is_lost else [TimingAnswer(case="toy-2")])
+
+
+def test_a_case_is_timed_beside_what_the_request_names() -> None:
+    """Its floor, itself again, planted slowdowns and the reference; the fastest floor if none."""
+    floors = [floor for floor in SPEC.floors if "1 row" in str(floor)][:1]
+    spec = replace(SPEC, floors=tuple(floors))
+    bench = replace(
+        _bench(Driver(), Replay(9.0)),
+        clock=FakeClock(),  # type: ignore[arg-type]
+        specs={"gemma4_routing": spec},
+    )
+    case = CaseRequest(
+        case="a", kernel="gemma4_routing", dtype="fp32", shape={"E": 8, "K": 2, "T": 1}
+    )
+    request = TimingRequest(row="gpu", cases=[case], rounds=2, seed=1)
+    answer = timing_worker.answer_case(case, request, bench)
+    assert (answer.case, answer.floor) == ("a", str(floors[0]))
+    assert answer.process is not None
+    assert answer.process.samples_us == {KERNEL: [2.0] * 2, FLOOR: [2.0] * 2}
+    launches = 19 * 26  # about a millisecond of 2 us each, over sets of 80 bytes beyond the cache
+    assert answer.launches == {KERNEL: launches, FLOOR: launches}
+    assert answer.bytes == 8 * 4 + 8 * 4 + 2 * 8
+    assert (answer.code_hash, answer.floor_hash) == (None, None)
+    case = case.model_copy(update={"is_repeated": True, "planted": {"planted 3": 4}})
+    bench = replace(bench, references=bench.specs)
+    answer = timing_worker.answer_case(case, request, bench)
+    assert list(answer.launches) == [KERNEL, FLOOR, REPEAT, REFERENCE, "planted 3"]
