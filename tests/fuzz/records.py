@@ -48,7 +48,7 @@ def _read_again(folder: Path) -> bool:
 
     file = record_files.path_of(folder / "results", FIRST)
     patched = mock.patch.object(matrix, "load", return_value=_real_matrix())
-    with mock.patch.object(reproduce, "_run", run), patched:
+    with mock.patch.object(reproduce, "_run_again", run), patched:
         reproduce.main([str(file), "--row", "cpu", "--this-python"])
     return True
 

@@ -135,7 +135,7 @@ def test_a_record_sets_switches_and_no_places(
         seen.update(environment)
         return record_of(planned)
 
-    monkeypatch.setattr(reproduce, "_run", run)
+    monkeypatch.setattr(reproduce, "_run_again", run)
     for name in ENVIRONMENT.keys() - {"PATH"}:
         monkeypatch.delenv(name.partition("=")[0], raising=False)
     case = "gemma4_routing-cpu-fp32-E8-K8-T1"

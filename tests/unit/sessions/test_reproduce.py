@@ -56,7 +56,7 @@ class Rerun:
 def rerun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rerun:
     """A run that gives the same bits at the same conditions."""
     made = Rerun(folder=tmp_path)
-    monkeypatch.setattr(reproduce, "_run", made)
+    monkeypatch.setattr(reproduce, "_run_again", made)
     return made
 
 
