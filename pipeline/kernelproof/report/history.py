@@ -183,13 +183,15 @@ def content(runs: EarlierRuns) -> dict[str, Any]:
 def print_steps(runs: EarlierRuns, console: Console) -> None:
     """Prints the last steps with the commits before and after each, and a line of counts."""
     reports = runs.reports
-    every = steps(reports)
-    if every:
-        for line in aligned([_COLUMNS, *(_row(step, reports) for step in every[-_SHOWN:])]):
+    all_steps = steps(reports)
+    if all_steps:
+        for line in aligned([_COLUMNS, *(_row(step, reports) for step in all_steps[-_SHOWN:])]):
             console.print(line, **PLAIN)
-    hidden = f", {len(every) - _SHOWN} earlier ones not shown" if len(every) > _SHOWN else ""
+    hidden = (
+        f", {len(all_steps) - _SHOWN} earlier ones not shown" if len(all_steps) > _SHOWN else ""
+    )
     skipped = f"; {len(runs.skipped)} unreadable, skipped" if runs.skipped else ""
-    console.print(f"history: {len(reports)} runs, {len(every)} steps{hidden}{skipped}", **PLAIN)
+    console.print(f"history: {len(reports)} runs, {len(all_steps)} steps{hidden}{skipped}", **PLAIN)
 
 
 def _row(step: Step, reports: Sequence[Report]) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # The times of a few cases rest on the parity of all cases of their rows.
     is_perf = options.kind == "perf"
-    whole = replace(selection, row=selection.rows(plan), case=(), dtype=())
-    _require_good(verdicts(whole if is_perf else selection, Check.PARITY))
+    all_cases = replace(selection, row=selection.rows(plan), case=(), dtype=())
+    _require_good(verdicts(all_cases if is_perf else selection, Check.PARITY))
     if is_perf:
         print(bless_perf(verdicts(selection, Check.PERF), reason, options.results))
         return 0

@@ -145,7 +145,7 @@ def test_a_machine_without_the_gpu_is_not_the_row() -> None:
 
 
 def test_disk_for_a_toolchain() -> None:
-    """One that is not made yet needs 20 GB for a GPU and 4 GB without, a made one next to none."""
+    """An environment to be made needs 20 GB for a GPU and 4 GB without; a made one needs 1 GB."""
     new_gpu, new_cpu = with_tools(is_made=False), with_tools(CPU, is_made=False)
     needed = {
         (facts.row, facts.toolchain.is_made, free): finding.expected

@@ -108,6 +108,6 @@ def test_a_driver_that_reports_nothing_leaves_nothing_ok() -> None:
     results = findings(replace(H200, gpus=(GpuFacts(number=1),)))
     own = [finding for finding in results if finding.check.startswith("GPU 1")]
     assert {finding.level for finding in own} == {Level.UNKNOWN}
-    every = {finding.check for finding in findings(H200) if finding.check.startswith("GPU 1")}
-    assert {finding.check for finding in own} == every
+    checks = {finding.check for finding in findings(H200) if finding.check.startswith("GPU 1")}
+    assert {finding.check for finding in own} == checks
     assert exit_of(results) == 0

@@ -20,7 +20,7 @@ def _row(**changes: Any) -> Row:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """The folder of environments; in it that of the cpu toolchain, with another torch."""
+    """Folder of environments, with that of the cpu toolchain, with another torch."""
     folder = tmp_path / "toolchain-cpu"
     packages = folder / "lib" / "python3.12" / "site-packages"
     for name, version in {"torch": "9.9.9+cpu", "Py_YAML": "6.0.3", "pyyaml": "6.0.3"}.items():

@@ -206,8 +206,8 @@ def test_the_content_for_the_page() -> None:
         ],
         "skipped": 1,
     }
-    every = [run_of(place, None, verdict=str(word)) for place, word in enumerate(Verdict)]
-    words = _content(every)["words"]
+    runs = [run_of(place, None, verdict=str(word)) for place, word in enumerate(Verdict)]
+    words = _content(runs)["words"]
     assert [*words.values()] == sorted(Verdict)
     assert [*words] == [*"abcdefghijklmnop"[: len(words)]]
 

@@ -23,8 +23,8 @@ def test_the_whole_of_a_small_report() -> None:
     """CI systems read this form; a case without a record took no time."""
     name, case = "toy-cpu-fp32-E8-K2", 'testcase classname="parity.cpu-fp32"'
     missing = judged("missing", 3, "no result")
-    whole = report(judged("pass", 1), judged("fail", 2, "9 differ\n  place 0"), missing)
-    assert junit(whole) == (
+    small = report(judged("pass", 1), judged("fail", 2, "9 differ\n  place 0"), missing)
+    assert junit(small) == (
         "<?xml version='1.0' encoding='utf-8'?>\n"
         '<testsuites name="kernelproof">\n'
         '  <testsuite name="parity.cpu-fp32" tests="3" failures="1" errors="1" skipped="0">\n'

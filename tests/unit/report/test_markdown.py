@@ -55,11 +55,11 @@ def test_a_good_report_has_no_more_than_its_cells() -> None:
 
 def test_effects_with_their_intervals() -> None:
     """All three are there; one without both ends, or within the cause, is left out."""
-    whole = (
+    effects = (
         "in the same processes +6.00 % (+5.00 to +7.00); time +5.00 % (+4.00 to +6.00); "
         "over the floor +4.00 % (+3.00 to +5.00)"
     )
-    assert f"  \n  {whole}\n" in markdown(report(timed(Verdict.SLOWER, 1, EFFECTS)))
+    assert f"  \n  {effects}\n" in markdown(report(timed(Verdict.SLOWER, 1, EFFECTS)))
     without_time = "(+5.00 to +7.00); over the floor"
     for gone in ("time_percent", "time_low", "time_high"):
         kept = {name: value for name, value in EFFECTS.items() if name != gone}

@@ -41,10 +41,10 @@ class ParsedPage(HTMLParser):
 
 def test_the_page_holds_the_report() -> None:
     """Every case with its verdict and reason, and the conclusion of the terminal."""
-    whole = mixed()
-    data = json.loads(ParsedPage(page(content_of(whole))).data)
-    assert data["cases"] == json.loads(whole.model_dump_json())["cases"]
-    assert data["conclusion"] == conclusion(whole)
+    shown = mixed()
+    data = json.loads(ParsedPage(page(content_of(shown))).data)
+    assert data["cases"] == json.loads(shown.model_dump_json())["cases"]
+    assert data["conclusion"] == conclusion(shown)
     assert data["report"]["blocks"] is True
     assert data["good"] == ["pass", "same", "faster", "skip"]
 

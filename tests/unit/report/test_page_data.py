@@ -66,14 +66,14 @@ def test_the_keys_of_the_whole() -> None:
 
 def test_the_stored_figures_of_the_repository(tmp_path: Path) -> None:
     """Digests, code, times and the gate card."""
-    whole = page_data.content(mixed(), PLAN, page_data.stored(PLAN, tmp_path))
-    assert whole["golden"]["gemma4_routing"]["fp32-E1-K1-T1"]
-    build = whole["codegen"]["gemma4_routing"]["builds"]["bf16-E128-K8-T1-cuda"]
+    content = page_data.content(mixed(), PLAN, page_data.stored(PLAN, tmp_path))
+    assert content["golden"]["gemma4_routing"]["fp32-E1-K1-T1"]
+    build = content["codegen"]["gemma4_routing"]["builds"]["bf16-E128-K8-T1-cuda"]
     assert build["sm_90"]["spills"] == 0
-    assert [baseline["row"] for baseline in whole["baselines"]] == ["h200"]
-    assert whole["baselines"][0]["blessings"][0]["reason"] == "the first times of the row"
-    assert whole["cards"][0]["alarms"]["rows"] == 600
-    origins = {machine["of"] for machine in whole["machines"]}
+    assert [baseline["row"] for baseline in content["baselines"]] == ["h200"]
+    assert content["baselines"][0]["blessings"][0]["reason"] == "the first times of the row"
+    assert content["cards"][0]["alarms"]["rows"] == 600
+    origins = {machine["of"] for machine in content["machines"]}
     assert origins == {"results", "baseline: gemma4_routing", "gate card"}
 
 

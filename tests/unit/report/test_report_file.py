@@ -60,9 +60,9 @@ def test_the_whole_of_a_report() -> None:
 
 def test_a_report_reads_back() -> None:
     """The model that writes it reads the same, of which nothing can be set."""
-    whole = mixed()
-    assert Report.model_validate_json(whole.model_dump_json()) == whole
-    parts: list[tuple[BaseModel, str]] = [(whole, "blocks"), (whole.cases[0], "verdict")]
+    shown = mixed()
+    assert Report.model_validate_json(shown.model_dump_json()) == shown
+    parts: list[tuple[BaseModel, str]] = [(shown, "blocks"), (shown.cases[0], "verdict")]
     for part, name in parts:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, name, False)
@@ -70,31 +70,31 @@ def test_a_report_reads_back() -> None:
 
 def test_the_summary_counts_every_case() -> None:
     """It has the verdicts that occur; the rows are in the plan's order."""
-    whole = mixed()
+    shown = mixed()
     counts = {"pass": 1, "fail": 1, "missing": 1, "skip": 1, "error": 1, "timeout": 1}
-    assert whole.summary == counts
-    assert whole.rows == ["cpu", "h200"]
-    assert [case.verdict for case in whole.blocking] == ["fail", "missing", "error", "timeout"]
+    assert shown.summary == counts
+    assert shown.rows == ["cpu", "h200"]
+    assert [case.verdict for case in shown.blocking] == ["fail", "missing", "error", "timeout"]
 
 
 def test_one_bad_verdict_blocks_the_whole() -> None:
     """It does so among good ones, wherever it stands; good ones alone block nothing."""
     for verdict in Verdict:
-        whole = report(judged("pass", 1), judged(verdict, 2, "why"), judged("skip", 3, "why"))
-        assert whole.blocks == (not verdict.is_good), verdict
-        assert [case.blocks for case in whole.cases] == [False, not verdict.is_good, False]
+        shown = report(judged("pass", 1), judged(verdict, 2, "why"), judged("skip", 3, "why"))
+        assert shown.blocks == (not verdict.is_good), verdict
+        assert [case.blocks for case in shown.cases] == [False, not verdict.is_good, False]
 
 
 def test_inconclusive_verdicts_alone_are_undecided() -> None:
     """Neither a good report nor one with another red case is."""
     good, undecided, red = (judged(word, 1) for word in ("pass", "inconclusive", "slower"))
     reports = (report(good), report(good, undecided), report(undecided, red))
-    assert [whole.is_undecided for whole in reports] == [False, True, False]
+    assert [shown.is_undecided for shown in reports] == [False, True, False]
 
 
 def test_any_number_leaves_it_json() -> None:
     """Strict readers refuse Infinity and NaN, which JSON lacks."""
     for number in (math.inf, -math.inf, math.nan):
-        whole = report(judged("fail", 1, "far off", numbers={"max_ulp": number}))
-        read = json.loads(whole.model_dump_json(), parse_constant=pytest.fail)
+        shown = report(judged("fail", 1, "far off", numbers={"max_ulp": number}))
+        read = json.loads(shown.model_dump_json(), parse_constant=pytest.fail)
         assert list(read["cases"][0]["numbers"]) == ["max_ulp"]

@@ -170,7 +170,7 @@ def test_the_record_s_own_commit(
 
 
 def test_a_wrong_name(rerun: Rerun) -> None:
-    """One line says what was expected."""
+    """The message names what was expected, in a line."""
     expected = "expected a record's file or the id of a case"
     for name in (f"{CASE}0", "pyproject.toml"):
         with pytest.raises(UsageError, match=f"^result: found '{name}', {expected}"):

@@ -45,7 +45,7 @@ class CompileRequest(BaseModel):
 
 
 class CompiledBuild(BaseModel):
-    """One build on one architecture: costs, or the compiler's error, or neither as it begins."""
+    """A build on an architecture with its costs, or with the compiler's error; at its start neither."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

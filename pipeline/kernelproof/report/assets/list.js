@@ -3,7 +3,8 @@
 // sorted by its heads, and moved in by keys: arrows, Page, Home and End; Enter opens a line.
 //
 // `at` has its elements; a column is [title, key to sort by, its class and child]; a select is
-// [element, values, labels, whether an item fits a value]; `rank` orders what is not sorted.
+// [element, values, labels, function that tells if an item fits a value]; `rank` is the order of an
+// unsorted table.
 
 function longTable({ h, options }, { at, items, noun, columns, selects, words, rank, open }) {
   const { grid, head, body, filter, form, count } = at;
@@ -12,7 +13,7 @@ function longTable({ h, options }, { at, items, noun, columns, selects, words, r
   const said = items.map((one) => words(one).toLowerCase());
   let shown = [];
   let here = 0;
-  let sorted = [-1, 1]; // a column's place and its way; -1 is none
+  let sorted = [-1, 1]; // a column's place, -1 for none, and its direction
   let top = 0; // the first line that is an element
 
   function compare(a, b) {

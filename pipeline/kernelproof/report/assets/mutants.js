@@ -1,5 +1,5 @@
 "use strict";
-// The section of mutants: the score, a long table, and one of them with its change and its killers.
+// The section of mutants: the score, a long table, and a mutant with its change and its killers.
 
 function mutants(data, { $, h, table, badge, options, unique, present, reproduce }) {
   const run = data.mutants;
@@ -7,13 +7,13 @@ function mutants(data, { $, h, table, badge, options, unique, present, reproduce
   const blocking = new Set(run?.statuses.filter((one) => one.blocks).map((one) => one.status));
   const kernels = unique(run?.mutants.map((one) => one.kernel) ?? []);
 
-  // Where it is: the kernel's name only where there are several.
+  // A mutant's file and line, with the kernel's name if there are several kernels.
   function place(one) {
     const file = one.file.replace(kernels.length > 1 ? "kernels/" : `kernels/${one.kernel}/`, "");
     return `${file}:${one.line}`;
   }
 
-  // What killed it first, with the distribution of the row that showed it; or why nothing did.
+  // The first killer, with the distribution of the row that showed it; or why nothing killed it.
   function cause(one) {
     if (one.status !== "killed" || !one.killed_by.length) return one.why.split("\n", 1)[0];
     const [[first, outcome, distribution], ...others] = one.killed_by;
@@ -26,7 +26,7 @@ function mutants(data, { $, h, table, badge, options, unique, present, reproduce
     const { killed, of } = run.score;
     const isWhole = killed === of;
     const count = (status) => run.statuses.find((one) => one.status === status)?.count ?? 0;
-    const percent = of ? Math.floor((1000 * killed) / of) / 10 : 100; // rounded, 99.96 would be all
+    const percent = of ? Math.floor((1000 * killed) / of) / 10 : 100; // not rounded: 99.96 would be 100
     const [all, most, proven, elsewhere] = [killed, of, count("equivalent"), count("other row")]
       .map((size) => size.toLocaleString("en"));
     const left = run.statuses.filter((one) => one.blocks).map((one) => `${one.count} ${one.status}`);
@@ -100,7 +100,7 @@ function mutants(data, { $, h, table, badge, options, unique, present, reproduce
     List.start();
   }
 
-  // By its id; one that is not there leaves a table in which nothing fits.
+  // Opens a mutant by its id; with a wrong one nothing in the table fits.
   function openNamed(id) {
     const one = run?.mutants.find((each) => each.id === id);
     if (one) open(one);

@@ -6,7 +6,7 @@
   const $ = (id) => document.getElementById(id);
   const { short } = Charts;
 
-  // A verdict's symbol and its kind, or a mutant's status's; the kind gives the colour.
+  // The symbol and the kind of each verdict, and of each status of a mutant; the kind gives the colour.
   const LOOKS = {
     pass: ["✓", "good"], same: ["=", "good"], faster: ["▲", "good"], skip: ["–", "none"],
     fail: ["✕", "bad"], slower: ["▼", "bad"], error: ["!", "bad"], timeout: ["⧗", "bad"],
@@ -21,7 +21,7 @@
   const ORDER = ["bad", "silent", "doubt", "none", "good"];
   const gravity = (verdict) => ORDER.indexOf(look(verdict)[1]);
 
-  // An element; a string among its children is text.
+  // Returns an element; a string among its children is text.
   function h(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -283,7 +283,7 @@
     return [["Golden digest", h("span", { class: "golden" }, mark, same ? text : h("code", {}, text))]];
   }
 
-  // What is stored of a case: its baseline, and what the runs before said.
+  // The stored figures of a case: its baseline, and the verdicts of earlier runs.
   function kept(one) {
     const parts = [];
     const baseline = data.baselines.find((each) => each.row === one.row && each.kernel === one.kernel);
@@ -354,7 +354,7 @@
     }
   }
 
-  // ---- the sections below, each only where there is something to show ----
+  // ---- the sections below, each only if it has something to show ----
 
   const Sections = sections(data, {
     $, h, table, badge, options, unique, short, signed, present, reproduce,

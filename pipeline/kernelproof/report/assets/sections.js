@@ -1,5 +1,5 @@
 "use strict";
-// The sections with charts and stored figures; each is there only where it has something to show.
+// The sections with charts and stored figures; each is there only if it has something to show.
 
 function sections(data, tools) {
   const { $, h, table, badge, options, unique, short, signed } = tools;
@@ -7,7 +7,7 @@ function sections(data, tools) {
   const past = data.history;
   const places = (values) => values.map((_, place) => String(place));
 
-  // Fills a select with sets and draws the first; drawn again with every choice.
+  // Fills a select with the charts, draws the first, and draws another at each choice.
   function chosen(select, labels, draw) {
     options(select, places(labels), labels);
     select.parentElement.hidden = labels.length < 2;
@@ -78,7 +78,7 @@ function sections(data, tools) {
     });
   }
 
-  // A case's change since its first blessing, with the spread of what is stored and of this run.
+  // A case's change since its first blessing, with the spreads of the stored times and of this run.
   function trend(one, part, run, rank) {
     const told = one.blessings.map((blessing) => blessing.cases[part.id]?.[0] ?? null);
     const first = told.find((us) => us != null) ?? one.cases[part.id].us;
@@ -129,7 +129,7 @@ function sections(data, tools) {
     });
   }
 
-  // A case of a card, whose kernel its id alone tells.
+  // A case of a gate card; only its id names the kernel.
   function parted(id, row) {
     const at = id.indexOf(`-${row}-`);
     return split(id, row, id.slice(0, at));
@@ -164,7 +164,7 @@ function sections(data, tools) {
 
   const commitOf = (run) => past.runs[run].commit.slice(0, 12);
 
-  // A line a run, of one check or of all that a case answers.
+  // A line for each run, for one check or for all checks of a case.
   function runsOf(id, check = "") {
     if (!past) return [];
     return Object.entries(past.cases)

@@ -6,7 +6,7 @@ from tests.unit.checks.codegen.codes import BUILD, compiled, lock_of
 
 
 def test_the_lines_of_a_change() -> None:
-    """One for each architecture, then the reason and a table of the moves."""
+    """A line for each architecture, then the reason and a table of the moves."""
     judged = judge([compiled(registers=64), compiled("gfx942")], lock_of(), [])
     assert list(report_lines("toy", judged)) == [
         "toy  sm_90   1 changed",

@@ -121,7 +121,7 @@ def test_the_words_of_the_verdicts() -> None:
 
 
 def test_no_line_is_missing() -> None:
-    """One architecture may lack its line, or there may be no lock at all."""
+    """The lock may lack the line of an architecture, or there may be no lock."""
     missing = (CodeVerdict.MISSING, "the lock has no line for it")
     for lock in (lock_of(costs={BUILD: {"gfx942": COSTS}}), lock_of(costs={BUILD: {}}), None):
         (judged,) = judge([compiled()], lock, [], is_whole=False)
