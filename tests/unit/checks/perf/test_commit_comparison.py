@@ -51,8 +51,8 @@ def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -
     assert [pair.case for pair in compared] == CASES
     assert {len(pair.processes) for pair in compared} == {8}
     assert processes.asked() == [IDS] * 8
-    trees = {(one.reference_tree, one.tree, one.row) for one in processes.requests}
-    assert trees == {("/old", "/new", "gpu")}
+    for request in processes.requests:
+        assert (request.reference_tree, request.tree, request.row) == ("/old", "/new", "gpu")
     assert [request.seed for request in processes.requests] == [*range(8)]
     assert processes.is_last == [False] * 7 + [True]
     assert processes.floors() == [[None] * 3] + [[FLOORS[0]] * 3] * 7

@@ -151,7 +151,7 @@ def test_pairs_are_of_the_same_processes() -> None:
 
 
 def test_drift_that_both_sides_share_costs_no_certainty() -> None:
-    """Of processes that differ by a fifth, pairs find 3 %, which separate sets do not."""
+    """Pairs of processes that differ by a fifth find 3 %, which separate sets do not."""
     dice = dice_of(3)
     drift = [exp(dice.uniform(-0.2, 0.2)) for _ in range(NEW)]
     old = [10 * factor for factor in drift]
@@ -190,7 +190,7 @@ def test_one_bad_process_does_not_speak_for_all(count: int) -> None:
 
 
 def test_what_is_unchanged_is_within_the_interval() -> None:
-    """Of 100 comparisons of like with like at most 2 leave 0 out; with Bonferroni none does."""
+    """At most 2 of 100 comparisons of like with like leave 0 out; with Bonferroni none does."""
     for comparisons, most in ((1, 2), (21, 0)):
         missed = 0
         for seed in range(100):

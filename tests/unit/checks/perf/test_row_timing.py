@@ -86,8 +86,9 @@ def test_the_first_processes_suffice_without_a_baseline(run: Run, lines: list[st
     assert processes.is_last == [False] * 7 + [True]
     assert [request.seed for request in processes.requests] == [*range(8)]
     assert [request.is_hashed for request in processes.requests] == [True] + [False] * 7
-    settings = {(one.row, one.rounds, one.task, one.tree) for one in processes.requests}
-    assert settings == {("gpu", ROUNDS, "time", None)}
+    for request in processes.requests:
+        settings = (request.row, request.rounds, request.task, request.tree)
+        assert settings == ("gpu", ROUNDS, "time", None)
     assert list(answers) == IDS
     for case in answers.values():
         timing = case.timing

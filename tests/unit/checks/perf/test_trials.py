@@ -78,11 +78,11 @@ def drifting_plan(times: Times) -> TrialPlan:
     )
 
 
-def slowdowns(*sizes_found: tuple[float, int]) -> list[PlantedSlowdown]:
-    """Returns slowdowns of these sizes, found so often of 200 times."""
+def slowdowns(*counts: tuple[float, int]) -> list[PlantedSlowdown]:
+    """Returns slowdowns of these sizes in percent, found so often of 200 times."""
     return [
-        PlantedSlowdown(percent=size, measured_percent=size, found=found, trials=200)
-        for size, found in sizes_found
+        PlantedSlowdown(percent=size, measured_percent=size, found=count, trials=200)
+        for size, count in counts
     ]
 
 
@@ -150,8 +150,8 @@ def test_slowdowns_are_found_from_half_the_limit_on() -> None:
     What calibration missed is made up for: work that was to take 3 %, and took 6, is found as often
     as 1 % would be, if 1 % is asked for.
     """
-    for percent, found in ((0.1, 0), (1, 0), (3, 10), (10, 10)):
-        assert times_found("case 0", percent, noisy_plan(0.1), trials=10) == found, percent
+    for percent, count in ((0.1, 0), (1, 0), (3, 10), (10, 10)):
+        assert times_found("case 0", percent, noisy_plan(0.1), trials=10) == count, percent
     assert times_found("case 0", 3, noisy_plan(10), trials=4) == 0
     times = dict(noisy_plan(0.1, planted=(6,)).times["case 0"])
     times["slower by 3"] = times.pop("slower by 6")
