@@ -10,7 +10,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, kw_only=True)
 class GpuFacts:
-    """One GPU of the row, as its driver reports it; `slows_at_c` is its thermal limit."""
+    """A GPU of the row, as its driver reports it; `slows_at_c` is its thermal limit."""
 
     number: int
     name: str = ""

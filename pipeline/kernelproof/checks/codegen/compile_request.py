@@ -45,7 +45,7 @@ class CompileRequest(BaseModel):
 
 
 class CompiledBuild(BaseModel):
-    """A build on an architecture, with its costs or the compiler's error; at its start with neither."""
+    """A build on an architecture with its costs, or the compiler's error; neither as it begins."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -185,8 +185,8 @@ def test_compiled_code_comes_from_the_store(
     code = Disassembly(lines=("EXIT",), registers=1, stack=0, bytes=16)
     monkeypatch.setattr(compile_worker, "compiled", compiled)
     build = replace(SPEC.builds[0], function=SimpleNamespace(cache_key="source"))
-    other = replace(build, function=SimpleNamespace(cache_key="other source"))
-    for requested, tools in ((build, TOOLS), (build, TOOLS), (other, TOOLS), (build, {})):
+    edited = replace(build, function=SimpleNamespace(cache_key="other source"))
+    for requested, tools in ((build, TOOLS), (build, TOOLS), (edited, TOOLS), (build, {})):
         costs = compile_worker.stored_or_compiled(requested, "sm_90", tools, tmp_path)
         assert costs.sha256 == code.sha256
     assert len(calls) == 3
