@@ -43,7 +43,7 @@ A case passes through these files:
 1. It is planned: `plan.matrix` reads ``matrix.yaml``, `plan.cases` makes the cases of a check.
 2. It is scheduled: `machine.hardware` says which rows are here; `run.supervisor` starts a worker
    process for each GPU of a row, on its share of the cases.
-3. It runs: the worker's `run.plugin` gives it to pytest (``tests/cells``), whose test calls
+3. It runs: the worker's `run.case_plugin` gives it to pytest (``tests/cells``), whose test calls
    `checks.parity.ask` or `checks.perf.ask`.
 4. It is measured, by `measure`, and `records.record_files` keeps what was found.
 5. It is judged: `checks.judge_plan` holds its record to the baselines (`records.golden`,

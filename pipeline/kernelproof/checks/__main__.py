@@ -1,10 +1,12 @@
-"""``python -m kernelproof.checks parity --on h200``: runs one check's cells on one row, a record a case.
+"""``python -m kernelproof.checks parity --on h200``: runs a check's cases, a record for each.
 
-The cases run in a worker process, one for each GPU of the row in this host (``--gpus 1`` takes one
-alone); this process only watches: see `supervisor`.
+The cases of the row run in worker processes, one for each of its GPUs in this host; with
+``--gpus 1``, on the first one alone. This process supervises them, see
+`kernelproof.run.supervisor`.
 
-Exits with 0 once every case has a record, whatever it found: the report judges. 2, 3 and 4 are the
-user's own mistakes; anything else means that cases are missing, which the report will say.
+Exits with 0 once every case has a record, whatever it says, since the report judges; with 2, 3
+or 4 after a user's own mistake, 3 also if files changed meanwhile. Any other exit code means that
+cases have no record, which the report will say.
 """
 
 import sys
@@ -16,40 +18,40 @@ from kernelproof.machine.gpus import Share, gpus_of
 from kernelproof.plan.schema import Check
 from kernelproof.records.sensitivity import require_visible
 from kernelproof.run import benchmark_files, run_plan
-from kernelproof.run.supervisor import Supervised, supervise
+from kernelproof.run.supervisor import ShareSupervisor, supervise
+
+_WORKER = ("-m", "kernelproof.checks.worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The worst exit code of the workers."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    cells, state = run_plan.parse(words), revision.current()
-    gpus = gpus_of(cells.row)[: cells.gpus][: len(cells.plan)]
-    shares = [Share(number=n, of=len(gpus) or 1) for n in range(1, (len(gpus) or 1) + 1)]
-    plans = [cells.to_run(state, share) for share in shares]
-    if cells.check == Check.PERF:
-        for one in (one for plan in plans for one in plan):
-            require_visible(one.case.row, one.case.id, one.limit_percent or 0.0)
-    if gpus and any(plans):
+    """Runs the cases; returns the worst exit code of the workers.
+
+    Raises LimitError if a limit of perf is below what the row's GPU lets a comparison see.
+    """
+    started = revision.current()
+    plan = run_plan.parse(list(sys.argv[1:] if arguments is None else arguments))
+    gpus = gpus_of(plan.row)[: plan.gpus][: len(plan.cases)]
+    count = len(gpus) or 1
+    shares = [Share(number=number, of=count) for number in range(1, count + 1)]
+    parts = [plan.to_run(started, share) for share in shares]
+    if plan.check == Check.PERF:
+        for case in (case for part in parts for case in part):
+            require_visible(case.case.row, case.case.id, case.limit_percent or 0.0)
+    if gpus and any(parts):
         numbers = ", ".join(str(gpu.number) for gpu in gpus)
-        print(f"{sum(map(len, plans))} cases on {len(gpus)} GPUs: {numbers}", flush=True)
-    every = [
-        Supervised(
-            worker=("-m", "kernelproof.checks.worker"),
-            words=words,
-            cells=cells,
-            share=share,
-            plan=plan,
-            gpu=gpu,
-            source=state,
+        print(f"{sum(map(len, parts))} cases on {len(gpus)} GPUs: {numbers}", flush=True)
+    supervisors = [
+        ShareSupervisor(
+            worker=_WORKER, plan=plan, share=share, cases=part, gpu=gpu, revision=started
         )
-        for share, plan, gpu in zip(shares, plans, gpus or [None], strict=True)
-        if plan
+        for share, part, gpu in zip(shares, parts, gpus or [None], strict=True)
+        if part
     ]
     try:
-        return supervise(every)
+        return supervise(supervisors)
     finally:
-        if cells.check == Check.PERF and len(gpus) > 1:
-            benchmark_files.merge([cells.samples(share) for share in shares], cells.samples())
+        if plan.check == Check.PERF and len(gpus) > 1:
+            benchmark_files.merge([plan.samples(share) for share in shares], plan.samples())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""The cells of the matrix: one file a check, one function each, parametrized by `case` alone.
+"""The run of a check: one supervisor, a worker process for each GPU, and a record for each case.
 
-The walk of one run, a file each, in this order::
+The way of one run through the files, in this order::
 
-    __main__ -> asked (the command line, and what it plans) -> supervisor (a worker for each GPU)
-    -> process (one worker, watched) -> worker (its share of the cases, through pytest)
-    -> plugin (which cases run, a record of each) -> test_parity, with `elsewhere`, or test_perf
-    (evidence)
+    run_plan (the command line, and the cases that it plans)
+    -> supervisor (one for each GPU's share)
+    -> worker_process (one worker after the other, each a child_process)
+    -> case_run (a worker's cases, through pytest)
+    -> case_plugin (collects them, writes the records)
 
-What the worker is about to do, and how long that may take, it tells the supervisor (`telling`).
-Where it dies or hangs, the case that it was at gets a record of that, a process takes the pulse of
-the device, and another worker runs the rest.
+A worker is told which cases to run, and sends a message before each of them (`worker_messages`).
+If it dies or hangs, the case that it was at gets a record of that, a process looks whether the
+device still computes (`device_pulse`), and another worker runs the cases without a record.
 """

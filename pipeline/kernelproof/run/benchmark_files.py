@@ -1,4 +1,4 @@
-"""pytest-benchmark's files of a run that was spread over GPUs: one of all of them."""
+"""pytest-benchmark's file of a run over several GPUs, merged from a file for each share."""
 
 import json
 from collections.abc import Sequence
@@ -10,27 +10,26 @@ from kernelproof.plan.repository import shown_path
 
 
 def merge(parts: Sequence[Path], file: Path) -> None:
-    """Writes the benchmarks of all parts into `file`, and takes the parts away.
+    """Writes the benchmarks of all parts into `file`, and removes the parts.
 
-    What surrounds them is the first part's: all are of one host, commit and minute. A part that is
-    not there had nothing to time, or is of a process that died, as is one that is not whole.
+    All parts are of one host, commit and minute, so everything but the benchmarks is the first
+    part's. A part is absent if it had nothing to time, or if its process died; a process that died
+    may also leave half a part.
     """
-    whole: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for part in parts:
         try:
             content = json.loads(part.read_bytes())
-            benchmarks = [*whole.get("benchmarks", []), *content["benchmarks"]]
+            benchmarks = [*merged.get("benchmarks", []), *content["benchmarks"]]
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError):
-            print(
-                f"{shown_path(part)}: found half a file, expected the samples of a share; left out"
-            )
+            print(f"{shown_path(part)}: found half a file, expected a share's samples; left out")
         else:
-            whole = {**content, **whole, "benchmarks": benchmarks}
+            merged = {**content, **merged, "benchmarks": benchmarks}
         part.unlink(missing_ok=True)
-    if whole:
-        write_whole(file, json.dumps(whole, indent=4) + "\n")
+    if merged:
+        write_whole(file, json.dumps(merged, indent=4) + "\n")
         print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
     else:
         file.unlink(missing_ok=True)

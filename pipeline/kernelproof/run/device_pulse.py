@@ -1,4 +1,4 @@
-"""``python -m kernelproof.run.device_pulse --on h200``: whether the row's device still computes."""
+"""``python -m kernelproof.run.device_pulse --on h200``: asks whether the row's device computes."""
 
 import argparse
 import sys
@@ -14,27 +14,30 @@ _COUNT = 1024
 
 
 def pulse(device: torch.device) -> str:
-    """Nothing where the device adds some numbers right, or else what it said instead."""
+    """Returns an empty string if the device adds right, else its error in one line."""
     try:
-        found = int(torch.arange(_COUNT, device=device).sum().item())
-    except Exception as error:  # noqa: BLE001  (of the driver, of any kind; told)
-        first = str(error).strip().partition("\n")[0]
-        return f"{type(error).__name__}: {first}"
+        total = int(torch.arange(_COUNT, device=device).sum().item())
+    except Exception as error:  # noqa: BLE001  (of the driver, of any kind; returned)
+        first_line = str(error).strip().partition("\n")[0]
+        return f"{type(error).__name__}: {first_line}"
     expected = _COUNT * (_COUNT - 1) // 2
-    return "" if found == expected else f"found {found}, expected {expected}"
+    return "" if total == expected else f"found {total}, expected {expected}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 where it does, 1 where not, and the words on stderr; 4 where it is another device."""
+    """Returns 0 if the device computes; else prints its error on stderr and returns 1.
+
+    Raises NotTheRowError, exit code 4, if this machine has no such device.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m kernelproof.run.device_pulse", description=__doc__
     )
     parser.add_argument("--on", required=True, metavar="ROW", help="the row that this machine is")
     row = parser.parse_args(arguments).on
-    words = pulse(torch_device.device_of(row, matrix.load().rows[row]))
-    if words:
-        print(words, file=sys.stderr)
-    return Exit.BLOCKED if words else Exit.GOOD
+    error = pulse(torch_device.device_of(row, matrix.load().rows[row]))
+    if error:
+        print(error, file=sys.stderr)
+    return Exit.BLOCKED if error else Exit.GOOD
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A clock for pytest-benchmark that what was measured moves on, through its public ``timer``."""
+"""A clock for pytest-benchmark that measured times move on, given to its public ``timer``."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from kernelproof.records.timing import CaseTiming, FailedOutcome
 
 
 class TimedCase(Protocol):
-    """The times of a case, or the error of its timing processes."""
+    """The times of a case, or the error of its timing processes and the outcome that it means."""
 
     error: str
     outcome: FailedOutcome
@@ -17,15 +17,15 @@ class TimedCase(Protocol):
 
 
 class TimingError(Exception):
-    """A case that could not be timed, in the timing process's words, and what became of it."""
+    """A case that could not be timed: the error of its timing processes, and its outcome."""
 
-    def __init__(self, words: str, outcome: FailedOutcome) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, outcome: FailedOutcome) -> None:
+        super().__init__(message)
         self.outcome = outcome
 
 
 class VirtualClock:
-    """Seconds that pass when they are told to: called, it says how many have."""
+    """A clock that stands still until it is moved on; calling it returns its seconds."""
 
     __name__ = "device_time"  # pytest-benchmark stores it as the timer's name
 
@@ -33,9 +33,9 @@ class VirtualClock:
         self._seconds = 0.0
 
     def __call__(self) -> float:
-        """How many seconds have passed."""
+        """Returns the seconds that have passed."""
         return self._seconds
 
     def pass_us(self, us: float) -> None:
-        """Moves on by so many microseconds."""
+        """Moves the clock on by so many microseconds."""
         self._seconds += us * 1e-6

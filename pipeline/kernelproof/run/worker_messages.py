@@ -1,42 +1,68 @@
-"""What a worker tells its supervisor, on a pipe: a JSON line for whatever it is about to do."""
+"""Messages between a supervisor and its worker: an assignment on stdin, progress on a pipe."""
 
 import json
 import os
 import signal
-import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-# A worker's exit code: its device does not answer any more in this process; another one goes on.
-LOST = 70
+from kernelproof.machine.revision import Revision
+
+# A worker's exit code if its device does not compute any more: another worker goes on.
+LOST_DEVICE = 70
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """One line: what it begins, `case` or else something before any, and in how many seconds.
+class Assignment:
+    """The cases that a worker runs, by their ids, and the revision that the whole run is of."""
 
-    A line without seconds ends what the one before began. `machine` is its fingerprint, once.
+    revision: Revision
+    cases: tuple[str, ...]
+
+    def to_line(self) -> str:
+        """Returns the assignment as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Returns the assignment of a line of JSON."""
+        content = json.loads(line)
+        return cls(revision=Revision(**content["revision"]), cases=tuple(content["cases"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerMessage:
+    """The beginning of a case, or of a stretch without one, and the seconds that it may take.
+
+    A message without seconds ends what the one before it began. `machine` is the fingerprint of the
+    worker's machine, sent once, after the worker has removed older records of its cases.
     """
 
     case: str = ""
     seconds: float = 0
     machine: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_line(cls, line: str) -> Self | None:
+        """Returns the message of a line of JSON, or None if the line is something else."""
+        try:
+            return cls(**json.loads(line))
+        except (ValueError, TypeError):
+            return None
 
-class Teller:
-    """The worker's end of the pipe; without one, as where somebody starts it by hand, silent."""
+
+class MessagePipe:
+    """The worker's end of the pipe to its supervisor; None, for a worker without one, is silent."""
 
     def __init__(self, pipe: int | None) -> None:
         self._pipe = pipe
 
-    def tell(self, told: Told) -> None:
-        """Writes a line; ends this process where nobody reads it any more."""
+    def send(self, message: WorkerMessage) -> None:
+        """Writes a message; ends this process at once if nobody reads messages any more."""
         if self._pipe is None:
             return
-        content = (json.dumps(asdict(told)) + "\n").encode()
+        content = (json.dumps(asdict(message)) + "\n").encode()
         try:
             while content:
                 content = content[os.write(self._pipe, content) :]
@@ -44,27 +70,10 @@ class Teller:
             os._exit(1)
 
 
-def lines_of(content: bytes) -> tuple[Iterator[Told], bytes]:
-    """What whole lines say, and the rest, which is not one yet."""
-    *lines, rest = content.split(b"\n")
-    return (Told(**json.loads(line)) for line in lines), rest
-
-
-def obey() -> None:
-    """In a worker: SIGTERM is KeyboardInterrupt; the supervisor's end is the worker's own.
-
-    The supervisor keeps the worker's standard input open, and writes nothing to it.
-    """
+def interrupt_at_sigterm() -> None:
+    """Makes SIGTERM a KeyboardInterrupt, at which a worker writes what it knows and ends."""
     signal.signal(signal.SIGTERM, _interrupt)
-    threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _end_with_the_supervisor() -> None:
-    """Whatever the main thread does meanwhile, be it waiting for a device that never answers."""
-    while os.read(sys.__stdin__.fileno(), 1):  # type: ignore[union-attr]
-        pass
-    os._exit(1)

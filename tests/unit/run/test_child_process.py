@@ -21,10 +21,12 @@ SOON, LATE = 10.0, 0.2  # seconds
 
 
 def child_of(script: str, **options: object) -> ChildProcess:
+    """Starts a child that runs a script."""
     return ChildProcess([*PYTHON, textwrap.dedent(script)], **options)  # type: ignore[arg-type]
 
 
 def lines_of(child: ChildProcess) -> list[str]:
+    """Returns all messages of a child."""
     until = time.monotonic() + SOON
     return [*iter(lambda: child.read_line(until), None)]
 
@@ -107,6 +109,13 @@ def test_messages_have_a_pipe_of_their_own(capfd: pytest.CaptureFixture[str]) ->
     os.close(reader)
     assert sorted(shown) == [("error\n", sys.stderr), ("out\n", sys.stdout)]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_signal_of_the_terminal_does_not_reach_a_child() -> None:
+    """A child is in a group of its own, which is not the terminal's."""
+    with child_of("import os; print(os.getpgrp())") as child:
+        (group,) = lines_of(child)
+    assert int(group) != os.getpgrp()
 
 
 def test_a_child_is_asked_to_stop() -> None:

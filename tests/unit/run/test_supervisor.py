@@ -1,130 +1,263 @@
-"""Workers that die, hang and speak, with stand-ins for what they run: what becomes of each case."""
+"""Supervised runs: what becomes of each case if workers die, hang, or are interrupted.
 
+A script stands in for the worker. It is a process, since its ends are what is asked about.
+"""
+
+import os
 import re
+import signal
+import threading
+import time
 
 import pytest
 
-from tests.unit.run.supervised import FAULTY, HERE, IDS, STATE, Runs, runs, write
+from kernelproof.run.supervisor import ChangedFilesError
+from tests.unit.run.stand_in_worker import (
+    CHANGED,
+    FAULTY,
+    GPUS,
+    IDS,
+    MACHINE,
+    STARTED,
+    SupervisedRun,
+    supervised,
+)
 
-__all__ = ["runs"]  # a fixture
+__all__ = ["supervised"]  # a fixture
+PASSES = {"T1": "pass", "T130": "pass", "T2049": "pass"}
+KILLED = "os.kill(os.getpid(), 9)"
+STOPPED = "os.kill(os.getpid(), signal.SIGSTOP)"
 
 
-def test_a_run_without_faults_is_one_worker(runs: Runs) -> None:
-    """Its exit code is 0."""
-    assert runs.of(FAULTY.format(seconds=30, fault="pass")) == 0
-    assert runs.outcomes() == {"T1": "pass", "T130": "pass", "T2049": "pass"}
-    assert runs.began() == 1
+def test_a_run_without_faults_is_one_worker(supervised: SupervisedRun) -> None:
+    """Its worker is told all cases, and the revision that the run is of."""
+    assert supervised.supervise_fault("pass") == 0
+    assert supervised.outcomes() == PASSES
+    (assignment,) = supervised.assignments()
+    assert (assignment.revision, assignment.cases) == (STARTED, tuple(IDS))
 
 
 @pytest.mark.parametrize(
-    ("fault", "seconds", "outcome", "said"),
+    ("fault", "seconds", "outcome", "reason"),
     [
-        ("os.kill(os.getpid(), 9)", 30, "crash", r"its process was ended by SIGKILL after \S+ s"),
+        (KILLED, 30, "crash", r"its process was ended by SIGKILL after \S+ s"),
         ("os._exit(0)", 30, "crash", r"its process ended with exit code 0 after \S+ s"),
+        ("os._exit(3)", 30, "crash", r"its process ended with exit code 3 after \S+ s"),
         ("os._exit(67)", 30, "crash", r"its process ended with exit code 67 after \S+ s"),
         ("sys.exit('a word')", 30, "crash", r"its process ended with exit code 1 after .*\na word"),
-        ("time.sleep(60)", 0.3, "timeout", r"its process was ended after \S+ s: its limit is 0 s"),
-        (
-            "os.kill(os.getpid(), signal.SIGSTOP)",
-            0.3,
-            "timeout",
-            r"its process was ended after \S+ s: its limit is 0 s",
-        ),
+        ("time.sleep(60)", 0.1, "timeout", r"its process was ended after \S+ s: its limit is 0 s"),
+        (STOPPED, 0.1, "timeout", r"its process was ended after \S+ s: its limit is 0 s"),
     ],
-    ids=["killed", "exit 0", "exit 67", "last words", "late", "frozen"],
+    ids=["killed", "exit 0", "exit 3", "exit 67", "last words", "late", "frozen"],
 )
 def test_a_fault_costs_one_case(
-    runs: Runs, fault: str, seconds: float, outcome: str, said: str
+    supervised: SupervisedRun, fault: str, seconds: float, outcome: str, reason: str
 ) -> None:
-    """The rest is run by another worker; the record is of this source, machine and command."""
-    assert runs.of(FAULTY.format(seconds=seconds, fault=fault)) == 0
-    assert runs.outcomes() == {"T1": "pass", "T130": outcome, "T2049": "pass"}
-    assert runs.began() == 2
-    record = runs.records()["T130"]
+    """Another worker runs the rest; the record is of this run, machine and command."""
+    assert supervised.supervise_fault(fault, seconds=seconds) == 0
+    assert supervised.outcomes() == PASSES | {"T130": outcome}
+    assert supervised.assigned() == [["T1", "T130", "T2049"], ["T2049"]]
+    record = supervised.records()["T130"]
     assert pytest.approx(record.seconds, abs=5) == 0
-    assert (record.commit, record.tree, record.device) == (STATE.commit, STATE.tree, "cpu")
+    assert (record.commit, record.tree, record.device) == (STARTED.commit, STARTED.tree, "cpu")
     assert record.reproduce == f"nox -s reproduce -- {IDS[1]}"
-    assert re.fullmatch(said, record.reason.strip(), re.DOTALL), record.reason
+    assert re.fullmatch(reason, record.reason.strip(), re.DOTALL), record.reason
 
 
-def test_a_dump_is_told_without_what_is_not_ours(runs: Runs) -> None:
-    """Where Python was, in the thread that ran the case."""
-    code = "import faulthandler; faulthandler.enable()\n" + FAULTY.format(
-        seconds=30, fault="os.kill(os.getpid(), signal.SIGSEGV)"
-    )
-    assert runs.of(code) == 0
-    first, fatal, thread, place, *_ = runs.records()["T130"].reason.splitlines()
+def test_a_crash_in_the_last_case_ends_the_run(supervised: SupervisedRun) -> None:
+    """Nothing is left for another worker."""
+    code = FAULTY.replace("-T130", "-T2049").format(seconds=30, fault=KILLED)
+    assert supervised.supervise(MACHINE + code) == 0
+    assert supervised.outcomes() == PASSES | {"T2049": "crash"}
+    assert len(supervised.assigned()) == 1
+
+
+def test_a_dump_is_told_without_what_is_not_ours(supervised: SupervisedRun) -> None:
+    """The reason shows where Python was, without the frames of pytest."""
+    fault = "import faulthandler; faulthandler.enable(); os.kill(os.getpid(), signal.SIGSEGV)"
+    assert supervised.supervise_fault(fault) == 0
+    first, fatal, thread, _, place, *_ = supervised.records()["T130"].reason.splitlines()
     assert first.startswith("its process was ended by SIGSEGV after ")
     assert fatal == "Fatal Python error: Segmentation fault"
     assert thread.startswith("Current thread 0x")
     assert "worker.py" in place
-    assert "_end_with_the_supervisor" not in runs.records()["T130"].reason
 
 
-def test_a_lost_device_is_left_to_another_worker(runs: Runs) -> None:
-    """Its own record stays: what a worker has recorded is not told twice."""
-    fault = "write(folder, one); teller.tell(telling.Told()); sys.exit(telling.LOST)"
-    assert runs.of(FAULTY.format(seconds=30, fault=fault)) == 0
-    assert runs.outcomes() == {"T1": "pass", "T130": "pass", "T2049": "pass"}
-    assert runs.began() == 2
+def test_a_lost_device_is_left_to_another_worker(supervised: SupervisedRun) -> None:
+    """The worker's own record of the case stays."""
+    assert supervised.supervise_fault("write(case); send(); sys.exit(70)") == 0
+    assert supervised.outcomes() == PASSES
+    assert supervised.assigned() == [["T1", "T130", "T2049"], ["T2049"]]
+
+
+def test_messages_that_are_none_are_left_out(supervised: SupervisedRun) -> None:
+    """Bytes of some library on the pipe cost no case."""
+    garbage = r"os.write(pipe, b'\xff\n[]\n{}\n{\"x\": 1}\nnull\n{\n')"
+    assert supervised.supervise_fault(garbage) == 0
+    assert supervised.outcomes() == PASSES
 
 
 def test_a_device_that_does_not_answer_ends_the_run(
-    runs: Runs, capfd: pytest.CaptureFixture[str]
+    supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """After some tries; what could not run has no record, and the exit code is not 0."""
-    runs.pulse(
-        f"import sys, pathlib; pathlib.Path({str(runs.folder)!r}, 'asked').open('a').write('.'); "
+    """After some tries; a case that could not run has no record, and the exit code is not 0."""
+    file = supervised.folder / "tries"
+    supervised.set_pulse(
+        f"import sys; open({str(file)!r}, 'a').write('.'); "
         "print('CUDA error', file=sys.stderr); sys.exit(1)"
     )
-    assert runs.of(FAULTY.format(seconds=30, fault="os._exit(1)")) == 69
-    assert runs.outcomes() == {"T1": "pass", "T130": "crash"}
-    assert (runs.folder / "asked").read_text() == "..."
+    assert supervised.supervise_fault("os._exit(1)") == 69
+    assert supervised.outcomes() == {"T1": "pass", "T130": "crash"}
+    assert file.read_text() == "..."
     said = "the device does not answer any more: CUDA error; 1 cases have no record"
     assert said in capfd.readouterr().out.splitlines()
 
 
-def test_a_device_that_comes_back_is_used(runs: Runs) -> None:
-    """It is asked again before it is given up."""
-    asked_ = str(runs.folder / "asked")
-    runs.pulse(
-        f"import sys, pathlib; file = pathlib.Path({asked_!r}); known = file.exists(); "
-        "file.touch(); sys.exit(not known)"
+def test_a_device_that_comes_back_is_used(supervised: SupervisedRun) -> None:
+    """A device that fails one check is checked again."""
+    file = str(supervised.folder / "tries")
+    supervised.set_pulse(
+        f"import os, sys; is_known = os.path.exists({file!r}); open({file!r}, 'w'); "
+        "sys.exit(not is_known)"
     )
-    assert runs.of(FAULTY.format(seconds=30, fault="os._exit(1)")) == 0
-    assert runs.outcomes() == {"T1": "pass", "T130": "crash", "T2049": "pass"}
+    assert supervised.supervise_fault("os._exit(1)") == 0
+    assert supervised.outcomes() == PASSES | {"T130": "crash"}
 
 
 @pytest.mark.parametrize(
-    ("code", "exit_code", "workers"),
+    ("code", "exit_code", "count"),
     [
         ("sys.exit(4)", 4, 1),
         ("sys.exit(3)", 3, 1),
         ("sys.exit(67)", 67, 1),
-        ("os.kill(os.getpid(), 9)", 137, 2),
+        (KILLED, 137, 2),
+        ("sys.exit(70)", 70, 2),
+        (f"{MACHINE}for case in cases[:-1]: run(case)\n{KILLED}", 137, 3),
     ],
-    ids=["another machine", "no results", "no test", "killed"],
+    ids=["another machine", "no results", "no test", "killed", "lost", "killed between cases"],
 )
-def test_one_that_does_not_begin_is_not_followed_for_ever(
-    runs: Runs, code: str, exit_code: int, workers: int
+def test_workers_without_progress_end_the_run(
+    supervised: SupervisedRun, code: str, exit_code: int, count: int
 ) -> None:
-    """A user's own mistake at once; one that a signal ended is tried once more."""
-    assert runs.of(code) == exit_code
-    assert (runs.records(), runs.began()) == ({}, workers)
+    """A user's own mistake ends it at once; after a signal, one more worker tries."""
+    assert supervised.supervise(code) == exit_code
+    assert len(supervised.assigned()) == count
+    assert len(supervised.records()) == (2 if count > 2 else 0)
 
 
 @pytest.mark.parametrize(
-    ("here", "code", "left"),
-    [
-        ("", "os.kill(os.getpid(), 9)", 0),
-        (HERE, "os.kill(os.getpid(), 9)", 3),
-        ("", "sys.exit(4)", 3),
-    ],
+    ("machine", "end", "count"),
+    [("", KILLED, 0), (MACHINE, KILLED, 3), ("", "sys.exit(4)", 3)],
     ids=["before it could", "after", "another machine"],
 )
-def test_older_records_do_not_outlive_a_death(runs: Runs, here: str, code: str, left: int) -> None:
-    """A worker takes them away, once it knows its machine; where it dies before, they go, too."""
-    for one in runs.cells.plan:
-        write(runs.folder, one)
-    runs.of(code, here=here)
-    assert len(runs.records()) == left
+def test_older_records_do_not_outlive_a_death(
+    supervised: SupervisedRun, machine: str, end: str, count: int
+) -> None:
+    """A worker removes them once it knows its machine; if it dies before, the supervisor does."""
+    supervised.write_passes(supervised.plan.cases, supervised.folder)
+    supervised.supervise(machine + end)
+    assert len(supervised.records()) == count
+
+
+def test_files_that_change_end_the_run(supervised: SupervisedRun) -> None:
+    """With exit code 3 and one line; no other worker starts, and records are of the start."""
+    supervised.set_revisions(CHANGED)
+    with pytest.raises(ChangedFilesError, match="^results: found files that changed") as caught:
+        supervised.supervise_fault(KILLED)
+    assert caught.value.exit == 3
+    assert supervised.outcomes() == {"T1": "pass", "T130": "crash"}
+    assert {record.tree for record in supervised.records().values()} == {STARTED.tree}
+
+
+def test_files_that_change_before_the_end_make_no_good_run(supervised: SupervisedRun) -> None:
+    """Though every case passed; files that are as they were, dirty or not, are no change."""
+    dirty = STARTED.__class__(commit=STARTED.commit, dirty=True, tree=STARTED.tree)
+    supervised.set_revisions(dirty)
+    assert supervised.supervise_fault("pass") == 0
+    other = STARTED.__class__(commit="b" * 40, dirty=False, tree=STARTED.tree)
+    for revision in (other, CHANGED):
+        supervised.set_revisions(revision)
+        with pytest.raises(ChangedFilesError):
+            supervised.supervise_fault("pass")
+    assert supervised.outcomes() == PASSES
+
+
+def test_files_that_changed_for_a_while_end_the_run(supervised: SupervisedRun) -> None:
+    """A change that was seen counts, though the files are as before at the end."""
+    supervised.set_revisions(CHANGED, STARTED)
+    with pytest.raises(ChangedFilesError):
+        supervised.supervise_fault(KILLED)
+
+
+def test_each_gpu_has_a_worker_that_sees_it_alone(
+    supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With its share; its number stands before each line, on the stream of the line."""
+    code = (
+        "print(os.environ['CUDA_VISIBLE_DEVICES'], share, len(cases))\n"
+        "print('a complaint\\n', file=sys.stderr)\n"
+    )
+    assert supervised.supervise(code, GPUS) == 0
+    output, errors = capfd.readouterr()
+    assert sorted(output.splitlines()) == ["GPU 0: GPU-0 1/2 2", "GPU 2: GPU-2 2/2 1"]
+    assert sorted(errors.splitlines()) == ["GPU 0: a complaint", "GPU 2: a complaint"]
+
+
+def test_a_single_worker_has_the_terminal(
+    supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing stands before its lines, and empty ones stay."""
+    assert supervised.supervise("print('a word\\n'); print('a complaint\\n', file=sys.stderr)") == 0
+    assert capfd.readouterr() == ("a word\n\n", "a complaint\n\n")
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"),
+    [((0, 0), 0), ((0, 4), 4), ((4, 3), 4), ((65, 2), 65), ((0, 130), 130)],
+)
+def test_the_exit_code_is_the_worst(
+    supervised: SupervisedRun, codes: tuple[int, int], worst: int
+) -> None:
+    """The worst of all shares, whichever ends last."""
+    assert supervised.supervise(f"sys.exit({codes!r}[int(share[0]) - 1])", GPUS) == worst
+
+
+def test_a_share_that_dies_leaves_the_others(
+    supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They run to their end; the death is shown with the number of the GPU."""
+    code = f"if share == '2/2': {KILLED}\n" + FAULTY.format(seconds=30, fault="pass")
+    assert supervised.supervise(code, GPUS) == 137
+    assert supervised.outcomes() == {"T1": "pass", "T2049": "pass"}
+    said = "GPU 2: its process was ended by SIGKILL after "
+    assert [line.startswith(said) for line in capfd.readouterr().out.splitlines()] == [True, True]
+
+
+HEARING = """\
+try:
+    send(case=cases[0], seconds=30)
+    (folder / f"{share[0]}.began").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.2)
+    print("heard", flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_all_workers_once(
+    supervised: SupervisedRun, capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """Each writes what it knows; Ctrl-C of a terminal does not reach it (see child_process)."""
+
+    def interrupt() -> None:
+        while len([*supervised.folder.glob("*.began")]) < len(GPUS):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        supervised.supervise(HEARING, GPUS)
+    assert sorted(capfd.readouterr().out.splitlines()) == ["GPU 0: heard", "GPU 2: heard"]
+    assert supervised.records() == {}

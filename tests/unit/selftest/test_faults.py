@@ -28,27 +28,27 @@ BAD = FaultOutcome(
 WORKER = """\
 import sys, time
 from kernelproof.errors import run_command
-from kernelproof.machine import revision
 from kernelproof.records import record_files
-from kernelproof.records.record_files import Record
 from kernelproof.run import run_plan
-from kernelproof.run.worker_messages import Teller, Told, obey
+from kernelproof.run.run_plan import record_of
+from kernelproof.run.worker_messages import (
+    Assignment, MessagePipe, WorkerMessage, interrupt_at_sigterm
+)
 def main():
-    asked, state = run_plan.parse(sys.argv[1:]), revision.current()
-    obey()
-    teller = Teller(asked.tell)
+    plan, assignment = run_plan.parse(sys.argv[1:]), Assignment.from_line(sys.stdin.readline())
+    interrupt_at_sigterm()
+    messages = MessagePipe(plan.messages)
     machine = {"device": {"name": "cpu"}}
-    teller.tell(Told(machine=machine))
-    for planned in asked.to_run(state, asked.share):
-        teller.tell(Told(case=planned.case.id, seconds=30))
-        time.sleep(0.02)
-        record_files.write(asked.folder, planned, Record(
-            case=planned.case.id, check=planned.check, outcome="pass", reason="", numbers={},
-            digest="1" * 64, input_digest="2" * 64, seed=1, distributions=["x"], seconds=0.1,
-            commit=state.commit, dirty=state.dirty, tree=state.tree, machine=machine,
-            reproduce="nox -s reproduce",
-        ))
-        teller.tell(Told())
+    messages.send(WorkerMessage(machine=machine))
+    passed = {"outcome": "pass", "reason": "", "seconds": 0.1, "seed": 1, "distributions": ["x"]}
+    passed |= {"digest": "1" * 64, "input_digest": "2" * 64}
+    for planned in plan.cases:
+        if planned.case.id in assignment.cases:
+            messages.send(WorkerMessage(case=planned.case.id, seconds=30))
+            time.sleep(0.02)
+            record = record_of(planned, assignment.revision, machine, **passed)
+            record_files.write(plan.folder, planned, record)
+            messages.send(WorkerMessage())
     return 0
 sys.exit(run_command(main))
 """

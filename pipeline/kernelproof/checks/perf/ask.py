@@ -16,22 +16,24 @@ from kernelproof.plan.repository import shown_path
 from kernelproof.plan.timing_pace import SECONDS_A_PROCESS, Pace
 from kernelproof.records import record_files
 from kernelproof.records.timing import KERNEL, CaseTiming
+from kernelproof.run.case_run import CaseRun
 from kernelproof.run.virtual_clock import VirtualClock
-from kernelproof.run.worker import CaseRun
-from kernelproof.run.worker_messages import Told
+from kernelproof.run.worker_messages import WorkerMessage
 
 # A case is timed at most twice: by itself, and beside the baseline's code.
 _TIMINGS = 2
 
 
 def ask(
-    case: Case, evidence: Evidence, timing: CaseTiming, virtual: VirtualClock, benchmark: Any
+    case: Case, evidence: Evidence, timing: CaseTiming, virtual_clock: VirtualClock, benchmark: Any
 ) -> None:
     """Passes on every sample of the kernel, with the timing that its baseline will need."""
     evidence.timing = timing
     samples = [us for process in timing.processes for us in process.samples_us[KERNEL]]
     remaining = iter(samples)
-    benchmark.pedantic(lambda: virtual.pass_us(next(remaining)), rounds=len(samples), iterations=1)
+    benchmark.pedantic(
+        lambda: virtual_clock.pass_us(next(remaining)), rounds=len(samples), iterations=1
+    )
     benchmark.extra_info.update(
         case=case.id,
         floor_us=round(timing.floor_us, 4),
@@ -45,20 +47,21 @@ def ask(
 
 def time_share(run: CaseRun) -> int:
     """Times the cases of a worker's share, tests each, and returns the worker's exit code."""
-    asked, cells = run.asked, run.cells
-    file = asked.samples(asked.share)
+    plan, plugin = run.plan, run.plugin
+    file = plan.samples(plan.share)
     record_files.make_folder(file.parent)
     pace = Pace()
-    if count := asked.processes:
+    if count := plan.processes:
         pace = Pace(first=count, most=count)
-    most = SECONDS_TO_WAIT + _TIMINGS * pace.most * SECONDS_A_PROCESS
-    run.teller.tell(Told(seconds=most))
-    with exclusive_gpu(lock_name(torch_device.uuid_of(cells.device), asked.row)):
+    seconds = SECONDS_TO_WAIT + _TIMINGS * pace.most * SECONDS_A_PROCESS
+    run.messages.send(WorkerMessage(seconds=seconds))
+    with exclusive_gpu(lock_name(torch_device.uuid_of(plugin.device), plan.row)):
         # The report judges the whole plan together, however many cases are timed here.
-        cells.timed = time_row(cells.plan, cells.machine, _print_now, pace, len(asked.plan))
-    run.teller.tell(Told())
+        comparisons = len(plan.cases)
+        plugin.timed = time_row(plugin.cases, plugin.machine, _print_now, pace, comparisons)
+    run.messages.send(WorkerMessage())
     code = run.test_cases("--benchmark-quiet", f"--benchmark-json={file}")
-    if asked.share.of == 1:
+    if plan.share.of == 1:
         print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
     return code
 

@@ -1,4 +1,4 @@
-"""The pytest plugin behind the cells: which cases run, the record of each, and progress."""
+"""The pytest plugin of a worker: collects its cases, writes a record of each, shows progress."""
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
@@ -18,27 +18,31 @@ from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Outcome, Record
 from kernelproof.records.timing import CaseTiming
-from kernelproof.records.verdict import reproduce_command
 from kernelproof.run.device_pulse import pulse
+from kernelproof.run.run_plan import record_of
 from kernelproof.run.virtual_clock import TimedCase, TimingError, VirtualClock
-from kernelproof.run.worker_messages import Teller, Told
+from kernelproof.run.worker_messages import MessagePipe, WorkerMessage
 
 _EVIDENCE = pytest.StashKey[Evidence]()
 _TIMEOUT = "Timeout (>"  # how pytest-timeout's failure begins
 
 
-@dataclass(kw_only=True, eq=False)
-class Cells:
-    """Parametrizes the check's one function by the planned cases, and records what each gave."""
+@dataclass(kw_only=True)
+class CasePlugin:
+    """Parametrizes the check's one test function by the worker's cases, and records each.
 
-    plan: Sequence[Planned]
+    After the run, `is_lost` is True if the device computes no more, `is_collected` False if the
+    check's file cannot be imported, and `failure` is the error of a record that cannot be written.
+    """
+
+    cases: Sequence[Planned]
     matrix: Matrix
     device: torch.device
     machine: dict[str, Any]
-    source: Revision
+    revision: Revision
     folder: Path
+    messages: MessagePipe
     timed: Mapping[str, TimedCase] = field(default_factory=dict)
-    teller: Teller = field(default_factory=lambda: Teller(None))
     clock: VirtualClock = field(default_factory=VirtualClock)
     is_collected: bool = True
     is_lost: bool = False
@@ -53,7 +57,7 @@ class Cells:
         self._reporter = config.pluginmanager.getplugin("terminalreporter")
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test a case, for at most the seconds that matrix.yaml gives its kernel."""
+        """Makes a test of each case, with the seconds that matrix.yaml gives its kernel."""
         tests = [
             pytest.param(
                 planned.case,
@@ -63,7 +67,7 @@ class Cells:
                     pytest.mark.benchmark(timer=self.clock, group=planned.case.cell),
                 ],
             )
-            for planned in self.plan
+            for planned in self.cases
         ]
         metafunc.parametrize("case", tests)
 
@@ -72,33 +76,33 @@ class Cells:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Generator[None, bool, bool]:
-        """Tells which case is about to run, and that it has."""
+        """Sends the supervisor a message before a case and after it."""
         case = _case_of(item)
-        self.teller.tell(Told(case=case.id, seconds=self._limit(case)))
+        self.messages.send(WorkerMessage(case=case.id, seconds=self._limit(case)))
         is_run = yield
-        self.teller.tell(Told())
+        self.messages.send(WorkerMessage())
         return is_run
 
     @pytest.fixture
     def evidence(self, case: Case, request: pytest.FixtureRequest) -> Evidence:
-        """Where a test leaves its numbers and digests."""
+        """Returns the evidence that a test fills with its numbers and digests."""
         promise = self.matrix.kernels[case.kernel].promise(case.dtype)
         evidence = Evidence(case=case, device=self.device, promise=promise)
         request.node.stash[_EVIDENCE] = evidence
         return evidence
 
     @pytest.fixture
-    def virtual(self) -> VirtualClock:
-        """The clock of pytest-benchmark, which what was measured moves on."""
+    def virtual_clock(self) -> VirtualClock:
+        """Returns the clock of pytest-benchmark, to be moved on by the measured times."""
         return self.clock
 
     @pytest.fixture
     def timing(self, case: Case) -> CaseTiming:
-        """What was measured of the case; its error, where there is one."""
-        one = self.timed[case.id]
-        if one.error:
-            raise TimingError(one.error, one.outcome)
-        return one.timing
+        """Returns the times that were measured of the case; raises TimingError if it has none."""
+        timed = self.timed[case.id]
+        if timed.error:
+            raise TimingError(timed.error, timed.outcome)
+        return timed.timing
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -108,14 +112,14 @@ class Cells:
         report = yield
         if report.when == "call" or report.failed:
             case = _case_of(item)
-            planned = next(planned for planned in self.plan if planned.case == case)
+            planned = next(planned for planned in self.cases if planned.case == case)
             outcome, reason = _outcome_of(call, item.path)
             if outcome in {"error", "timeout"} and not self.timed and (words := pulse(self.device)):
                 # Nothing can be asked of the device in this process any more.
                 self.is_lost, item.session.shouldstop = True, words
                 outcome = "crash" if outcome == "error" else outcome
-            record = self._record(planned, item.stash.get(_EVIDENCE, None), outcome, reason)
-            record = record.model_copy(update={"seconds": call.duration})
+            evidence = item.stash.get(_EVIDENCE, None)
+            record = self._record(planned, evidence, outcome, reason, call.duration)
             try:
                 record_files.write(self.folder, planned, record)
             except ResultsError as error:
@@ -125,54 +129,54 @@ class Cells:
         return report
 
     def _record(
-        self, planned: Planned, evidence: Evidence | None, outcome: Outcome, reason: str
+        self,
+        planned: Planned,
+        evidence: Evidence | None,
+        outcome: Outcome,
+        reason: str,
+        seconds: float,
     ) -> Record:
-        hashed = evidence if evidence and not evidence.timing else None
-        return Record(
-            case=planned.case.id,
-            check=planned.check,
-            outcome=outcome,
-            reason=reason,
-            numbers=evidence.numbers if evidence else {},
-            digest=hashed.outputs_digest.hexdigest() if hashed else None,
-            input_digest=hashed.inputs_digest.hexdigest() if hashed else None,
-            seed=hashed.seed if hashed else None,
-            distributions=evidence.distributions if evidence else [],
-            timing=evidence.timing if evidence else None,
-            seconds=0,
-            commit=self.source.commit,
-            dirty=self.source.dirty,
-            tree=self.source.tree,
-            machine=self.machine,
-            reproduce=reproduce_command(planned),
-        )
+        values: dict[str, Any] = {"outcome": outcome, "reason": reason, "seconds": seconds}
+        if evidence:
+            values |= {
+                "numbers": evidence.numbers,
+                "distributions": evidence.distributions,
+                "timing": evidence.timing,
+            }
+        if evidence and not evidence.timing:
+            values |= {
+                "digest": evidence.outputs_digest.hexdigest(),
+                "input_digest": evidence.inputs_digest.hexdigest(),
+                "seed": evidence.seed,
+            }
+        return record_of(planned, self.revision, self.machine, **values)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tells why a check's file could not be collected: no case of it will have a record."""
+        """Shows why a check's file cannot be collected: no case of it gets a record."""
         if report.failed:
             self.is_collected = False
             self._reporter.write_line(report.longreprtext)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
-        """Keeps pytest's dots away: progress is told in `_show`, causes in the report."""
+        """Keeps pytest's dots away: `_show` shows progress, the report shows causes."""
         return report.outcome if report.when == "call" else "", "", ""
 
     def _show(self, case: Case, outcome: str, seconds: float) -> None:
-        """A line for each case that is red, one for each cell that is done, a count meanwhile."""
+        """Writes a line for a red case and for a cell that is done; on a terminal, a count."""
         outcomes = self._outcomes.setdefault(case.cell, Counter())
         outcomes[outcome] += 1
         self._seconds[case.cell] = self._seconds.get(case.cell, 0.0) + seconds
-        done = sum(counter.total() for counter in self._outcomes.values())
+        num_done = sum(counter.total() for counter in self._outcomes.values())
         if self._reporter.isatty:
             self._reporter.rewrite("", erase=True)
         if outcome != "pass":
             self._reporter.write_line(f"{outcome}  {case.id}  ({seconds:.1f} s)")
-        planned = sum(one.case.cell == case.cell for one in self.plan)
-        if outcomes.total() == planned:
+        num_planned = sum(planned.case.cell == case.cell for planned in self.cases)
+        if outcomes.total() == num_planned:
             counts = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
             self._reporter.write_line(f"{case.cell}: {counts} in {self._seconds[case.cell]:.1f} s")
         elif self._reporter.isatty:
-            self._reporter.rewrite(f"{done}/{len(self.plan)}  {case.id}")
+            self._reporter.rewrite(f"{num_done}/{len(self.cases)}  {case.id}")
 
 
 def _case_of(item: pytest.Function) -> Case:
@@ -181,7 +185,7 @@ def _case_of(item: pytest.Function) -> Case:
 
 
 def _outcome_of(call: pytest.CallInfo[None], file: Path) -> tuple[Outcome, str]:
-    """What became of a test, and why; errors with their way from the check's `file` on."""
+    """Returns the outcome of a test and its reason; an error's traceback starts at `file`."""
     if call.excinfo is None:
         return "pass", ""
     if isinstance(call.excinfo.value, Mismatch):
@@ -191,5 +195,5 @@ def _outcome_of(call: pytest.CallInfo[None], file: Path) -> tuple[Outcome, str]:
     message = call.excinfo.exconly(tryshort=True)
     if call.excinfo.errisinstance(pytest.fail.Exception) and _TIMEOUT in message:
         return "timeout", message.strip()
-    way = call.excinfo.getrepr(style="short", tbfilter=lambda info: info.traceback.cut(file))
-    return "error", f"{message}\n{way}"
+    traceback = call.excinfo.getrepr(style="short", tbfilter=lambda info: info.traceback.cut(file))
+    return "error", f"{message}\n{traceback}"
