@@ -125,7 +125,7 @@ def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path:
     [
         "kernels/gemma4_routing/kernel.py",
         "pipeline/kernelproof/measure/comparison.py",
-        "pipeline/kernelproof/run/plugin.py",
+        "pipeline/kernelproof/run/case_plugin.py",
     ],
 )
 def test_the_places_it_reads_are_those_of_this_tree(name: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from kernelproof.run import run_plan, supervisor, worker_process
 from kernelproof.run.run_plan import RunPlan
 from kernelproof.run.supervisor import ShareSupervisor, supervise
 from kernelproof.run.worker_messages import Assignment
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 
 IDS = [f"gemma4_routing-cpu-fp32-E8-K8-T{tokens}" for tokens in (1, 130, 2049)]
 STARTED = Revision(commit="c" * 40, dirty=False, tree="d" * 64)

@@ -16,7 +16,7 @@ from kernelproof.records import record_files
 from kernelproof.run import case_plugin
 from kernelproof.run.worker_messages import LOST_DEVICE, WorkerMessage
 from tests.cells import test_parity as cells
-from tests.unit.records.test_record_files import record_of
+from tests.unit.records.made_records import record_of
 from tests.unit.run.worker_in_process import STARTED, InProcessWorker
 
 NAMES = [f"gemma4_routing-cpu-{dtype}-E8-K8-T1" for dtype in ("fp32", "fp16")]

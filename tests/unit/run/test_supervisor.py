@@ -162,7 +162,7 @@ def test_older_records_do_not_outlive_a_death(
 def test_files_that_change_end_the_run(supervised: SupervisedRun) -> None:
     """With exit code 3 and one line; no other worker starts, and records are of the start."""
     supervised.set_revisions(CHANGED)
-    with pytest.raises(ChangedFilesError, match="^results: found files that changed") as caught:
+    with pytest.raises(ChangedFilesError, match=r"^results: found files that changed") as caught:
         supervised.supervise_fault(KILLED)
     assert caught.value.exit == 3
     assert supervised.outcomes() == {"T1": "pass", "T130": "crash"}
