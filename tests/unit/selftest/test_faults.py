@@ -47,8 +47,10 @@ def main():
             messages.send(WorkerMessage(case=planned.case.id, seconds=30))
             time.sleep(0.02)
             record = record_of(planned, assignment.revision, machine, **passed)
-            record_files.write(plan.folder, planned, record)
-            messages.send(WorkerMessage())
+            try:
+                record_files.write(plan.folder, planned, record)
+            finally:
+                messages.send(WorkerMessage())
     return 0
 sys.exit(run_command(main))
 """
