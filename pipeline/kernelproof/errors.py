@@ -21,7 +21,7 @@ class Exit(enum.IntEnum):
     GOOD = 0
     BLOCKED = 1
     MATRIX = 2
-    RESULTS = 3
+    RESULTS = 3  # also if files changed while a run lasted
     NOT_THE_ROW = 4
     BASELINE = 5
     UNAVAILABLE = 69  # only of processes that run cells: the device does not answer any more

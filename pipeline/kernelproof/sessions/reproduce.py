@@ -7,9 +7,9 @@ record's commit. The bits of inputs and outputs, and the conditions of the two r
 """
 
 import argparse
+import math
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError, Record
+from kernelproof.run.child_process import ChildProcess
 
 # The conditions of a run that explain a difference best, in this order; the others come after them.
 _TELLING = (
@@ -144,12 +145,12 @@ def _run_again(
     with tempfile.TemporaryDirectory() as folder:
         case, options = planned.case, ["--results", folder]
         command = [*cells, planned.check, "--on", case.row, "--case", case.id, *options]
-        ended = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, check=False
-        )
+        with ChildProcess(command, cwd=root, env=environment) as child:
+            lines = [*iter(lambda: child.read_line(math.inf), None)]
+            code = child.wait(math.inf)
         record = record_files.read(Path(folder), planned)
     if record is None:
-        output = (ended.stderr or ended.stdout).strip() or f"exit code {ended.returncode}"
+        output = "\n".join(child.tail or lines).strip() or f"exit code {code}"
         raise UsageError(f"{case.id}: found no result of running it again: {output}")
     return record
 
