@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelproof.plan.repository import ROOT
-from tests.unit.extending.tree import Tree, copy
+from tests.unit.extending.tree import Tree
 from tests.unit.test_layers import imports, is_light
 
 # The packages that a module is imported from, where the distribution has another name.
@@ -33,17 +32,7 @@ print(json.dumps([is_kernels_available(), ids.tolist(), *(module.__file__ for mo
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Returns a copy of the tree with a second kernel, whose proof is a file."""
-    tree = Tree.at(tmp_path_factory.mktemp("packages"))
-    tree.add_toy()
-    for file in ("LICENSE", "README.md"):
-        copy(ROOT / file, tree.root / file)
-    return tree
-
-
-@pytest.fixture(scope="module")
-def environment(tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(shared_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns an environment with both packages, which sees those of the tests' own Python."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
@@ -51,7 +40,7 @@ def environment(tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (_packages(folder) / "neighbours.pth").write_text("\n".join(neighbours))
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    command = [*pip, *options, str(tree.root), str(tree.root / "kernels")]
+    command = [*pip, *options, str(shared_tree.root), str(shared_tree.root / "kernels")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -75,10 +64,10 @@ def _files(distribution: Distribution) -> set[str]:
 
 
 def test_the_package_holds_its_sources_and_data(
-    tree: Tree, installed: dict[str, Distribution]
+    shared_tree: Tree, installed: dict[str, Distribution]
 ) -> None:
     """All that a command reads is there, and `kernelproof` is the only name."""
-    source = tree.root / "pipeline"
+    source = shared_tree.root / "pipeline"
     expected = {
         str(file.relative_to(source))
         for file in (source / "kernelproof").rglob("*")
@@ -118,26 +107,28 @@ def test_what_is_imported_is_required(installed: dict[str, Distribution]) -> Non
     assert {requirement.partition(">")[0] for requirement in kernels} == {"torch", "triton"}
 
 
-def test_other_packages_named_kernels_keep_working(environment: Path, tree: Tree) -> None:
+def test_other_packages_named_kernels_keep_working(environment: Path, shared_tree: Tree) -> None:
     """Hugging Face's `kernels`, torch and ours are imported, from the project's root as well.
 
     In a process, whose path has neither the tree nor what pytest adds.
     """
-    done = _run(environment, tree.root, "-c", IMPORTED)
+    done = _run(environment, shared_tree.root, "-c", IMPORTED)
     assert done.returncode == 0, done.stderr
     is_seen, ids, *files = json.loads(done.stdout)
     assert is_seen, "transformers does not see Hugging Face's kernels"
     assert ids == [[1, 2]]
     own = str(_packages(environment))
     assert [file.startswith(own) for file in files] == [False, True, True, False], files
-    assert not files[0].startswith(str(tree.root)), "the folder of the kernels stands before it"
+    assert not files[0].startswith(str(shared_tree.root)), (
+        "the folder of the kernels stands before it"
+    )
 
 
-def test_an_installed_package_judges(environment: Path, tree: Tree, tmp_path: Path) -> None:
+def test_an_installed_package_judges(environment: Path, shared_tree: Tree, tmp_path: Path) -> None:
     """The report answers the plan of the matrix at or above the working directory."""
     case = "gemma4_routing-cpu-fp32-E8-K8-T1"
     command = ["-m", "kernelproof.report", "--case", case, "--results", str(tmp_path)]
-    done = _run(environment, tree.root / "kernels", *command)
+    done = _run(environment, shared_tree.root / "kernels", *command)
     assert done.returncode == 1, done.stderr
     assert f"missing {case}" in done.stdout
     assert (tmp_path / "report.html").is_file()

@@ -12,8 +12,10 @@ from typing import Any
 from kernelproof.plan.repository import ROOT, python_path
 
 ADDED = Path(__file__).parent
-# The tracked files that the sessions need.
+# The tracked files that the sessions and pip need.
 _PARTS = (
+    "LICENSE",
+    "README.md",
     "noxfile.py",
     "matrix.yaml",
     "pyproject.toml",
