@@ -108,6 +108,7 @@ def test_half_the_limit_against_the_middle_is_no_step() -> None:
     ("times", "ratios", "by"),
     [
         ([10, 11, 11], [2.0, 2.2, 2.2], "kernel"),
+        ([10, 10, 11, 11], [2.0, 2.0, 2.2, 2.2], "kernel"),
         ([10, 11, 11], [2.0, 2.0, 2.0], "machine"),
         ([10, 11, 11], [1.0, 1.01, 1.01], "machine"),
         ([10, 11, 11], [2.0, 1.8, 1.8], "machine"),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from kernelproof.errors import ResultsError
-from kernelproof.records import time_baseline
 from kernelproof.records.golden import Golden, GoldenBlessing
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report import page_data
@@ -151,22 +150,6 @@ def test_a_gate_card_in_percent() -> None:
             },
         }
     ]
-
-
-def test_the_blessings_of_the_repository() -> None:
-    """Each has the time of a case and its time over the floor."""
-    stored = time_baseline.load("h200", "gemma4_routing")
-    assert stored
-    own = stored.kernelproof
-    later = own.blessings[0].model_copy(update={"date": "2026-12-01", "reason": "later"})
-    grown = own.model_copy(update={"blessings": [later, *own.blessings]})
-    baseline = stored.model_copy(update={"kernelproof": grown})
-    (shown,) = _content(baselines=[baseline])["baselines"]
-    assert [blessing["date"] for blessing in shown["blessings"]] == ["2026-11-24", "2026-12-01"]
-    case = "gemma4_routing-h200-fp32-E128-K8-T1"
-    kept = shown["cases"][case]
-    assert kept["low"] <= kept["us"] <= kept["high"]
-    assert shown["blessings"][0]["cases"][case] == [pytest.approx(kept["us"], rel=1e-3), 1.4448]
 
 
 def test_every_fingerprint_says_its_origin() -> None:

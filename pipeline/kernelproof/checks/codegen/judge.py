@@ -31,7 +31,7 @@ class Move:
     new: Value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class JudgedBuild:
     """A build on an architecture with its verdict, the reason, and its moves."""
 
@@ -53,32 +53,20 @@ def judge(
 
     If these are all its builds (`is_whole`), each line of the lock without a build gets one, too.
     """
-    judged = [_judge_build(build, lock, budgets) for build in compiled]
+    judged = [
+        JudgedBuild(build.build, build.architecture, *_conclusion(build, lock, budgets))
+        for build in compiled
+    ]
     pairs = {(build.build, build.architecture) for build in compiled}
     if lock and is_whole:
         reason = "it is in the lock, but no longer among the builds and architectures"
         judged += [
-            JudgedBuild(
-                build=build, architecture=architecture, verdict=CodeVerdict.CHANGED, reason=reason
-            )
+            JudgedBuild(build, architecture, CodeVerdict.CHANGED, reason)
             for build, costs in lock.costs.items()
             for architecture in costs
             if (build, architecture) not in pairs
         ]
     return tuple(judged)
-
-
-def _judge_build(
-    compiled: CompiledBuild, lock: CodeLock | None, budgets: Sequence[Budget]
-) -> JudgedBuild:
-    verdict, reason, moves = _conclusion(compiled, lock, budgets)
-    return JudgedBuild(
-        build=compiled.build,
-        architecture=compiled.architecture,
-        verdict=verdict,
-        reason=reason,
-        moves=moves,
-    )
 
 
 def _conclusion(
