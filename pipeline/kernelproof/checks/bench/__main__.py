@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import os
 import shlex
 import sys
 import time
@@ -15,9 +14,11 @@ from typing import Any
 from rich.console import Console
 
 from kernelproof.checks.bench import bench_tables
+from kernelproof.checks.row_gpu import find_gpu
 from kernelproof.errors import Exit, UsageError, did_you_mean, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.machine import hardware, revision
+from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
 from kernelproof.plan.schema import Matrix
@@ -62,12 +63,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> int:
     """Times the selected cases of one row, writes and prints them, and returns the exit code."""
-    os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
+    gpu = find_gpu(row, plan.rows[row])
     # Torch takes seconds to import, which --show need not wait for.
-    torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_lock = import_module("kernelproof.machine.gpu_lock")
     proof_import = import_module("kernelproof.measure.proof_import")
-    device = torch_device.device_of(row, plan.rows[row])
     chosen = cases.select_listed(plan, cases.BENCH, replace(Selection.of(options), row=(row,)))
     specs = {case.kernel: proof_import.spec_of(case.kernel) for case in chosen}
     peers = _peers(specs, options.peer)
@@ -78,12 +76,11 @@ def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> in
         command=f"python -m kernelproof.checks.bench {shlex.join(arguments)}".strip(),
         commit=state.commit,
         dirty=state.dirty,
-        machine=torch_device.fingerprint(plan.rows[row]),
+        machine=gpu.fingerprint,
         measured=[],
     )
-    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
-    with gpu_lock.exclusive_gpu(gpu):
-        for case in _measure_all(chosen, specs, device, rounds=options.rounds, peers=peers):
+    with exclusive_gpu(gpu.lock):
+        for case in _measure_all(chosen, specs, gpu.device, rounds=options.rounds, peers=peers):
             run = run.model_copy(update={"measured": [*run.measured, case]})
             _write(run, options.out)  # after each shape, so that a run that is cut leaves some
     bench_tables.print_tables(run, Console(soft_wrap=False))

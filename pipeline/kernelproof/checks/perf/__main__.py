@@ -10,14 +10,15 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.perf import commit_comparison
 from kernelproof.checks.perf.bisection import Bisection, CommitJudge, commit_compiler
 from kernelproof.checks.perf.commit_comparison import CommitComparison, CompiledCode, compare_costs
+from kernelproof.checks.row_gpu import find_gpu
 from kernelproof.errors import Exit, UsageError, run_command
+from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.machine.worktree import between, require_commit, subject_of, worktree
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case, Selection
@@ -76,22 +77,9 @@ def _timed_limits(plan: Matrix, options: Any) -> dict[Case, float]:
     return limits
 
 
-def _enter_gpu(plan: Matrix, row: str, stack: ExitStack) -> None:
-    """Takes the turn on this machine's GPU until `stack` ends.
-
-    Raises NotTheRowError if the GPU is not the row's.
-    """
-    os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_lock = import_module("kernelproof.machine.gpu_lock")
-    device = torch_device.device_of(row, plan.rows[row])
-    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
-    stack.enter_context(gpu_lock.exclusive_gpu(gpu))
-
-
 def _compare_times(plan: Matrix, options: Any, commit: str) -> int:
     with ExitStack() as stack:
-        _enter_gpu(plan, options.on, stack)
+        stack.enter_context(exclusive_gpu(find_gpu(options.on, plan.rows[options.on]).lock))
         reference_tree = stack.enter_context(worktree(commit))
         verdicts = _verdicts(options.on, _timed_limits(plan, options), reference_tree, None)
     counts = Counter(verdicts)
@@ -157,7 +145,7 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
     architectures = [plan.rows[options.on].arch] if is_timed else list(plan.architectures)
     with ExitStack() as stack:
         if is_timed:
-            _enter_gpu(plan, options.on, stack)
+            stack.enter_context(exclusive_gpu(find_gpu(options.on, plan.rows[options.on]).lock))
         bisection = Bisection(
             good=good,
             commits=commits,

@@ -7,11 +7,9 @@ runs that are resampled from these processes (`trials`).
 
 import argparse
 import datetime
-import os
 import sys
 import time
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +18,12 @@ from pydantic import ValidationError
 from kernelproof.checks.perf.row_timing import request_for
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.checks.perf.trials import TrialPlan, false_alarms, sensitivities
+from kernelproof.checks.row_gpu import find_gpu
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
 from kernelproof.files.atomic_write import write_whole
 from kernelproof.files.fault_messages import first_fault
 from kernelproof.machine import hardware, revision
+from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Planned
 from kernelproof.plan.repository import shown_path
@@ -91,12 +91,8 @@ def _read(file: Path) -> CardTimes:
 
 def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> CardTimes:
     """Returns the times of every process, which are written to results/ before they are judged."""
-    os.environ.update(plan.rows[row].environment)  # Triton reads it as it is imported
-    torch_device = import_module("kernelproof.measure.torch_device")
-    gpu_lock = import_module("kernelproof.machine.gpu_lock")
-    device = torch_device.device_of(row, plan.rows[row])
-    gpu = gpu_lock.lock_name(torch_device.uuid_of(device), plan.rows[row])
-    with gpu_lock.exclusive_gpu(gpu), Replicates() as processes:
+    gpu = find_gpu(row, plan.rows[row])
+    with exclusive_gpu(gpu.lock), Replicates() as processes:
         requests = _calibrate(row, planned, processes)
         answers: list[list[TimingAnswer]] = []
         for number in range(1, options.processes + 1):
@@ -109,7 +105,7 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
         row=row,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         commit=revision.current().commit,
-        machine=torch_device.fingerprint(plan.rows[row]),
+        machine=gpu.fingerprint,
         times_us=_times_by_case(answers),
     )
     file = options.results / "perf" / f"{row}.planted.json"

@@ -7,9 +7,7 @@ from typing import Any, Self
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
+    REPEAT,
     CaseRequest,
     StoredTiming,
     TimingAnswer,
@@ -59,7 +57,7 @@ class FakeReplicates:
     """A stand-in for `Replicates`: `us` gives each time, `errors` the answer for a case.
 
     `errors_beside` are those of processes with a reference tree. A process ends at a case of
-    `deaths`, and the process of a number in `raised` raises.
+    `deaths`, and the process of a number in `raised` raises. A planted round is a percent.
     """
 
     us: Us = lambda _, number: near(10.0, number)
@@ -105,17 +103,25 @@ class FakeReplicates:
         errors = self.errors | (self.errors_beside if is_beside else {})
         if error := errors.get(case.case):
             return TimingAnswer(case=case.case, error=error)
-        names = [KERNEL, FLOOR, *([REFERENCE] if is_beside else [])]
+        if request.task == "calibrate":
+            rounds = {f"planted {percent:g}": round(percent) for percent in case.slower_by}
+            return TimingAnswer(case=case.case, planted=rounds)
+        us = self.us(case.case, number)
+        process = process_of(
+            us,
+            floor=self.floor_us(case.case, number),
+            reference=self.reference_us(case.case, number) if is_beside else None,
+        )
+        for name, percent in case.planted.items():
+            process.samples_us[name] = [us * (1 + percent / 100)]
+        if case.is_repeated:
+            process.samples_us[REPEAT] = [us]
         return TimingAnswer(
             case=case.case,
             floor=case.floor or FLOORS[0],
-            process=process_of(
-                self.us(case.case, number),
-                floor=self.floor_us(case.case, number),
-                reference=self.reference_us(case.case, number) if is_beside else None,
-            ),
+            process=process,
             bytes=_BYTES,
-            launches=dict.fromkeys(names, _LAUNCHES),
+            launches=dict.fromkeys(process.samples_us, _LAUNCHES),
             code_hash=self.code if request.is_hashed else None,
             floor_hash=FLOOR_CODE if request.is_hashed else None,
         )

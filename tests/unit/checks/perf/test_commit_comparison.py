@@ -4,7 +4,7 @@ The command is ``perf-regress -- --against REF``.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from kernelproof.checks.perf import __main__ as command
 from kernelproof.checks.perf import commit_comparison
 from kernelproof.checks.perf.commit_comparison import CommitComparison, ComparedCase, CompiledCode
 from kernelproof.checks.perf.timing_processes import ProcessError
+from kernelproof.checks.row_gpu import RowGpu
 from kernelproof.errors import run_command
 from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.repository import ROOT
@@ -107,7 +108,9 @@ def old_tree(_: str) -> Iterator[Path]:
 @pytest.fixture
 def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine pass for the row, and any commit stand at OLD."""
-    monkeypatch.setattr(command, "_enter_gpu", lambda *_: None)
+    gpu = RowGpu(device=None, fingerprint={}, lock="made up")
+    monkeypatch.setattr(command, "find_gpu", lambda *_: gpu)
+    monkeypatch.setattr(command, "exclusive_gpu", lambda _: nullcontext())
     monkeypatch.setattr(command, "worktree", old_tree)
 
 
