@@ -24,7 +24,7 @@ _NAMES_SHOWN, _IDS_SHOWN = 12, 3
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One kernel, at one shape, in one cell: the unit that pytest runs."""
+    """A kernel, at one shape, in one cell: the unit that pytest runs."""
 
     kernel: str
     row: str
