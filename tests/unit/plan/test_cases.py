@@ -1,14 +1,26 @@
-"""Cases, the plan of a small matrix, and its narrowing to what a command line names."""
+"""The cases and the plan of a small matrix, and its narrowing by a command line."""
 
 import argparse
 import datetime
+from pathlib import Path
 
 import pytest
 
 from kernelproof.errors import Exit, UsageError
 from kernelproof.plan import matrix
-from kernelproof.plan.cases import BENCH, Case, Selection, cases_of, plan, select, select_listed
+from kernelproof.plan.cases import (
+    BENCH,
+    SANITIZE,
+    Case,
+    Selection,
+    cases_of,
+    listed_cases,
+    plan,
+    select,
+    select_listed,
+)
 from kernelproof.plan.schema import Check, Matrix, Skip
+from tests.unit.plan.test_matrix import FULL, SMALL, read
 
 
 def _row(memory_gb: int) -> dict[str, object]:
@@ -123,28 +135,20 @@ def test_cases_in_the_order_of_the_file() -> None:
     assert [case.id for case in cases_of(MATRIX)] == IDS
 
 
-@pytest.mark.parametrize(("words", "ids"), SELECTIONS.items(), ids=SELECTIONS)
-def test_selection(words: str, ids: list[str]) -> None:
+def test_a_selection_narrows_the_plan() -> None:
     """Names of one option widen, options narrow, and the plan's order stays."""
-    assert [case.id for case in select(cases_of(MATRIX), _selection(words))] == ids
-    assert [one.case.id for one in plan(MATRIX, _selection(words))] == ids
+    for words, ids in SELECTIONS.items():
+        assert [case.id for case in select(cases_of(MATRIX), _selection(words))] == ids, words
+        assert [planned.case.id for planned in plan(MATRIX, _selection(words))] == ids, words
 
 
-@pytest.mark.parametrize(("words", "told"), UNKNOWN.items(), ids=UNKNOWN)
-def test_unknown_name(words: str, told: str) -> None:
-    """The first unknown name is told, with the nearest known one, or with all of them."""
-    with pytest.raises(UsageError) as caught:
-        plan(MATRIX, _selection(words))
-    assert str(caught.value) == told
-    assert caught.value.exit == Exit.MATRIX
-
-
-@pytest.mark.parametrize(("words", "told"), EMPTY.items(), ids=EMPTY)
-def test_nothing_left(words: str, told: str) -> None:
-    """Names that are known, and that no case has together, are no empty plan."""
-    with pytest.raises(UsageError) as caught:
-        plan(MATRIX, _selection(words))
-    assert str(caught.value) == told
+def test_an_unknown_name_or_an_empty_plan_is_told() -> None:
+    """The first unknown name, with the nearest known one, or with all; no case is no plan."""
+    for words, said in {**UNKNOWN, **EMPTY}.items():
+        with pytest.raises(UsageError) as caught:
+            plan(MATRIX, _selection(words))
+        assert str(caught.value) == said
+        assert caught.value.exit == Exit.MATRIX
 
 
 def test_some_known_names_are_enough() -> None:
@@ -182,7 +186,7 @@ def test_rows_of_a_selection() -> None:
 
 def test_skips_stay_in_the_plan() -> None:
     """Each with the first skip that covers it, so that a report can tell its reason."""
-    skips: dict[str, Skip | None] = {one.case.id: one.skip for one in plan(MATRIX)}
+    skips: dict[str, Skip | None] = {planned.case.id: planned.skip for planned in plan(MATRIX)}
     reasons = {name: skip.reason for name, skip in skips.items() if skip}
     assert reasons == {IDS[0]: "broken", IDS[1]: "slow", IDS[2]: "broken", IDS[3]: "slow"}
     assert list(skips) == IDS
@@ -191,26 +195,25 @@ def test_skips_stay_in_the_plan() -> None:
 def test_plan_asks_each_check_of_each_case() -> None:
     """As many as the checks that are asked for; without any, nothing."""
     for checks in ([], [Check.PARITY]):
-        assert [one.check for one in plan(MATRIX, checks=checks)] == checks * len(IDS)
+        assert [planned.check for planned in plan(MATRIX, checks=checks)] == checks * len(IDS)
 
 
 def test_plan_names_the_device_of_each_case() -> None:
     """The one that its row must have, so that a record of another is refused."""
-    devices = {(one.case.row, one.device) for one in plan(MATRIX)}
+    devices = {(planned.case.row, planned.device) for planned in plan(MATRIX)}
     assert devices == {("small", "a device of 79 GB"), ("large", "a device of 80 GB")}
 
 
 REAL = matrix.load()
 
 
-def test_what_bench_times_is_its_own() -> None:
-    """Shapes of `bench`, not of parity; patterns of cases, and names that are none are refused."""
+def test_bench_times_shapes_of_its_own() -> None:
+    """Not those of parity; patterns of cases, and names that are none are refused."""
     rows = Selection(row=("h200",))
-    assert {one.dtype for one in select_listed(REAL, BENCH, rows)} == {"fp32", "fp16", "bf16"}
-    chosen = select_listed(
-        REAL, BENCH, Selection(row=("h200",), case=("*-bf16-*-T4096", "*-K4-T1"))
-    )
-    assert [one.id for one in chosen] == [
+    cases = select_listed(REAL, BENCH, rows)
+    assert {case.dtype for case in cases} == {"fp32", "fp16", "bf16"}
+    patterns = Selection(row=("h200",), case=("*-bf16-*-T4096", "*-K4-T1"))
+    assert [case.id for case in select_listed(REAL, BENCH, patterns)] == [
         "gemma4_routing-h200-fp32-E60-K4-T1",
         "gemma4_routing-h200-fp16-E60-K4-T1",
         "gemma4_routing-h200-bf16-E128-K8-T4096",
@@ -220,8 +223,55 @@ def test_what_bench_times_is_its_own() -> None:
         select_listed(REAL, BENCH, Selection(case=("*-T7",)))
 
 
-def test_without_shapes_there_is_nothing_to_time() -> None:
-    """And that is said."""
-    kernels = {name: one.model_copy(update={"bench": None}) for name, one in REAL.kernels.items()}
-    with pytest.raises(UsageError, match="found no bench: in any kernel, expected shapes to run"):
-        select_listed(REAL.model_copy(update={"kernels": kernels}), BENCH, Selection())
+def test_a_list_without_shapes_is_told(tmp_path: Path) -> None:
+    """Nobody is to wait for a run of nothing."""
+    small = read(tmp_path, SMALL)
+    for place, word in ((BENCH, "bench"), (SANITIZE, "sanitize")):
+        with pytest.raises(UsageError, match=f"found no {word}: in any kernel, expected shapes to"):
+            select_listed(small, place, Selection())
+
+
+def test_the_sanitizer_runs_shapes_of_its_own(tmp_path: Path) -> None:
+    """On every row, narrowed by names and by patterns; none of them is parity's."""
+    full = read(tmp_path, FULL)
+    cases = listed_cases(full, SANITIZE)
+    assert {(case.row, dict(case.shape)["T"]) for case in cases} >= {("cpu", 5), ("cpu", 6)}
+    assert not {case.id for case in cases} & {case.id for case in cases_of(full)}
+    chosen = select_listed(full, SANITIZE, Selection(row=("cpu",), case=("*-fp32-*-T6",)))
+    assert [case.id for case in chosen] == ["toy-cpu-fp32-E8-K2-T6"]
+
+
+def test_speed_is_asked_on_rows_that_compile(tmp_path: Path) -> None:
+    """Of its own shapes, each with the limit; golden bits are not asked for."""
+    full = read(tmp_path, FULL)
+    planned = plan(full, checks=[Check.PERF])
+    assert [perf.case.id for perf in planned] == [
+        f"toy-h200-{dtype}-E8-K2-T{tokens}" for dtype in ("fp32", "bf16") for tokens in (7, 9)
+    ]
+    facts = {(perf.limit_percent, perf.golden, perf.device) for perf in planned}
+    assert facts == {(3.0, False, "NVIDIA H200")}
+    assert {parity.limit_percent for parity in plan(full, checks=[Check.PARITY])} == {None}
+    with pytest.raises(UsageError) as caught:
+        plan(full, Selection(row=("cpu",)), [Check.PERF])
+    said = "no case of perf is within --row cpu; drop one, or ask another check"
+    assert str(caught.value) == said
+
+
+def test_a_whole_plan_has_both_checks(tmp_path: Path) -> None:
+    """A perf case is no parity case if the shapes differ, and is found by its id alone."""
+    full = read(tmp_path, FULL)
+    assert {planned.check for planned in plan(full)} == {Check.PARITY, Check.PERF}
+    (case, *_) = cases_of(full, Check.PERF)
+    (only,) = plan(full, Selection(case=(case.id,)))
+    assert (only.case, only.check) == (case, Check.PERF)
+    with pytest.raises(UsageError, match=r"^no case of parity is within --case toy-h200-fp32-"):
+        plan(full, Selection(case=(case.id,)), [Check.PARITY])
+
+
+def test_a_skip_of_a_perf_case_skips_no_parity(tmp_path: Path) -> None:
+    """It holds for its check alone, whatever its pattern covers."""
+    skip = '{cases: "toy-h200-*", check: perf, reason: slow, until: 2026-12-31}'
+    full = read(tmp_path, FULL.replace("skips: []", f"skips: [{skip}]"))
+    skipped = {(planned.check, planned.case.row) for planned in plan(full) if planned.skip}
+    assert skipped == {(Check.PERF, "h200")}
+    assert all(planned.skip for planned in plan(full, checks=[Check.PERF]))

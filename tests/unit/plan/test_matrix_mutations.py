@@ -85,5 +85,5 @@ def test_changed_it_is_a_matrix_or_its_faults_are_told(folder: Path, changes: li
         assert told
         assert [line for line in told if not TOLD.fullmatch(line) or not line.isprintable()] == []
     else:
-        names = {(one.check, one.case.id) for one in planned}
+        names = {(case.check, case.case.id) for case in planned}
         assert len(names) == len(planned) > 0

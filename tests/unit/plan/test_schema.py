@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
-import pytest
 import torch
 
 from kernelproof.files.strict_model import StrictModel
@@ -27,7 +26,7 @@ def _mappings(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_committed_schema_is_that_of_the_models() -> None:
-    """Where it is not, ``python -m kernelproof.plan.schema`` writes it anew."""
+    """``python -m kernelproof.plan.schema`` writes it anew."""
     assert schema.FILE.read_text(encoding="utf-8") == schema.text()
 
 
@@ -43,12 +42,12 @@ def test_schema_refuses_unknown_keys_everywhere() -> None:
     described = json.loads(schema.text())
     mappings = list(_mappings(described))
     assert len(mappings) == len(set(MODELS.values())) + 4
-    open_ones = [
+    open_mappings = [
         mapping["title"]
         for mapping in mappings
         if mapping["additionalProperties"] is not False and "propertyNames" not in mapping
     ]
-    assert open_ones == []
+    assert open_mappings == []
 
 
 def test_schema_refuses_a_shape_of_no_sizes() -> None:
@@ -63,11 +62,11 @@ def test_dtypes_are_listed_alike() -> None:
     assert get_args(Dtype) == tuple(DTYPES)
 
 
-@pytest.mark.parametrize(("name", "of_torch"), DTYPES.items(), ids=DTYPES)
-def test_torch_has_the_dtype(name: str, of_torch: str) -> None:
-    """By its name in the table, and as wide as its own name says."""
-    bits = int("".join(filter(str.isdigit, name.split("e", maxsplit=1)[0])))
-    assert getattr(torch, of_torch).itemsize * 8 == bits
+def test_torch_has_the_dtypes() -> None:
+    """By their names in the table, and as wide as their own names say."""
+    for name, torch_name in DTYPES.items():
+        bits = int("".join(filter(str.isdigit, name.split("e", maxsplit=1)[0])))
+        assert getattr(torch, torch_name).itemsize * 8 == bits
 
 
 def test_every_model_has_its_path() -> None:
@@ -78,19 +77,25 @@ def test_every_model_has_its_path() -> None:
     assert set(MODELS.values()) == models
 
 
-@pytest.mark.parametrize(
-    ("cases", "covered"),
-    [
-        ("toy-cpu-fp32-T1", True),
-        ("toy-cpu-*", True),
-        ("*-fp32-*", True),
-        ("toy-cpu", False),
-        ("TOY-CPU-*", False),
-        ("toy-h200-*", False),
-    ],
-)
-def test_skip_covers_ids_of_its_pattern(cases: str, *, covered: bool) -> None:
+def test_a_skip_covers_ids_of_its_pattern() -> None:
     """The whole id, capitals included; * stands for anything."""
     words = {"check": "parity", "reason": "slow", "until": datetime.date(2026, 12, 31)}
-    skip = Skip.model_validate({"cases": cases, **words})
-    assert skip.covers("toy-cpu-fp32-T1", Check.PARITY) is covered
+    for cases, is_covered in {
+        "toy-cpu-fp32-T1": True,
+        "toy-cpu-*": True,
+        "*-fp32-*": True,
+        "toy-cpu": False,
+        "TOY-CPU-*": False,
+        "toy-h200-*": False,
+    }.items():
+        skip = Skip.model_validate({"cases": cases, **words})
+        assert skip.covers("toy-cpu-fp32-T1", Check.PARITY) is is_covered
+        assert not skip.covers("toy-cpu-fp32-T1", Check.PERF)
+
+
+def test_the_schema_bounds_a_limit() -> None:
+    """And needs the block's keys, as the reader does."""
+    perf = json.loads(schema.text())["$defs"]["Perf"]
+    assert perf["required"] == ["limit_percent", "shapes"]
+    limit = perf["properties"]["limit_percent"]
+    assert (limit["exclusiveMinimum"], limit["maximum"]) == (0, 50)
