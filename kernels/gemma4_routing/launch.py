@@ -1,7 +1,8 @@
 """The launch of the routing kernels: tables of measured settings, and the launcher.
 
-`launch_of` alone decides on the settings of a launch, for the launcher and for `proof/builds.py`,
-so that the code that is compiled and locked without a GPU is the code that a GPU runs.
+`launch_settings` alone decides how a launch is cut into programs, for the launcher and for
+`proof/builds.py`, so that the code that is compiled and locked without a GPU is the code that a GPU
+runs.
 """
 
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ _BLOCKS: dict[str, tuple[tuple[float, Block], ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class LaunchSettings:
     """Settings of one launch: the function, rows and warps a program, and its constants."""
 
     function: Any
@@ -88,11 +89,16 @@ class Launch:
     num_warps: int
     constants: dict[str, Any]
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The keywords of a launch through Triton: constants, warps and options."""
+        return {**self.constants, "num_warps": self.num_warps, **OPTIONS}
+
 
 @lru_cache(maxsize=4096)
-def launch_of(
+def launch_settings(
     dtype: torch.dtype, shape: tuple[int, int, int], backend: str, *, is_aligned: bool = True
-) -> Launch:
+) -> LaunchSettings:
     """Returns the settings for logits of a dtype and shape (T, E, K) on a backend.
 
     `is_aligned` says that every row and every argument begins at a multiple of 16 bytes, and that
@@ -101,7 +107,9 @@ def launch_of(
     num_tokens, num_experts, topk = shape
     if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, _CHOSEN):
         function, lanes = next(w for most, w in _WARPS[dtype.itemsize] if num_tokens <= most)
-        return Launch(function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes})
+        return LaunchSettings(
+            function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes}
+        )
     block = next(block for most, block in _BLOCKS[backend] if num_tokens <= most)
     block_e = triton.next_power_of_2(num_experts)
     most_rows = min(block.rows, max(1, block.tile // block_e))
@@ -114,7 +122,7 @@ def launch_of(
         "BLOCK_K": triton.next_power_of_2(topk),
         "IS_WIDE": dtype == torch.float32,
     }
-    return Launch(
+    return LaunchSettings(
         function=_gemma4_routing_kernel, rows=rows, num_warps=block.num_warps, constants=constants
     )
 
@@ -133,17 +141,19 @@ def _module_of(device_type: str) -> Any:
     return torch.get_device_module(device_type)
 
 
-def launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    """Launches the kernel on the device of its arguments.
+def launch_checked(
+    gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]
+) -> None:
+    """Launches the kernel for checked arguments, on their device.
 
-    The arguments are checked: T >= 1, the last dimension and the fp32 scales contiguous.
+    Checked means T >= 1, and that the last dimension and the fp32 scales are contiguous.
     """
     device = gating_output.device
     if device.type == "cpu" or (module := _module_of(device.type)).current_device() == device.index:
-        _launch(gating_output, topk, scale, out)
+        _launch_here(gating_output, topk, scale, out)
     else:
         with module.device(device):
-            _launch(gating_output, topk, scale, out)
+            _launch_here(gating_output, topk, scale, out)
 
 
 # Compiled kernels by everything that they depend on: Triton's own search takes longer than all the
@@ -156,8 +166,10 @@ def _kind(size: int) -> int:
     return (size == 1) | (size % _ALIGNMENT == 0) << 1 | (size >= _INT32) << 2
 
 
-def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]) -> None:
-    """Launches the kernel on the current device."""
+def _launch_here(
+    gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, Tensor]
+) -> None:
+    """Launches the kernel on the device of its arguments, which is the current one."""
     # Chooses the settings. An OR of addresses has a low bit if any of them has it.
     num_tokens, num_experts = gating_output.shape
     device, dtype, stride = gating_output.device, gating_output.dtype, gating_output.stride(0)
@@ -165,21 +177,23 @@ def _launch(gating_output: Tensor, topk: int, scale: Tensor, out: tuple[Tensor, 
     addresses = gating_output.data_ptr() | scale.data_ptr() | weights.data_ptr() | ids.data_ptr()
     is_aligned = (addresses | stride * dtype.itemsize) % _ALIGNMENT == 0
     is_aligned = is_aligned and num_tokens < _INT32 and stride < _INT32
-    cut = launch_of(dtype, (num_tokens, num_experts, topk), backend, is_aligned=is_aligned)
-    grid = (num_tokens + cut.rows - 1) // cut.rows, 1, 1
+    settings = launch_settings(
+        dtype, (num_tokens, num_experts, topk), backend, is_aligned=is_aligned
+    )
+    grid = (num_tokens + settings.rows - 1) // settings.rows, 1, 1
     arguments = gating_output, scale, weights, ids, num_tokens, stride
     # Triton launches, and compiles if it has to, unless the compiled kernel is known.
     if backend != "cuda" or addresses % _ALIGNMENT:
-        cut.function[grid](*arguments, **cut.constants, num_warps=cut.num_warps, **OPTIONS)
+        settings.function[grid](*arguments, **settings.keywords)
         return
+    program = settings.function, settings.rows, settings.num_warps
     kinds = _kind(num_tokens), _kind(stride)
-    key = cut.function, num_experts, topk, cut.rows, cut.num_warps, dtype, device.index, kinds
-    constants = cut.constants.values()  # in the order of the function's arguments
+    key = program, num_experts, topk, dtype, device.index, kinds
+    constants = settings.constants.values()  # in the order of the function's arguments
     if kernel := _COMPILED.get(key):
         kernel[grid](*arguments, *constants)
     else:
-        settings = {"num_warps": cut.num_warps, **OPTIONS}
-        _COMPILED[key] = cut.function[grid](*arguments, **cut.constants, **settings)
+        _COMPILED[key] = settings.function[grid](*arguments, **settings.keywords)
 
 
 def bare_launch(
@@ -194,16 +208,16 @@ def bare_launch(
     shape, device = (num_tokens, topk), gating_output.device
     weights = torch.empty(shape, dtype=torch.float32, device=device)
     ids = torch.empty(shape, dtype=torch.int32, device=device)
-    cut = launch_of(gating_output.dtype, (num_tokens, num_experts, topk), backend_of(device.type))
-    cut.function[(triton.cdiv(num_tokens, cut.rows),)](
+    settings = launch_settings(
+        gating_output.dtype, (num_tokens, num_experts, topk), backend_of(device.type)
+    )
+    settings.function[(triton.cdiv(num_tokens, settings.rows),)](
         gating_output,
         per_expert_scale,
         weights,
         ids,
         num_tokens,
         gating_output.stride(0),
-        **cut.constants,
-        num_warps=cut.num_warps,
-        **OPTIONS,
+        **settings.keywords,
     )
     return weights, ids

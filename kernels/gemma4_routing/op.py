@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gemma4_routing.arguments import IS_INTERPRETED, check_arguments, check_out
-from gemma4_routing.launch import launch
+from gemma4_routing.launch import launch_checked
 from gemma4_routing.reference import gemma4_routing_reference
 
 
@@ -72,7 +72,7 @@ def _eager(
         gating_output = gating_output.contiguous()
     if per_expert_scale.dtype is not torch.float32 or not per_expert_scale.is_contiguous():
         per_expert_scale = per_expert_scale.to(torch.float32).contiguous()
-    launch(gating_output, topk, per_expert_scale, out)
+    launch_checked(gating_output, topk, per_expert_scale, out)
     return out
 
 

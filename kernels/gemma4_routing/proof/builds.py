@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import torch
 
-from gemma4_routing.launch import OPTIONS, launch_of
+from gemma4_routing.launch import OPTIONS, launch_settings
 from kernelproof.spec import Build
 
 Backend = Literal["cuda", "hip"]
@@ -26,7 +26,7 @@ _OTHER_SHAPES = (
 def _build(dtype: str, shape: dict[str, int], backend: Backend) -> Build:
     """Returns the build for contiguous, aligned logits of a shape on a GPU."""
     sizes = shape["T"], shape["E"], shape["K"]
-    launch = launch_of(_DTYPES[dtype], sizes, backend)
+    settings = launch_settings(_DTYPES[dtype], sizes, backend)
     pointers: dict[str, Any] = {
         "gating_ptr": dtype,
         "scale_ptr": "fp32",
@@ -37,12 +37,12 @@ def _build(dtype: str, shape: dict[str, int], backend: Backend) -> Build:
         dtype=dtype,
         shape=shape,
         backend=backend,
-        function=launch.function,
+        function=settings.function,
         pointers=pointers,
         integers={"num_tokens": shape["T"], "stride_gt": shape["E"]},
-        constants=launch.constants,
-        rows=launch.rows,
-        num_warps=launch.num_warps,
+        constants=settings.constants,
+        rows=settings.rows,
+        num_warps=settings.num_warps,
         options=OPTIONS,
     )
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
 from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from gemma4_routing.kernel import _gemma4_routing_kernel
-from gemma4_routing.launch import OPTIONS, backend_of, launch_of
+from gemma4_routing.launch import backend_of, launch_settings
 
 
 @triton.jit
@@ -142,8 +142,8 @@ class SlowedLaunch:
         """Writes the outputs to `out`; takes aligned, contiguous inputs and fp32 scales."""
         num_tokens, num_experts = gating_output.shape
         backend = backend_of(gating_output.device.type)
-        cut = launch_of(gating_output.dtype, (num_tokens, num_experts, topk), backend)
-        _SLOWED[cut.function][(triton.cdiv(num_tokens, cut.rows),)](
+        settings = launch_settings(gating_output.dtype, (num_tokens, num_experts, topk), backend)
+        _SLOWED[settings.function][(triton.cdiv(num_tokens, settings.rows),)](
             self.rounds,
             gating_output,
             per_expert_scale,
@@ -151,8 +151,6 @@ class SlowedLaunch:
             num_tokens,
             gating_output.stride(0),
             IS_NVIDIA=backend == "cuda",
-            **cut.constants,
-            num_warps=cut.num_warps,
-            **OPTIONS,
+            **settings.keywords,
         )
         return out

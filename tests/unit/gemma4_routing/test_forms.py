@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gemma4_routing.launch import launch_of
+from gemma4_routing.launch import launch_settings
 from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.forms import other_forms
 from kernelproof.spec import InputRows
@@ -43,13 +43,13 @@ def test_a_stride_is_aligned_in_the_wrong_sum_alone(dtype: torch.dtype) -> None:
 def test_rows_many_times_fill_whole_warps_and_end_at_every_place_of_one(dtype: torch.dtype) -> None:
     """So that a row of each distribution is alone in a warp with rows of the next."""
     found = [logits for form, logits in forms(64, 128, dtype).items() if "many times" in form]
-    cuts = [launch_of(dtype, (len(logits), 128, 8), "cuda") for logits in found]
-    lanes = [cut.constants["LANES"] for cut in cuts]
+    settings = [launch_settings(dtype, (len(logits), 128, 8), "cuda") for logits in found]
+    lanes = [setting.constants["LANES"] for setting in settings]
     assert lanes == ([4, 4] if dtype == torch.float32 else [4, 2])
-    for logits, cut in zip(found, cuts, strict=True):
+    for logits, setting in zip(found, settings, strict=True):
         times = len(logits) // 64
-        assert times >= 2 * cut.rows
-        assert {times * row % cut.rows for row in range(64)} == set(range(cut.rows))
+        assert times >= 2 * setting.rows
+        assert {times * row % setting.rows for row in range(64)} == set(range(setting.rows))
 
 
 @pytest.mark.parametrize(("count", "num_experts"), [(63, 128), (64, 64)])

@@ -9,7 +9,14 @@ import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.kernel import _gemma4_routing_kernel
-from gemma4_routing.launch import _BLOCKS, _COMPILED, _WARPS, Launch, backend_of, launch_of
+from gemma4_routing.launch import (
+    _BLOCKS,
+    _COMPILED,
+    _WARPS,
+    LaunchSettings,
+    backend_of,
+    launch_settings,
+)
 from gemma4_routing.proof import SPEC
 
 DEVICE = torch.device(
@@ -22,10 +29,10 @@ CUDA_TOKENS = [1, 1023, 1024, 4095, 4096, 8191, 8192, 262144]
 HIP_TOKENS = [1, 2048, 8192, 8193, 262144]
 
 
-def cut(launch: Launch) -> tuple[Any, ...]:
-    """What tells one launch from another, shape aside: its function, rows, warps and constants."""
-    constants = {name: value for name, value in launch.constants.items() if name != "IS_WIDE"}
-    return launch.function.__name__, launch.rows, launch.num_warps, sorted(constants.items())
+def distinction(settings: LaunchSettings) -> tuple[Any, ...]:
+    """Returns all that tells two settings apart but the shape: function, rows, warps, constants."""
+    constants = {name: value for name, value in settings.constants.items() if name != "IS_WIDE"}
+    return settings.function.__name__, settings.rows, settings.num_warps, sorted(constants.items())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -44,10 +51,10 @@ def test_the_launcher_launches_what_the_table_says(
     with patch.object(_gemma4_routing_kernel, "run", noted), patch.dict(_COMPILED, clear=True):
         gemma4_routing(logits, topk, torch.ones(num_experts, device=DEVICE))
     shape = num_tokens, num_experts, topk
-    launch = launch_of(DTYPES[dtype], shape, backend_of(DEVICE.type))
-    assert {name: seen[name] for name in launch.constants} == launch.constants
-    assert (seen["num_warps"], seen["enable_fp_fusion"]) == (launch.num_warps, False)
-    assert seen["grid"] == (-(-num_tokens // launch.rows), 1, 1)
+    settings = launch_settings(DTYPES[dtype], shape, backend_of(DEVICE.type))
+    assert {name: seen[name] for name in settings.constants} == settings.constants
+    assert (seen["num_warps"], seen["enable_fp_fusion"]) == (settings.num_warps, False)
+    assert seen["grid"] == (-(-num_tokens // settings.rows), 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +80,8 @@ def test_the_warp_kernels_of_nvidia_gpus(
     dtype: str, num_tokens: int, function: str, lanes: int
 ) -> None:
     """Both edges of each line; a row has `lanes` of a program's 32 lanes."""
-    launch = launch_of(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
-    assert cut(launch) == (function, 32 // lanes, 1, [("LANES", lanes)])
+    settings = launch_settings(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
+    assert distinction(settings) == (function, 32 // lanes, 1, [("LANES", lanes)])
 
 
 @pytest.mark.parametrize(
@@ -94,19 +101,19 @@ def test_where_the_portable_kernel_is_launched(
     """At other shapes, on other backends, and where 16 bytes do not divide everything."""
     for num_tokens in (1, 4096, 262144):
         shape = num_tokens, num_experts, topk
-        launch = launch_of(torch.bfloat16, shape, backend, is_aligned=is_aligned)
-        assert launch.function is _gemma4_routing_kernel
-        assert launch.constants["BLOCK_T"] == launch.rows
+        settings = launch_settings(torch.bfloat16, shape, backend, is_aligned=is_aligned)
+        assert settings.function is _gemma4_routing_kernel
+        assert settings.constants["BLOCK_T"] == settings.rows
 
 
 @pytest.mark.parametrize("build", SPEC.builds, ids=lambda build: build.name)
-def test_a_build_is_the_launch_of_its_shape(build: Any) -> None:
+def test_a_build_is_the_launch_settings_its_shape(build: Any) -> None:
     """On a GPU; every argument of the kernel is a pointer, an integer or a constant of it."""
     E, K, T = build.shape["E"], build.shape["K"], build.shape["T"]  # noqa: N806
-    launch = launch_of(DTYPES[build.dtype], (T, E, K), build.backend)
-    assert build.function is launch.function
-    assert build.constants == launch.constants
-    assert (build.rows, build.num_warps) == (launch.rows, launch.num_warps)
+    settings = launch_settings(DTYPES[build.dtype], (T, E, K), build.backend)
+    assert build.function is settings.function
+    assert build.constants == settings.constants
+    assert (build.rows, build.num_warps) == (settings.rows, settings.num_warps)
     assert build.options == {"enable_fp_fusion": False}
     assert build.integers == {"num_tokens": T, "stride_gt": E}
     assert build.name == f"{build.dtype}-E{E}-K{K}-T{T}-{build.backend}"
@@ -118,9 +125,11 @@ def test_a_build_is_the_launch_of_its_shape(build: Any) -> None:
 @pytest.mark.parametrize(("backend", "tokens"), [("cuda", CUDA_TOKENS), ("hip", HIP_TOKENS)])
 def test_every_setting_of_a_gpu_is_built(backend: str, tokens: list[int], dtype: str) -> None:
     """At Gemma 4's shape, at each dtype: no line of the table is launched unlocked."""
-    wanted = {str(cut(launch_of(DTYPES[dtype], (T, 128, 8), backend))) for T in tokens}
+    wanted = {
+        str(distinction(launch_settings(DTYPES[dtype], (T, 128, 8), backend))) for T in tokens
+    }
     built = {
-        str(cut(launch_of(DTYPES[dtype], (build.shape["T"], 128, 8), backend)))
+        str(distinction(launch_settings(DTYPES[dtype], (build.shape["T"], 128, 8), backend)))
         for build in SPEC.builds
         if (build.dtype, build.backend, build.shape["E"]) == (dtype, backend, 128)
     }
@@ -136,7 +145,7 @@ def test_the_edges_asked_above_are_those_of_the_tables() -> None:
     assert {most + 1 for most in (cuda | hip) - {float("inf")}} <= {*CUDA_TOKENS, *HIP_TOKENS}
 
 
-def test_a_portable_launch_of_many_tokens_is_built_for_each_gpu() -> None:
+def test_a_portable_launch_settings_many_tokens_is_built_for_each_gpu() -> None:
     """Both backends have the kernel of every other shape locked at three of them."""
     for backend in ("cuda", "hip"):
         portable = [one for one in SPEC.builds if one.function is _gemma4_routing_kernel]

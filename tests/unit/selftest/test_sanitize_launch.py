@@ -12,7 +12,7 @@ from torch import Tensor
 
 import gemma4_routing as routing
 from gemma4_routing import proof
-from gemma4_routing.launch import launch_of
+from gemma4_routing.launch import launch_settings
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT, python_path
@@ -161,7 +161,7 @@ def _settings(planned: Any) -> set[tuple[Any, ...]]:
         if case.row != "h200" or not shape["T"]:
             continue
         dtype = getattr(torch, DTYPES[case.dtype])
-        launch = launch_of(dtype, (shape["T"], shape["E"], shape["K"]), "cuda")
+        launch = launch_settings(dtype, (shape["T"], shape["E"], shape["K"]), "cuda")
         is_many = launch.rows > 2 and "LANES" not in launch.constants
         lanes = launch.constants.get("LANES")
         settings.add((launch.function.__name__, lanes, is_many, case.dtype))
