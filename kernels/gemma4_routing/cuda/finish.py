@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
+from gemma4_routing.cuda.choices import rows_with, select_row
 from gemma4_routing.cuda.keys import as_fp32
 from gemma4_routing.exponential import exp_difference, exp_near
 
@@ -95,3 +96,37 @@ def scaled_words(weights, experts, scales):
 def _scaled(weight, expert, scales):
     """Returns the bits of a weight times the scale of its expert."""
     return (weight * scale_of(expert, scales)).to(tl.int32, bitcast=True)
+
+
+@triton.jit
+def weighted(
+    chosen,
+    rest,
+    scales,
+    lane,
+    part,
+    place,
+    source,
+    orders_of: tl.constexpr,
+    EACH: tl.constexpr,
+    ROWS: tl.constexpr,
+):
+    """Returns the bits of the scaled weights of this lane's choices, and their experts.
+
+    `chosen` is the largest logit of the lane's row, the lane's logits and experts; `rest` is 1 in a
+    lane whose row keys do not decide. ``orders_of(source, n, lane)`` loads the orders of row n of
+    the program, four experts a lane.
+    """
+    rest = rows_with(rest, place)
+    largest, logits, experts = chosen
+    if rest != 0:
+        # Selects undecided rows again, one by one, without keys.
+        for n in range(ROWS):
+            if ((rest >> n) & 1) != 0:
+                orders = orders_of(source, n, lane)
+                chosen = largest, logits, experts
+                largest, logits, experts = select_row(orders, lane, part, place == n, chosen, EACH)
+        weights = long_way(logits, largest, ROWS)
+    else:
+        weights = short_way(logits, largest, ROWS)
+    return scaled_words(weights, experts, scales), experts

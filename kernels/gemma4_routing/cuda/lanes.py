@@ -9,8 +9,8 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
-from gemma4_routing.cuda.finish import long_way, scaled_words, short_way
+from gemma4_routing.cuda.choices import decoded, of_lane_xor
+from gemma4_routing.cuda.finish import weighted
 from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_fp32,
@@ -57,8 +57,10 @@ def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF
 
 
 @triton.jit
-def _orders_in_memory(pointer, lane):
-    """Returns the orders of four experts a lane, of a row in global memory."""
+def _orders_in_memory(source, n, lane):
+    """Returns the orders of four experts a lane, of row n of the program in global memory."""
+    gating_ptr, first, num_tokens, stride_gt = source
+    pointer = gating_ptr + tl.minimum(first + n, num_tokens - 1) * stride_gt
     values = [tl.load(pointer + lane * 4 + i).to(tl.float32) for i in (0, 1, 2, 3)]
     return [order_of(as_word(value)) for value in values]
 
@@ -89,21 +91,11 @@ def _gemma4_routing_lanes_kernel(
     # With 16 lanes a row, two lanes have the same.
     choice = lane // 16 * 4 + part % 4
     chosen, rest = decoded(best, top, lane, part, place, 1, IS_WIDE, IS_BF16)
-    rest = rows_with(rest, place)
-    # Selects undecided rows again, without keys, then computes the weights.
-    largest, logits, experts = chosen
-    if rest != 0:
-        for n in range(ROWS):
-            if ((rest >> n) & 1) != 0:
-                pointer = gating_ptr + tl.minimum(first + n, num_tokens - 1) * stride_gt
-                orders = _orders_in_memory(pointer, lane)
-                chosen = largest, logits, experts
-                largest, logits, experts = select_row(orders, lane, choice, place == n, chosen, 1)
-        weights = long_way(logits, largest, ROWS)
-    else:
-        weights = short_way(logits, largest, ROWS)
+    memory = gating_ptr, first, num_tokens, stride_gt
+    scaled, experts = weighted(
+        chosen, rest, scales, lane, choice, place, memory, _orders_in_memory, 1, ROWS
+    )
     # Stores this lane's choice.
-    scaled = scaled_words(weights, experts, scales)
     offset = (first + place) * 8 + choice
     mask = first + place < num_tokens
     tl.store(weights_ptr + offset, as_fp32(scaled[0]), mask=mask)

@@ -29,8 +29,8 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.choices import decoded, of_lane_xor, rows_with, select_row
-from gemma4_routing.cuda.finish import long_way, scaled_words, short_way
+from gemma4_routing.cuda.choices import decoded, of_lane_xor
+from gemma4_routing.cuda.finish import weighted
 from gemma4_routing.cuda.keys import (
     EXPERTS,
     as_word,
@@ -110,8 +110,13 @@ def _best_experts(
 
 
 @triton.jit
-def _orders_in_tile(row, lane, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
-    """Returns the orders of four experts a lane, of a row in shared memory."""
+def _orders_in_tile(source, n, lane):
+    """Returns the orders of four experts a lane, of row n of the tile in shared memory."""
+    gating_ptr, tile = source
+    IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
+    IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
+    ITEM: tl.constexpr = 4 if IS_WIDE else 2
+    row = tile + n * (EXPERTS * ITEM)
     if IS_WIDE:
         words = ptx.load_shared4(row + lane * 16, 0)
     else:
@@ -158,20 +163,11 @@ def _gemma4_routing_tile_kernel(
     chosen, rest = decoded(best, top, lane, part, place, EACH, IS_WIDE, IS_BF16)
     # One NaN makes the keys of all the row's quads NaN, but may be in a quad not read again.
     rest |= (quads[0] != quads[0]).to(tl.int32)
-    rest = rows_with(rest, place)
-    # Selects undecided rows again, without keys, then computes the weights.
-    largest, logits, experts = chosen
-    if rest != 0:
-        for n in range(ROWS):
-            if ((rest >> n) & 1) != 0:
-                orders = _orders_in_tile(tile + n * (EXPERTS * ITEM), lane, IS_WIDE, IS_BF16)
-                chosen = largest, logits, experts
-                largest, logits, experts = select_row(orders, lane, part, place == n, chosen, EACH)
-        weights = long_way(logits, largest, ROWS)
-    else:
-        weights = short_way(logits, largest, ROWS)
+    source = gating_ptr, tile
+    scaled, experts = weighted(
+        chosen, rest, scales, lane, part, place, source, _orders_in_tile, EACH, ROWS
+    )
     # Stores this lane's choices, 2 or 4 words of each output.
-    scaled = scaled_words(weights, experts, scales)
     offset = (first + place) * 8 + part * EACH
     ptx.store_global(weights_ptr + offset, scaled)
     ptx.store_global(ids_ptr + offset, experts)
