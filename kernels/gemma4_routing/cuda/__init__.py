@@ -2,7 +2,7 @@
 
 `tile` is for many tokens, `lanes` for few. Both make a key of each expert (`keys`), compare keys by
 comparator networks in registers (`network`), share out a row's choices over its lanes (`choices`),
-and end by computing their weights (`finish`); `ptx` has the instructions that Triton has no function
+and end by computing their weights (`finish`); `ptx` has instructions that Triton has no function
 for. They give the bits of `kernel.py`, which is for every other shape, device and alignment. The
 docstring of `tile` has a picture of a row's way.
 
