@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter, defaultdict
 from functools import cache
+from pathlib import Path
 
 from kernelproof.plan.repository import ROOT
 
@@ -13,6 +14,7 @@ FILES = sorted(
     for file in (ROOT / folder).rglob("*.py")
 )
 FILES.append(ROOT / "noxfile.py")
+TOPS = ("pipeline", "kernels", "tests", ".github", ".ci")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 NODES = Function | ast.ClassDef | ast.Module | ast.For | ast.comprehension
 # Folders of one kind hold the same set of file names.
@@ -93,3 +95,28 @@ def test_docstrings_begin_with_their_verb_or_noun() -> None:
             if first in INVERTED:
                 wrong.append(f"{file}:{getattr(node, 'lineno', 1)} {first}")
     assert wrong == []
+
+
+def test_pages_name_files_that_exist() -> None:
+    """A link in a README leads to a file, at a heading that it has; a path in backticks exists."""
+    wrong = []
+    for page in [
+        *ROOT.glob("*.md"),
+        *(file for top in TOPS for file in (ROOT / top).rglob("*.md")),
+    ]:
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            path, _, heading = link.partition("#")
+            file = page.parent / path if path else page
+            if not file.exists() or (heading and heading not in _headings(file)):
+                wrong.append(f"{page.relative_to(ROOT)}: {link}")
+        for path in re.findall(rf"`((?:{'|'.join(TOPS)})/[\w./-]*\w/?)`", text):
+            if not (ROOT / path).exists():
+                wrong.append(f"{page.relative_to(ROOT)}: {path}")
+    assert wrong == []
+
+
+def _headings(page: Path) -> set[str]:
+    """Returns the headings of a page as GitHub writes them in links."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -1,1 +1,1 @@
-"""What `test_extending.py` adds to a copy of the tree, and the copy itself."""
+"""The copy of the repository for tests, and the additions that `test_extending.py` makes to it."""
