@@ -110,9 +110,9 @@ def test_pages_name_files_that_exist() -> None:
             file = page.parent / path if path else page
             if not file.exists() or (heading and heading not in _headings(file)):
                 wrong.append(f"{page.relative_to(ROOT)}: {link}")
-        for path in re.findall(rf"`((?:{'|'.join(TOPS)})/[\w./-]*\w/?)`", text):
-            if not (ROOT / path).exists():
-                wrong.append(f"{page.relative_to(ROOT)}: {path}")
+        paths = re.findall(rf"`((?:{'|'.join(TOPS)})/[\w./-]*\w/?)`", text)
+        absent = [path for path in paths if not (ROOT / path).exists()]
+        wrong += [f"{page.relative_to(ROOT)}: {path}" for path in absent]
     assert wrong == []
 
 
