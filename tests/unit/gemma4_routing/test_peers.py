@@ -1,20 +1,16 @@
-"""What the routing kernel is timed beside: its floor, and peers that compute what it computes.
-
-Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machine's GPU where not.
-"""
+"""Launches beside the routing kernel: its floor, and peers that compute what it computes."""
 
 import builtins
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-import triton
 from torch import Tensor
 
 from gemma4_routing import gemma4_routing_reference
@@ -22,156 +18,149 @@ from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.floors import FLOORS, FloorLaunch, least_bytes
 from gemma4_routing.proof.peers import PEERS, eager, packed_sort
 from kernelproof.plan.repository import ROOT
+from tests.unit.gemma4_routing.routing import DEVICE, each_dtype
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 ULP = 2.0**-23
-# Compiles each kernel for an H200 without one, and prints what its code holds.
+# Compiles each kernel for an H200 without one, and prints a line of its costs. A floor is compiled
+# at the largest tile that it is for, which needs the most registers, and the cheapest floor and the
+# packed sort at each dtype.
 COMPILING = """\
 import json
 from gemma4_routing.proof import floors, peers
 from kernelproof.checks.codegen.compile import compiled
 from kernelproof.spec import Build
 
-POINTERS = {"weights_ptr": "fp32", "ids_ptr": "i32"}
-for num_experts, topk in ((128, 8), (60, 4), (1000, 32)):
-    block_e = 1 << (num_experts - 1).bit_length()
-    sizes = {"E": num_experts, "K": topk, "BLOCK_E": block_e}
-    cuts = [(floor.rows, floor.num_warps) for floor in floors.FLOORS]
-    cuts = [(rows, warps) for rows, warps in cuts if rows * block_e <= warps * 32 * 128]
-    of_floor = {**sizes, "BLOCK_K": 1 << (topk - 1).bit_length()}
-    kernel = floors._gemma4_routing_floor_kernel
-    launches = [(kernel, {}, {**of_floor, "BLOCK_T": rows}, warps) for rows, warps in cuts]
-    peer = peers._packed_sort_kernel, {"scale_ptr": "fp32"}, sizes, 1
-    for function, more, constants, warps in (*launches, peer):
-        for dtype in ("fp32", "fp16", "bf16") if num_experts == 128 else ("fp32",):
-            integers = {"num_tokens": 2048, "stride_gt": num_experts}
-            integers = {name: integers[name] for name in integers if name in function.arg_names}
-            build = Build(
-                backend="cuda",
-                dtype=dtype, shape={"T": 2048}, function=function,
-                pointers={"gating_ptr": dtype, **more, **POINTERS},
-                integers=integers,
-                constants=constants, rows=constants.get("BLOCK_T", 1), num_warps=warps, options={},
-            )
-            _, costs = compiled(build, "sm_90")
-            found = {"name": function.__name__, "experts": num_experts, "warps": warps}
-            print(json.dumps({**found, "registers": costs.registers, "spills": costs.spills}))
-"""
+def compile(function, dtype, num_experts, topk, constants, num_warps):
+    pointers = {"gating_ptr": dtype, "scale_ptr": "fp32", "weights_ptr": "fp32", "ids_ptr": "i32"}
+    integers = {"num_tokens": 2048, "stride_gt": num_experts}
+    pointers, integers = ({name: values[name] for name in values if name in function.arg_names}
+                          for values in (pointers, integers))
+    build = Build(
+        backend="cuda", dtype=dtype, shape={"T": 2048}, function=function, pointers=pointers,
+        integers=integers, constants={"E": num_experts, "K": topk, **constants},
+        rows=constants.get("BLOCK_T", 1), num_warps=num_warps, options={},
+    )
+    _, costs = compiled(build, "sm_90")
+    print(json.dumps({"name": function.__name__, "dtype": dtype, "experts": num_experts,
+                      "rows": build.rows, "warps": num_warps, "spills": costs.spills}))
 
-each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+for number, floor in enumerate(floors.FLOORS):
+    block_e = min(1024, floor.num_warps * 32 * 128 // floor.rows)
+    constants = {"BLOCK_T": floor.rows, "BLOCK_E": block_e, "BLOCK_K": 32}
+    for dtype in ("fp32", "fp16", "bf16") if number == 0 else ("fp32",):
+        compile(floors._gemma4_routing_floor_kernel, dtype, block_e - 24, 32, constants,
+                floor.num_warps)
+for dtype, num_experts, topk in (
+    ("fp32", 128, 8), ("fp16", 128, 8), ("bf16", 60, 4), ("fp32", 1000, 32)
+):
+    block_e = 1 << (num_experts - 1).bit_length()
+    compile(peers._packed_sort_kernel, dtype, num_experts, topk, {"BLOCK_E": block_e}, 1)
+"""
 
 
 def distinct_logits(num_tokens: int, num_experts: int, dtype: torch.dtype) -> Tensor:
-    """Rows of distinct, finite values of both signs, each in another order."""
-    dice = torch.Generator().manual_seed(5)
+    """Returns rows of the same distinct, finite values of both signs, each in another order."""
+    generator = torch.Generator().manual_seed(5)
     values = (torch.arange(num_experts) - num_experts // 2) / 8
-    rows = [values[torch.randperm(num_experts, generator=dice)] for _ in range(num_tokens)]
+    rows = [values[torch.randperm(num_experts, generator=generator)] for _ in range(num_tokens)]
     return torch.stack(rows).to(device=DEVICE, dtype=dtype)
 
 
-def scales(num_experts: int) -> Tensor:
-    """Distinct ones, some negative."""
+def distinct_scales(num_experts: int) -> Tensor:
+    """Returns distinct scales, some of them negative."""
     return (torch.arange(num_experts, device=DEVICE) - 3.25) / 4
 
 
-def require_close(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
+def require_close(outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
     """Asserts equal ids, in order, and weights within 32 units in the last place."""
-    assert [(one.shape, one.dtype) for one in found] == [(one.shape, one.dtype) for one in expected]
-    assert found[1].tolist() == expected[1].tolist()
-    torch.testing.assert_close(found[0], expected[0], rtol=32 * ULP, atol=0)
+    forms = [[(tensor.shape, tensor.dtype) for tensor in pair] for pair in (outputs, expected)]
+    assert forms[0] == forms[1]
+    assert outputs[1].tolist() == expected[1].tolist()
+    torch.testing.assert_close(outputs[0], expected[0], rtol=32 * ULP, atol=0)
 
 
 @each_dtype
 @pytest.mark.parametrize("launch", [packed_sort, eager], ids=["packed sort", "eager"])
-@pytest.mark.parametrize(("num_experts", "topk"), [(8, 3), (11, 4), (16, 1), (8, 8)])
 def test_a_peer_computes_the_same(
-    launch: Callable[..., tuple[Tensor, ...]], num_experts: int, topk: int, dtype: torch.dtype
+    launch: Callable[..., tuple[Tensor, ...]], dtype: torch.dtype
 ) -> None:
-    """On distinct logits: the same experts in the same order, and the weights to a few bits."""
-    logits = distinct_logits(3, num_experts, dtype)
-    inputs = {"gating_output": logits, "topk": topk, "per_expert_scale": scales(num_experts)}
-    require_close(launch(**inputs), gemma4_routing_reference(**inputs))
+    """A peer chooses the same experts of distinct logits, with the weights to a few bits."""
+    for num_experts, topk in ((8, 3), (11, 4), (16, 1), (8, 8)):
+        logits, scales = distinct_logits(3, num_experts, dtype), distinct_scales(num_experts)
+        inputs = {"gating_output": logits, "topk": topk, "per_expert_scale": scales}
+        require_close(launch(**inputs), gemma4_routing_reference(**inputs))
 
 
 @each_dtype
 def test_packed_sort_writes_into_out(dtype: torch.dtype) -> None:
-    """And takes rows that are not next to each other."""
-    logits = distinct_logits(6, 8, dtype)[::2]
+    """The packed sort fills `out`, and takes rows that are not next to each other."""
+    logits, scales = distinct_logits(6, 8, dtype)[::2], distinct_scales(8)
     out = torch.zeros((3, 2), device=DEVICE), torch.zeros((3, 2), dtype=torch.int32, device=DEVICE)
-    assert packed_sort(logits, 2, scales(8), out=out) is out
-    require_close(out, gemma4_routing_reference(logits, 2, scales(8)))
+    assert packed_sort(logits, 2, scales, out=out) is out
+    require_close(out, gemma4_routing_reference(logits, 2, scales))
 
 
 def test_packed_sort_puts_the_lower_expert_first() -> None:
-    """Of equal logits; padding never stands before a -inf."""
+    """Equal logits stand in the order of experts; padding never stands before a -inf."""
     logits = torch.tensor([[1.0, 2.0, 1.0, 2.0, -torch.inf]], device=DEVICE)
-    _, ids = packed_sort(logits, 5, scales(5))
+    _, ids = packed_sort(logits, 5, distinct_scales(5))
     assert ids.tolist() == [[1, 3, 0, 2, 4]]
 
 
 @each_dtype
 @pytest.mark.parametrize("floor", FLOORS, ids=str)
 def test_a_floor_reads_every_logit(floor: FloorLaunch, dtype: torch.dtype) -> None:
-    """Its outputs have the kernel's form, and hold the maximum wherever that stands."""
-    logits = distinct_logits(67, 40, dtype)
-    weights, ids = floor(logits, 7, scales(40))
+    """A floor's outputs have the kernel's form, and hold the maximum wherever that stands."""
+    # Whole programs and one row more; as many rows as it takes for the maximum to stand anywhere.
+    rows = floor.rows * max(1, 8 // floor.rows) + 1
+    logits = distinct_logits(rows, 40, dtype)
+    weights, ids = floor(logits, 7, distinct_scales(40))
     assert (weights.dtype, ids.dtype) == (torch.float32, torch.int32)
-    assert torch.equal(weights, logits.float().amax(1, keepdim=True).expand(67, 7))
-    places = torch.arange(7, device=DEVICE)
-    assert torch.equal(ids.view(torch.float32), weights + places)
+    assert torch.equal(weights, logits.float().amax(1, keepdim=True).expand(rows, 7))
+    assert torch.equal(ids.view(torch.float32), weights + torch.arange(7, device=DEVICE))
     out = torch.empty_like(weights), torch.empty_like(ids)
-    assert floor(logits, 7, scales(40), out=out) is out
+    assert floor(logits, 7, distinct_scales(40), out=out) is out
     assert torch.equal(out[0], weights)
 
 
-def test_a_floor_takes_any_number_of_experts() -> None:
-    """1000 of them, too, where a tile of them fits into registers."""
-    logits = distinct_logits(9, 1000, torch.float32)
-    runs = []
-    for floor in FLOORS:
-        try:
-            weights, _ = floor(logits, 32, scales(1000))
-        except NotImplementedError as error:
-            assert str(error) == f"{floor}: not for 9 rows of 1000 values"  # noqa: PT017
-        else:
-            runs.append(str(floor))
-            assert torch.equal(weights, logits.amax(1, keepdim=True).expand(9, 32))
-    assert runs == ["1 row, 1 warp", "2 rows, 1 warp", "4 rows, 1 warp", "4 rows, 4 warps",
-                    "8 rows, 4 warps"]  # fmt: skip
+def test_a_floor_is_for_shapes_that_fill_it_and_fit() -> None:
+    """A floor refuses fewer rows than a program has, and tiles that would spill."""
+    running = {}
+    for num_tokens, num_experts, topk in ((9, 1000, 32), (1, 8, 2)):
+        logits = distinct_logits(num_tokens, num_experts, torch.float32)
+        running[num_experts] = names = []
+        for floor in FLOORS:
+            try:
+                weights, _ = floor(logits, topk, distinct_scales(num_experts))
+            except NotImplementedError as error:
+                shape = f"{num_tokens} rows of {num_experts} values"
+                assert str(error) == f"{floor}: not for {shape}"  # noqa: PT017
+            else:
+                names.append(str(floor))
+                largest = logits.amax(1, keepdim=True)
+                assert torch.equal(weights, largest.expand(num_tokens, topk))
+    assert running == {
+        1000: ["1 row, 1 warp", "2 rows, 1 warp", "4 rows, 1 warp", "4 rows, 4 warps",
+               "8 rows, 4 warps"],
+        8: ["1 row, 1 warp"],
+    }  # fmt: skip
 
 
-def test_a_floor_is_for_as_many_rows_as_there_are() -> None:
-    """At one token there is one way to cut it."""
-    logits, runs = distinct_logits(1, 8, torch.float32), []
-    for floor in FLOORS:
-        try:
-            floor(logits, 2, scales(8))
-        except NotImplementedError:
-            continue
-        runs.append(str(floor))
-    assert runs == ["1 row, 1 warp"]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [(torch.float32, 2048 * 512 + 512 + 2048 * 64), (torch.bfloat16, 2048 * 256 + 512 + 2048 * 64)],
-)
-def test_least_bytes(dtype: torch.dtype, expected: int) -> None:
-    """Logits and scales once, both outputs once."""
-    assert least_bytes({"E": 128, "K": 8, "T": 2048}, dtype) == expected
+def test_least_bytes() -> None:
+    """The least bytes are those of logits and scales once, and of both outputs once."""
+    shape, others = {"E": 128, "K": 8, "T": 2048}, 128 * 4 + 2048 * 8 * 8
+    assert least_bytes(shape, torch.float32) == 2048 * 128 * 4 + others
+    assert least_bytes(shape, torch.bfloat16) == 2048 * 128 * 2 + others
 
 
 def test_the_kernel_names_its_floors_and_peers() -> None:
-    """By names that are all different."""
+    """Floors and peers have different names."""
     assert len({str(floor) for floor in SPEC.floors}) == len(SPEC.floors) == 12
     assert list(SPEC.peers) == ["packed sort", "eager", "torch.compile", "vllm", "sglang"]
 
 
-def _module(name: str, **contents: Any) -> dict[str, ModuleType]:
-    """A module of this name, within its packages."""
+def _stand_in(name: str, **contents: Any) -> dict[str, ModuleType]:
+    """Returns a module of this name and its packages."""
     names = name.split(".")
     modules = {
         part: ModuleType(part) for part in (".".join(names[:i]) for i in range(1, len(names)))
@@ -191,38 +180,41 @@ def _module(name: str, **contents: Any) -> dict[str, ModuleType]:
         ("sglang", "sglang.srt.layers.gemma4_fused_ops", "gemma4_fused_routing"),
     ],
 )
-def test_an_installed_peer_is_found(
+def test_an_installed_peer_is_called(
     monkeypatch: pytest.MonkeyPatch, peer: str, name: str, function: str
 ) -> None:
-    """Where its package has it, called with the arguments in its own order."""
-    called: list[tuple[Any, ...]] = []
-    for module in [known for known in sys.modules if known.partition(".")[0] == peer]:
-        monkeypatch.delitem(sys.modules, module)
-    stand_in = _module(name, **{function: lambda *given: called.append(given)})
-    for path, content in stand_in.items():
-        monkeypatch.setitem(sys.modules, path, content)
+    """A peer is found in its package, and called with the arguments in its own order."""
+    calls: list[tuple[Any, ...]] = []
+    for path in [path for path in sys.modules if path.partition(".")[0] == peer]:
+        monkeypatch.delitem(sys.modules, path)
+    modules = _stand_in(name, **{function: lambda *arguments: calls.append(arguments)})
+    for path, module in modules.items():
+        monkeypatch.setitem(sys.modules, path, module)
     launch = PEERS[peer]()
     assert launch is not None
     launch(gating_output="logits", topk=8, per_expert_scale="scale", out=())
-    assert called == [("logits", 8, "scale") if peer == "vllm" else ("logits", "scale", 8)]
+    assert calls == [("logits", 8, "scale") if peer == "vllm" else ("logits", "scale", 8)]
 
 
 @pytest.mark.parametrize("peer", ["vllm", "sglang"])
 def test_a_peer_that_is_not_installed_is_none(monkeypatch: pytest.MonkeyPatch, peer: str) -> None:
-    """Whatever part of it cannot be imported."""
-    real = builtins.__import__
+    """No launch is returned if any part of the peer's package cannot be imported."""
+    real_import = builtins.__import__
 
-    def without(name: str, *arguments: Any, **others: Any) -> Any:
+    def import_others(name: str, *arguments: Any, **keywords: Any) -> Any:
         if name.partition(".")[0] == peer:
             raise ImportError(name)
-        return real(name, *arguments, **others)
+        return real_import(name, *arguments, **keywords)
 
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(builtins, "__import__", import_others)
     assert PEERS[peer]() is None
 
 
 def test_they_compile_for_a_gpu_without_one() -> None:
-    """Every floor and the packed sort, on an H200's architecture; no floor spills."""
+    """Every floor and the packed sort compile for an H200; no floor spills.
+
+    In a process, because the kernels of this one may be interpreted.
+    """
     done = subprocess.run(
         [sys.executable, "-c", COMPILING],
         cwd=ROOT,
@@ -233,8 +225,10 @@ def test_they_compile_for_a_gpu_without_one() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {one["name"] for one in found} == {"_gemma4_routing_floor_kernel", "_packed_sort_kernel"}
-    assert len(found) == 3 * (12 + 1) + (12 + 1) + (7 + 1)
-    spilling = [one for one in found if one["spills"] and "floor" in one["name"]]
-    assert spilling == []
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    floors = [line for line in lines if line["name"] == "_gemma4_routing_floor_kernel"]
+    settings = {(line["rows"], line["warps"]) for line in floors}
+    assert settings == {(floor.rows, floor.num_warps) for floor in FLOORS}
+    assert [line for line in floors if line["spills"]] == []
+    assert len(lines) - len(floors) == 4
+    assert {line["dtype"] for line in lines} == {"fp32", "fp16", "bf16"}
