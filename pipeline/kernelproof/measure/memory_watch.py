@@ -21,7 +21,7 @@ _FUNCTIONS = {"create_masked_load": _LOAD_MASK, "create_masked_store": _STORE_MA
 
 
 class _Store(NamedTuple):
-    """One store: its program, its first and last address, and all of its addresses."""
+    """A store: its program, its first and last address, and all of its addresses."""
 
     program: tuple[int, ...]
     first: int

@@ -125,7 +125,7 @@ def test_a_floor_reads_every_logit(floor: FloorLaunch, dtype: torch.dtype) -> No
 
 def test_a_floor_is_for_shapes_that_fill_it_and_fit() -> None:
     """A floor refuses fewer rows than a program has, and tiles that would spill."""
-    running = {}
+    running: dict[int, list[str]] = {}
     for num_tokens, num_experts, topk in ((9, 1000, 32), (1, 8, 2)):
         logits = distinct_logits(num_tokens, num_experts, torch.float32)
         running[num_experts] = names = []
