@@ -19,9 +19,9 @@ from typing import Protocol
 
 import torch
 
-# The length of a replay in microseconds: at least a hundred times the resolution of an event, and
-# short enough that the clocks stay as they are.
-AT_LEAST_US, WANTED_US, AT_MOST_US = 200, 1000, 5000
+# The length of a replay in microseconds: some hundred times the resolution of an event, and short
+# enough that the clocks stay as they are.
+WANTED_US, AT_MOST_US = 1000, 5000
 _FEWEST_SETS, MOST_SETS = 2, 1024
 # The sets together exceed the second-level cache so many times.
 _CACHES = 2

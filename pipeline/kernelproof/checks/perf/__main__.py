@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from kernelproof.plan.schema import Check, Matrix
 from kernelproof.records.verdict import Verdict
 
 _WORKERS = os.cpu_count() or 1
+_SAY = partial(print, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +96,7 @@ def _verdicts(
 ) -> list[Verdict]:
     """Prints the comparison of each case, and returns their verdicts."""
     compared = CommitComparison(
-        row=row, limits=limits, reference_tree=reference_tree, tree=tree, say=_print_now
+        row=row, limits=limits, reference_tree=reference_tree, tree=tree, say=_SAY
     ).run()
     for pair in compared:
         print(pair)
@@ -151,7 +153,7 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
             commits=commits,
             compile=commit_compiler(list(limits), architectures, workers=_WORKERS),
             is_worse=_slower_judge(plan, options) if is_timed else _dearer_judge(limits),
-            say=_print_now,
+            say=_SAY,
         )
         first = bisection.run()
     if first is None:
@@ -179,10 +181,6 @@ def _slower_judge(plan: Matrix, options: Any) -> CommitJudge:
             return Verdict.SLOWER in _verdicts(options.on, limits, reference_tree, tree)
 
     return is_slower
-
-
-def _print_now(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

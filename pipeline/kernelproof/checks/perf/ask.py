@@ -5,6 +5,7 @@ statistics and the JSON of pytest-benchmark are those of the device. The report 
 not this test.
 """
 
+from functools import partial
 from typing import Any
 
 from kernelproof.checks.perf.row_timing import time_row
@@ -57,14 +58,10 @@ def time_share(run: CaseRun) -> int:
     run.messages.send(WorkerMessage(seconds=seconds))
     with exclusive_gpu(lock_name(torch_device.uuid_of(plugin.device), plan.row)):
         # The report judges the whole plan together, however many cases are timed here.
-        comparisons = len(plan.cases)
-        plugin.timed = time_row(plugin.cases, plugin.machine, _print_now, pace, comparisons)
+        comparisons, say = len(plan.cases), partial(print, flush=True)
+        plugin.timed = time_row(plugin.cases, plugin.machine, say, pace, comparisons)
     run.messages.send(WorkerMessage())
     code = run.test_cases("--benchmark-quiet", f"--benchmark-json={file}")
     if plan.share.of == 1:
         print(f"samples, for pytest-benchmark compare: {shown_path(file)}")
     return code
-
-
-def _print_now(line: str) -> None:
-    print(line, flush=True)

@@ -47,12 +47,12 @@ class CaseAnswers:
         floor = self.stored.timing.floor if self.stored else None
         return request_for(self.planned.case, self.answers[0].floor if self.answers else floor)
 
-    def add(self, answer: TimingAnswer, *, is_beside: bool) -> None:
+    def add(self, answer: TimingAnswer, *, has_reference: bool) -> None:
         """Keeps the answer of one more process, or the first error."""
         if answer.error and not self.error:
             self.error, self.outcome = answer.error, answer.outcome
         if answer.process:
-            (self.reference_answers if is_beside else self.answers).append(answer)
+            (self.reference_answers if has_reference else self.answers).append(answer)
 
     @property
     def timing(self) -> CaseTiming:
@@ -106,7 +106,7 @@ class RowTiming:
             if case.stored and (finding := self._finding(case)) and finding.wants_reference:
                 by_commit.setdefault(case.stored.commit, []).append(case)
         for commit, cases in by_commit.items():
-            self._time_beside(commit, cases)
+            self._time_with_reference(commit, cases)
 
     def _finding(self, case: CaseAnswers) -> SpeedFinding | None:
         """Returns the judge's finding, None for a case with an error or without answers."""
@@ -133,7 +133,7 @@ class RowTiming:
             if not (finding.wants_reference and case.stored and commit_of(case.stored.commit))
         ]
 
-    def _time_beside(self, commit: str, cases: list[CaseAnswers]) -> None:
+    def _time_with_reference(self, commit: str, cases: list[CaseAnswers]) -> None:
         """Times the cases beside the code of `commit`, until each is decided by it."""
         if not commit_of(commit):
             self.say(f"the baseline's commit {commit[:12]} is not in this clone: not timed beside")
@@ -163,7 +163,7 @@ class RowTiming:
                     request = self._request(left, reference_tree)
                     answers = processes.ask(request, is_last=number == count)
                     for case, answer in zip(left, answers, strict=False):
-                        case.add(answer, is_beside=reference_tree is not None)
+                        case.add(answer, has_reference=reference_tree is not None)
                     left = left[len(answers) :]
                 self._processes += 1
                 seconds = time.monotonic() - start
