@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from kernelproof.selftest.mutation import operators, verdict_operators
 from kernelproof.selftest.mutation.mutant import Mutant
 from kernelproof.selftest.mutation.operators import mutants_of
@@ -154,6 +156,15 @@ def test_ids_count_an_operator_in_a_function() -> None:
     assert [mutant.id for mutant in mutants] == ids
     moved = _mutants(_function("# a remark", *lines), "arithmetic")
     assert [(mutant.id, mutant.line) for mutant in moved] == [*zip(ids, (4, 5), strict=True)]
+
+
+def test_an_edit_that_is_no_python_is_refused() -> None:
+    """An operator that yields one is wrong itself."""
+    source = _function("y = a")
+    nodes = nodes_by_name(ast.parse(source))["f"]
+    broken = {"broken": lambda node, text: iter([text.instead(node, "a +")])}
+    with pytest.raises(SyntaxError):
+        list(mutants_of("kernel.py", source, "f", nodes, broken))
 
 
 def test_columns_are_counted_in_bytes() -> None:
