@@ -126,7 +126,7 @@ class FakeReplicates:
             floor_hash=FLOOR_CODE if request.is_hashed else None,
         )
 
-    def asked(self) -> list[list[str]]:
+    def cases(self) -> list[list[str]]:
         """Returns the cases that each process was asked for."""
         return [[case.case for case in request.cases] for request in self.requests]
 

@@ -183,13 +183,13 @@ def test_a_worker_times_its_cases_alone_with_as_many_processes_as_asked(
 ) -> None:
     """Records of other cases stay."""
     names = [case.case.id for case in worker.cases]
-    other = _worker(monkeypatch, tmp_path)
+    few = _worker(monkeypatch, tmp_path)
     for case in worker.cases[1:]:
         file = record_files.path_of(tmp_path, case)
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(record_files.path_of(worker.folder, case).read_bytes())
-    assert other.run("--processes", "2", names=names[:1])[0] == 0
-    records = other.records()
+    assert few.run("--processes", "2", names=names[:1])[0] == 0
+    records = few.records()
     assert {name: records[name] for name in names[1:]} == {
         name: worker.records()[name] for name in names[1:]
     }

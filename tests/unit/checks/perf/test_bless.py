@@ -118,7 +118,7 @@ def test_no_gate_card(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "spread", "found"),
+    ("noise", "spread", "difference"),
     [
         (17, 0.1, "0.58 % between processes, expected at most 0.50 %"),
         (17, 0.25, "0.58 % between processes, expected at most 0.50 %"),
@@ -129,16 +129,16 @@ def test_no_gate_card(tmp_path: Path) -> None:
     ids=["noisy", "twice", "noisier", "its own", "quiet"],
 )
 def test_times_noisier_than_the_card(
-    tmp_path: Path, noise: float, spread: float, found: str | None
+    tmp_path: Path, noise: float, spread: float, difference: str | None
 ) -> None:
     """Over twice its spread, and over half a percent, times say nothing to be held to."""
     judged = judged_of(1, timing=timing_of(processes_near(10, noise=noise)))
     place(tmp_path, judged, time=spread)
-    if found is None:
+    if difference is None:
         bless(tmp_path, judged)
         return
     mend = "by its gate card; run it again on a quiet machine"
-    assert refusal(tmp_path, judged) == f"{ID}: found {found}, {mend}"
+    assert refusal(tmp_path, judged) == f"{ID}: found {difference}, {mend}"
 
 
 def test_one_bad_process_is_no_noise(tmp_path: Path) -> None:

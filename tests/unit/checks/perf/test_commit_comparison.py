@@ -51,7 +51,7 @@ def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -
     compared = compare(monkeypatch, processes, NEW, lines)
     assert [pair.case for pair in compared] == CASES
     assert {len(pair.processes) for pair in compared} == {8}
-    assert processes.asked() == [IDS] * 8
+    assert processes.cases() == [IDS] * 8
     for request in processes.requests:
         assert (request.reference_tree, request.tree, request.row) == ("/old", "/new", "gpu")
     assert [request.seed for request in processes.requests] == [*range(8)]
@@ -84,7 +84,7 @@ def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatc
     """4 more at a time time the open cases alone, 20 in all; then that is the verdict."""
     processes = FakeReplicates(us=lambda case, n: near(10.0, n, 3.0 if case == IDS[1] else 0.05))
     compared = compare(monkeypatch, processes)
-    assert processes.asked() == [IDS] * 8 + [[IDS[1]]] * 12
+    assert processes.cases() == [IDS] * 8 + [[IDS[1]]] * 12
     assert [request.seed for request in processes.requests] == [*range(20)]
     assert verdicts_of(compared) == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
     assert processes.entered == 0
@@ -146,7 +146,7 @@ def test_the_exit_code_is_the_worst(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"against {str(commit_of('HEAD'))[:12]} ")
     assert (lines[-1], lines[1]) == (line, "process 1: 2 cases")
-    assert processes.asked()[0] == cases
+    assert processes.cases()[0] == cases
 
 
 @pytest.mark.usefixtures("on_a_gpu")

@@ -47,7 +47,7 @@ def test_a_card_is_measured_and_written(
 ) -> None:
     """One process chooses the floors, one calibrates, and each other one times everything."""
     assert run_gate_card(tmp_path) == 0
-    assert processes.asked() == [IDS] * 10
+    assert processes.cases() == [IDS] * 10
     assert processes.is_last == [False] * 9 + [True]
     floors, calibration, *timing = processes.requests
     assert (floors.task, floors.rounds) == ("time", 1)

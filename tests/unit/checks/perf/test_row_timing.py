@@ -82,7 +82,7 @@ def test_the_first_processes_suffice_without_a_baseline(run: Run, lines: list[st
     """8 are asked for every case, in an order of their own each; one hashes the code."""
     processes = FakeReplicates()
     answers = run(processes)
-    assert processes.asked() == [IDS] * 8
+    assert processes.cases() == [IDS] * 8
     assert processes.is_last == [False] * 7 + [True]
     assert [request.seed for request in processes.requests] == [*range(8)]
     assert [request.is_hashed for request in processes.requests] == [True] + [False] * 7
@@ -114,7 +114,7 @@ def test_undecided_cases_are_timed_again(run: Run, percent: float, more: int) ->
     """4 more processes at a time time them alone, until they are decided, 20 in all."""
     processes = noisy(IDS[2], percent)
     answers = run(processes, ALL_STORED)
-    assert processes.asked() == [IDS] * 8 + [[IDS[2]]] * more
+    assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * more
     last = [n for n, is_last in enumerate(processes.is_last, 1) if is_last]
     assert last == [*range(8, 9 + more, 4)]
     assert [len(case.timing.processes) for case in answers.values()] == [8, 8, 8 + more]
@@ -125,7 +125,7 @@ def test_so_many_processes_as_are_asked_for(run: Run, count: int) -> None:
     """Neither more nor fewer, decided or not."""
     processes = FakeReplicates(us=lambda _, n: near(10.0, n, 2.0))
     answers = run(processes, ALL_STORED, Pace(first=count, most=count))
-    assert processes.asked() == [IDS] * count
+    assert processes.cases() == [IDS] * count
     assert {len(case.timing.processes) for case in answers.values()} == {count}
 
 
@@ -133,13 +133,13 @@ def test_a_case_with_an_error_is_asked_no_more(run: Run, lines: list[str]) -> No
     """The others go on, and with none left no process is asked for nothing."""
     processes = FakeReplicates(errors={IDS[0]: "RuntimeError: no"})
     answers = run(processes)
-    assert processes.asked() == [IDS] + [IDS[1:]] * 7
+    assert processes.cases() == [IDS] + [IDS[1:]] * 7
     assert [case.error for case in answers.values()] == ["RuntimeError: no", "", ""]
     assert [len(case.answers) for case in answers.values()] == [0, 8, 8]
     assert lines[1].startswith("process 2: 2 cases in ")
     processes = FakeReplicates(errors=dict.fromkeys(IDS, "RuntimeError: no"))
     answers = run(processes, ALL_STORED)
-    assert (processes.asked(), processes.entered) == ([IDS], 0)
+    assert (processes.cases(), processes.entered) == ([IDS], 0)
     assert {case.error for case in answers.values()} == {"RuntimeError: no"}
 
 
@@ -147,7 +147,7 @@ def test_a_process_that_dies_costs_one_case(run: Run, lines: list[str]) -> None:
     """Another one with the same seed is asked for the cases after it; later ones go on without."""
     processes = FakeReplicates(deaths={IDS[1]: "its timing process ended with -11"})
     answers = run(processes, {})
-    assert processes.asked() == [IDS, [IDS[2]]] + [[IDS[0], IDS[2]]] * 7
+    assert processes.cases() == [IDS, [IDS[2]]] + [[IDS[0], IDS[2]]] * 7
     assert [request.seed for request in processes.requests] == [0, 0, *range(1, 8)]
     case = answers[IDS[1]]
     assert (case.error, case.outcome) == ("its timing process ended with -11", "crash")
@@ -167,7 +167,7 @@ def test_slower_other_code_is_timed_beside_the_baselines(run: Run, lines: list[s
     """8 processes more time that case alone, beside the tree of the baseline's commit."""
     processes = slow()
     answers = run(processes, ALL_STORED)
-    assert processes.asked() == [IDS] * 8 + [[IDS[1]]] * 8
+    assert processes.cases() == [IDS] * 8 + [[IDS[1]]] * 8
     assert processes.reference_trees() == [None] * 8 + [BESIDE] * 8
     timing = answers[IDS[1]].timing
     assert (timing.reference, len(timing.reference_processes)) == (COMMIT, 8)
@@ -184,7 +184,7 @@ def test_some_cases_are_not_timed_beside(run: Run, lines: list[str]) -> None:
     same.code = CODE
     for processes in (same, no_slower):
         run(processes, ALL_STORED)
-        assert processes.asked() == [IDS] * 8
+        assert processes.cases() == [IDS] * 8
     lines.clear()
     answers = run(missing, dict.fromkeys(IDS, stored_of(commit=MISSING)))
     assert missing.reference_trees() == [None] * 8
@@ -199,7 +199,7 @@ def test_an_undecided_case_of_other_code_is_decided_beside(run: Run) -> None:
     processes = noisy(IDS[2], 2.0)
     processes.code, processes.reference_us = OTHER_CODE, processes.us
     run(processes, ALL_STORED)
-    assert processes.asked() == [IDS] * 8 + [[IDS[2]]] * 8
+    assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * 8
     assert processes.reference_trees()[8:] == [BESIDE] * 8
     assert [request.seed for request in processes.requests] == [*range(16)]
 
@@ -209,7 +209,7 @@ def test_cases_undecided_beside_are_timed_until_the_budget_is_spent(run: Run) ->
     processes = slow()
     processes.us = lambda case, n: near(10.5, n, 2.0 if case == IDS[2] else 0.05)
     answers = run(processes, ALL_STORED)
-    assert processes.asked() == [IDS] * 16 + [[IDS[2]]] * 12
+    assert processes.cases() == [IDS] * 16 + [[IDS[2]]] * 12
     assert [len(case.reference_answers) for case in answers.values()] == [8, 8, 20]
 
 
@@ -218,5 +218,5 @@ def test_an_error_beside_is_the_cases(run: Run) -> None:
     processes = slow()
     processes.errors_beside = {IDS[1]: "TypeError: of the old code"}
     answers = run(processes, ALL_STORED)
-    assert processes.asked() == [IDS] * 8 + [[IDS[1]]]
+    assert processes.cases() == [IDS] * 8 + [[IDS[1]]]
     assert answers[IDS[1]].error == "TypeError: of the old code"
