@@ -218,8 +218,11 @@ def test_a_check_is_one_folder_one_session_and_one_member(
     options = _options(*case_ids)
     done = extended.python("nox", "--no-venv", "-s", "form", "--", *options)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "GOOD: 2 pass at unknown (dirty)\n" in done.stdout
     assert extended.verdicts() == dict.fromkeys(case_ids, "pass")
     assert {case["check"] for case in extended.cases()} == {"form"}
     assert {case["numbers"]["outputs"] for case in extended.cases()} == {2}
+    reports = {file.name for file in (extended.root / "results").glob("report.*")}
+    assert reports == {"report.html", "report.json", "report.md", "report.xml"}
     assert extended.report(*options).returncode == 1, "parity was not asked"
     assert [case["verdict"] for case in extended.cases()] == ["missing", "missing", "pass", "pass"]
