@@ -194,7 +194,6 @@ def test_the_matrix_decides(tmp_path: Path) -> None:
     lines = (tree.root / "matrix.yaml").read_text().splitlines()
     line = lines.index("    backend: interpreter") + 1
     typo = ("backend: interpreter", "backend: interpretor")
-    place = f":{line}:14: rows.cpu.backend"
     for old, new, start, end in (
         (
             *typo,
