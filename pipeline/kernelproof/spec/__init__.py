@@ -40,7 +40,7 @@ Outputs: TypeAlias = "tuple[Tensor, ...]"
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One output of a kernel: its name, its axes (``("T", "K")``) and its dtype."""
+    """An output of a kernel: its name, its axes (``("T", "K")``) and its dtype."""
 
     name: str
     axes: tuple[str, ...]

@@ -1,7 +1,4 @@
-"""The short way to exp of a difference gives the bits of the long one, where it may be taken.
-
-Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machine's GPU where not.
-"""
+"""The short way to exp of a difference: it gives the bits of the long one, if it may be taken."""
 
 import math
 
@@ -12,10 +9,8 @@ from torch import Tensor
 
 from gemma4_routing.exponential import exp_difference, exp_near
 from kernelproof.measure.comparison import bits_of
+from tests.unit.gemma4_routing.routing import DEVICE
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 BLOCK = 2**14
 
 
@@ -28,33 +23,26 @@ def _exp_kernel(value_ptr, largest_ptr, near_ptr, any_ptr, N: tl.constexpr):  # 
 
 
 def near_pairs() -> tuple[Tensor, Tensor]:
-    """Values and largest logits at most 60 above them: of every scale, denormal and equal ones."""
+    """Returns values, and largest logits at most 60 above them, of every scale."""
     generator = torch.Generator().manual_seed(19)
-    count = 2**14
-    largest = torch.cat(
-        [
-            torch.randn(count, generator=generator) * scale
-            for scale in (0, 1e-42, 1e-38, 1e-3, 1, 40)
-        ]
-    )
-    largest = torch.cat(
-        [largest, largest * 1e4, largest.sign() * 3e29 * largest.abs().clamp(max=1)]
-    )
+    scales = torch.tensor([0, 1e-42, 1e-38, 1e-3, 1, 40]).repeat_interleave(BLOCK)
+    largest = torch.randn(len(scales), generator=generator) * scales
+    large = largest.sign() * 3e29 * largest.abs().clamp(max=1)
+    largest = torch.cat([largest, largest * 1e4, large])
+    # Distances from 0 to 60, many of them tiny, and some of them 0.
+    number = torch.arange(len(largest))
     distance = torch.rand(len(largest), generator=generator) * 60
-    distance *= torch.rand(len(largest), generator=generator).pow(
-        8 * (torch.arange(len(largest)) % 3)
-    )
-    values = largest - distance
-    values = torch.where(torch.arange(len(largest)) % 17 == 0, largest, values)
+    distance *= torch.rand(len(largest), generator=generator).pow(8 * (number % 3))
+    values = torch.where(number % 17 == 0, largest, largest - distance)
     is_near = (values - largest >= -60) & (values <= largest)
-    padding = -int(is_near.sum()) % BLOCK
-    pad = torch.nn.functional.pad
-    values, largest = (pad(one[is_near], (0, padding)) for one in (values, largest))
+    padding = 0, -int(is_near.sum()) % BLOCK
+    pairs = (torch.nn.functional.pad(pair[is_near], padding) for pair in (values, largest))
+    values, largest = pairs
     return values.to(DEVICE), largest.to(DEVICE)
 
 
 def test_exp_near_is_exp_difference() -> None:
-    """To the bit, for every difference from -60 to 0."""
+    """Both give the same bits for every difference from -60 to 0."""
     values, largest = near_pairs()
     assert len(values) > 2**17
     near, anywhere = torch.full_like(values, math.nan), torch.zeros_like(values)

@@ -1,40 +1,49 @@
-"""Agreement with softmax, top k, renormalize in the input's dtype: which rows, and how closely."""
+"""The oracle of the routing kernel, and its agreement with the plain formulation."""
 
 import math
+from decimal import Decimal, localcontext
 
 import pytest
 import torch
-import triton
 from torch import Tensor
 
 from gemma4_routing import gemma4_routing_reference
-from gemma4_routing.proof import SPEC
-from kernelproof.spec import InputRows
+from gemma4_routing.proof.oracle import gemma4_routing_agreement, gemma4_routing_oracle
+from tests.unit.gemma4_routing.routing import DEVICE, each_dtype, make_inputs, normal_logits
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 INF, NAN = math.inf, math.nan
-
-each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
 def agreement_of(
     logits: Tensor, topk: int, scale: Tensor, weights: Tensor, ids: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Distance and bound of these outputs."""
-    outputs = (weights, ids)
-    return SPEC.agreement(logits, topk, scale, outputs=outputs)
+    """Returns the distance of outputs from the plain formulation, and its bound."""
+    return gemma4_routing_agreement(logits, topk, scale, outputs=(weights, ids))
+
+
+def test_the_oracle_against_sixty_decimal_digits() -> None:
+    """The oracle has the truth to 13 digits: softmax, top k, divided by their sum, times scale."""
+    logits = (normal_logits(6, 12, seed=1) * 20).to(DEVICE, torch.float32)
+    scale = torch.linspace(-2, 3, 12, device=DEVICE)
+    outputs = gemma4_routing_oracle(logits, 5, scale)
+    rows = zip(logits.tolist(), *(output.tolist() for output in outputs), strict=True)
+    with localcontext() as context:
+        context.prec = 60
+        for row, weights, ids in rows:
+            exps = [Decimal(value).exp() for value in row]
+            best = sorted(range(12), key=lambda expert: -exps[expert])[:5]
+            total = sum(exps[expert] for expert in best)
+            truth = [float(exps[e] / total * Decimal(scale[e].item())) for e in best]
+            assert ids == best
+            assert weights == pytest.approx(truth, rel=1e-13, abs=1e-300)
 
 
 @each_dtype
 def test_the_reference_agrees(dtype: torch.dtype) -> None:
-    """Within a bound that is no wider than the dtype, on nine rows of ten that can be compared."""
-    shape = {"E": 40, "K": 7}
-    rows = InputRows(seed=3, shape=shape, dtype=dtype, device=DEVICE, first=0, count=1900)
-    inputs = SPEC.make_inputs(rows)
-    distance, bound = SPEC.agreement(**inputs, outputs=gemma4_routing_reference(**inputs))
+    """The reference is within a bound of the dtype's width, on all rows that can be compared."""
+    inputs = make_inputs(1900, dtype, num_experts=40, topk=7, seed=3)
+    outputs = gemma4_routing_reference(**inputs)
+    distance, bound = gemma4_routing_agreement(**inputs, outputs=outputs)
     assert (distance <= bound).all()
     assert 700 < len(distance) < 1400
     widest = 4 * (5 * torch.finfo(dtype).eps / 2 + 144 * 2**-24) + 1e-5
@@ -44,7 +53,7 @@ def test_the_reference_agrees(dtype: torch.dtype) -> None:
 @each_dtype
 @pytest.mark.parametrize("factor", [0.95, 1.05, -1, 0, NAN], ids=str)
 def test_a_weight_that_is_off_is_too_far(factor: float, dtype: torch.dtype) -> None:
-    """Just the one that is off."""
+    """Only the weight that is off is beyond its bound."""
     logits = torch.tensor([[0.0, 1, 2, 3, 4]], device=DEVICE).to(dtype)
     scale = torch.tensor([1, 1, 1, -2, 0.5], device=DEVICE)
     weights, ids = gemma4_routing_reference(logits, 3, scale)
@@ -55,7 +64,7 @@ def test_a_weight_that_is_off_is_too_far(factor: float, dtype: torch.dtype) -> N
 
 @each_dtype
 def test_another_choice_is_infinitely_far(dtype: torch.dtype) -> None:
-    """At the expert that should have been chosen, and at the one that was."""
+    """The expert that should have been chosen is infinitely far, and the one that was."""
     logits = torch.tensor([[0.0, 1, 2, 3, 4]], device=DEVICE).to(dtype)
     scale = torch.ones(5, device=DEVICE)
     weights, ids = gemma4_routing_reference(logits, 3, scale)
@@ -84,7 +93,7 @@ def test_another_choice_is_infinitely_far(dtype: torch.dtype) -> None:
     ids=str,
 )
 def test_which_rows_are_compared(row: list[float], topk: int, *, is_compared: bool) -> None:
-    """Finite largest logit, and no tie at the last place chosen, where `torch.topk` may choose."""
+    """Rows with a finite largest logit, and no tie at the last chosen place, are compared."""
     scale = torch.ones(4, device=DEVICE)
     logits = torch.tensor([row], dtype=torch.float32, device=DEVICE)
     outputs = gemma4_routing_reference(logits, topk, scale)
