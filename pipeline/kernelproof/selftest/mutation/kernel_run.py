@@ -58,13 +58,10 @@ class KernelRun:
             counts = f"{len(reached)} of {len(self.mutants)} mutants"
             print(f"{counts} are reached by the quick cases", flush=True)
 
-            def show(answer: MutantAnswer) -> None:
-                verdict = self._judge(reached[answer.id], answer)
-                if verdict.status.blocks:
-                    print(f"{verdict.status}  {answer.id}", flush=True)
-
             requests = [self._request(mutant) for mutant in reached.values()]
-            answers = pool.ask_all(requests, show)
+            answers = pool.ask_all(
+                requests, lambda answer: self._judge(reached[answer.id], answer).status
+            )
         return [self._judge(mutant, answers.get(mutant.id)) for mutant in self.mutants]
 
     def gaps(self, verdicts: Sequence[MutantVerdict]) -> Iterator[str]:

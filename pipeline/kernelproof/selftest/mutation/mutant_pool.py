@@ -15,6 +15,7 @@ from typing import IO, Self
 from kernelproof.errors import Exit, UserError
 from kernelproof.plan.repository import ROOT, python_path
 from kernelproof.plan.schema import Row
+from kernelproof.records.mutation_run import MutantStatus
 from kernelproof.run.child_process import ChildProcess
 from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
 
@@ -96,14 +97,15 @@ class MutantPool:
     def ask_all(
         self,
         requests: Sequence[MutantRequest],
-        hear: Callable[[MutantAnswer], None] = lambda _: None,
+        status_of: Callable[[MutantAnswer], MutantStatus],
     ) -> dict[str, MutantAnswer]:
-        """Returns the answers by the mutants' ids; gives each to `hear`, and shows the progress."""
+        """Returns the answers by the mutants' ids; shows the progress, and each that blocks."""
         answers: dict[str, MutantAnswer] = {}
         executor = ThreadPoolExecutor(max_workers=self.workers)
         try:
             for answer in executor.map(self.ask, requests):
-                hear(answer)
+                if (status := status_of(answer)).blocks:
+                    print(f"{status}  {answer.id}", flush=True)
                 answers[answer.id] = answer
                 _show_progress(len(answers), len(requests))
         finally:

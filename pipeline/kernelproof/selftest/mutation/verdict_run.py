@@ -13,11 +13,16 @@ from kernelproof.records.mutation_run import CoveredFile
 from kernelproof.selftest.mutation import mutant_list
 from kernelproof.selftest.mutation.mutant import Mutant
 from kernelproof.selftest.mutation.mutant_list import VERDICTS, VerdictMutantList
-from kernelproof.selftest.mutation.mutant_messages import MutantRequest
+from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
 from kernelproof.selftest.mutation.mutant_plan import chosen, plan_verdicts
 from kernelproof.selftest.mutation.mutant_pool import MutantPool
 from kernelproof.selftest.mutation.mutant_status import MutantVerdict, judge
-from kernelproof.selftest.mutation.verdict_coverage import CoverageRun, MutantReach, run_tests
+from kernelproof.selftest.mutation.verdict_coverage import (
+    CoverageRun,
+    FileCoverage,
+    MutantReach,
+    run_tests,
+)
 
 _PARTS = ("pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
 _WORKER = "kernelproof.selftest.mutation.verdict_worker"
@@ -38,7 +43,7 @@ class VerdictRun:
 
     def verdicts(self) -> list[MutantVerdict]:
         """Runs the tests with coverage, then each mutant against the tests that reach it."""
-        row = matrix.load().rows[self.row]
+        row, by_id = matrix.load().rows[self.row], {mutant.id: mutant for mutant in self.mutants}
         with tempfile.TemporaryDirectory(prefix="verdict-mutants-") as name:
             tree = _copy_tree(Path(name) / "tree")
             path = {"PYTHONPATH": python_path(tree)}
@@ -49,29 +54,30 @@ class VerdictRun:
             with MutantPool(
                 name=str(tree), row=row, workers=self.workers, module=_WORKER, root=tree
             ) as pool:
-                answers = pool.ask_all(requests)
-        outcomes = {
-            mutant.id: answers[mutant.id].outcomes if mutant.id in answers else []
-            for mutant in self.mutants
-        }
+                answers = pool.ask_all(
+                    requests, lambda answer: self._judge(by_id[answer.id], answer).status
+                )
         self.case_seconds = run.seconds
+        verdicts = [self._judge(mutant, answers.get(mutant.id)) for mutant in self.mutants]
         self.files = [
-            CoveredFile(
-                file=f"pipeline/kernelproof/{name}",
-                **coverage.model_dump(exclude={"tests"}),
-                seconds=sum(
-                    outcome.seconds
-                    for mutant in self.mutants
-                    if mutant.file == name
-                    for outcome in outcomes[mutant.id]
-                ),
-            )
-            for name, coverage in run.files.items()
+            _covered_file(name, coverage, verdicts) for name, coverage in run.files.items()
         ]
-        return [
-            judge(mutant, outcomes[mutant.id], backend="interpreter", is_reached=True)
-            for mutant in self.mutants
-        ]
+        return verdicts
+
+    def _judge(self, mutant: Mutant, answer: MutantAnswer | None) -> MutantVerdict:
+        outcomes = answer.outcomes if answer else []
+        return judge(mutant, outcomes, backend="interpreter", is_reached=True)
+
+
+def _covered_file(
+    name: str, coverage: FileCoverage, verdicts: Sequence[MutantVerdict]
+) -> CoveredFile:
+    own = (verdict for verdict in verdicts if verdict.mutant.file == name)
+    return CoveredFile(
+        file=f"pipeline/kernelproof/{name}",
+        **coverage.model_dump(exclude={"tests"}),
+        seconds=sum(outcome.seconds for verdict in own for outcome in verdict.outcomes),
+    )
 
 
 def _requests(mutants: Sequence[Mutant], run: CoverageRun) -> list[MutantRequest]:

@@ -121,6 +121,10 @@ class _OutcomeWatch:
         self.tell: Tell = lambda _: None
         self.is_red = False
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Takes the tracebacks that cost least: only the last line of each is told."""
+        config.option.tbstyle = "native"
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leaves the tests that are asked for."""
         if self.places:

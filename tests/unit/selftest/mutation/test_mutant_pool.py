@@ -10,6 +10,7 @@ import pytest
 
 from kernelproof.plan import matrix
 from kernelproof.plan.repository import ROOT
+from kernelproof.records.mutation_run import MutantStatus
 from kernelproof.selftest.mutation.mutant_messages import MutantAnswer, MutantRequest
 from kernelproof.selftest.mutation.mutant_pool import MutantPool, WorkerDeathError
 
@@ -26,16 +27,19 @@ def _request(name: str) -> MutantRequest:
     return MutantRequest(id=name, kernel="toy", cases=["x"], seconds=1)
 
 
+def _status_of(answer: MutantAnswer) -> MutantStatus:
+    return MutantStatus.SURVIVED if answer.id == "9" else MutantStatus.KILLED
+
+
 def test_each_request_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    """By its id; each answer is heard, and the progress shown now and then."""
-    heard: list[MutantAnswer] = []
+    """By its id; a blocking one is shown at once, and the progress now and then."""
     names = [str(number) for number in range(60)]
     with _pool() as pool:
-        answers = pool.ask_all([_request(name) for name in names], heard.append)
-    assert [*answers] == [answer.id for answer in heard] == names
+        answers = pool.ask_all([_request(name) for name in names], _status_of)
+    assert [*answers] == names
     (outcome,) = answers["7"].outcomes
     assert (outcome.case, outcome.reason.split()[1]) == ("cpu", "1")
-    assert capsys.readouterr().err == "50/60 mutants\n"
+    assert capsys.readouterr() == ("survived  9\n", "50/60 mutants\n")
 
 
 def test_a_worker_that_dies_is_told() -> None:
@@ -52,7 +56,7 @@ def test_an_interrupt_leaves_nothing_behind(
 
     processes: list[int] = []
 
-    def interrupt(answer: MutantAnswer) -> None:
+    def interrupt(answer: MutantAnswer) -> MutantStatus:
         processes.append(int(answer.outcomes[0].reason.split()[0]))
         raise KeyboardInterrupt
 
