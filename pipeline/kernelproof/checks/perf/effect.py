@@ -59,7 +59,8 @@ def effect(
     logs = [[log(value) for value in values] for values in (new, old)]
     point = trimmed_mean(logs[0]) - trimmed_mean(logs[1])
     # Half the interval is the standard error, by resampling processes, times Student's quantile.
-    # Bonferroni shares the level out over the comparisons, and each over the two ends.
+    # Bonferroni shares the level out over the comparisons (O. J. Dunn, JASA 56, 1961), and the
+    # share of each over its two ends.
     fewest = len(new) if len(old) == 1 else min(len(new), len(old))
     half = inf
     if fewest >= _FEWEST_PROCESSES:
