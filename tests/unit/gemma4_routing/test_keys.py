@@ -1,9 +1,7 @@
-"""The warp kernels' keys of fp32 logits: their order, what is in them, and when they decide.
-
-Interpreted on the CPU where TRITON_INTERPRET=1 is set, compiled for this machine's GPU where not.
-"""
+"""Keys of fp32 logits in the warp kernels: their order, their content, and when they decide."""
 
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -11,13 +9,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from gemma4_routing.cuda import keys as of_keys
+from gemma4_routing.cuda import keys as routing_keys
 from gemma4_routing.kernel import ordered
 from kernelproof.measure.comparison import bits_of
+from tests.unit.gemma4_routing.routing import DEVICE, normal_logits
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 ROWS, REACH = 1024, 2**25 - 2
 SIGN, INFINITY = -(2**31), 0x7F800000
 
@@ -46,54 +42,52 @@ def _keys_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913
         tl.load(words_ptr + 6 * N + offs),
         tl.load(words_ptr + 7 * N + offs),
     )
-    orders = of_keys.orders8(words)
-    top = of_keys.largest8(orders)
+    orders = routing_keys.orders8(words)
+    top = routing_keys.largest8(orders)
     tl.store(top_ptr + offs, top)
-    keys = of_keys.keys32(orders, top, offs * 0, 127, 1)
-    largest = of_keys.as_fp32(ordered(top))
+    keys = routing_keys.keys32(orders, top, offs * 0, 127, 1)
+    largest = routing_keys.as_fp32(ordered(top))
     for i in tl.static_range(8):
-        logit, expert = of_keys.logit_and_expert(keys[i], top, IS_WIDE, IS_BF16)
+        logit, expert = routing_keys.logit_and_expert(keys[i], top, IS_WIDE, IS_BF16)
         tl.store(orders_ptr + i * N + offs, orders[i])
         tl.store(keys_ptr + i * N + offs, keys[i])
         tl.store(logits_ptr + i * N + offs, logit)
         tl.store(experts_ptr + i * N + offs, expert)
-        tl.store(rest_ptr + i * N + offs, of_keys.undecided(keys[i], logit, largest, IS_WIDE))
+        tl.store(rest_ptr + i * N + offs, routing_keys.undecided(keys[i], logit, largest, IS_WIDE))
 
 
-class Keyed:
-    """What the kernel says of rows of eight fp32 logits: ``[N, 8]``, but `top` ``[N]``."""
+class KeyedRows:
+    """The kernel's answers about rows of eight fp32 logits: ``[N, 8]``, but `top` ``[N]``."""
 
     def __init__(self, logits: Tensor) -> None:
-        self.logits = logits
+        """Runs the kernel."""
         words = logits.view(torch.int32)
-        if DEVICE.type == "cpu":  # where a sum keeps the sign of a NaN: a GPU's has none
+        if DEVICE.type == "cpu":  # a sum keeps the sign of a NaN there: a GPU's has none
             words = torch.where(logits.isnan(), 0x7FFFFFFF, words)
         words = words.T.contiguous()
-        integers = [torch.zeros_like(words) for _ in range(4)]
-        top, found = torch.zeros_like(words[0]), torch.zeros_like(words).view(torch.float32)
-        orders, keys, experts, rest = integers
-        _keys_kernel[(1,)](
-            words, orders, top, keys, found, experts, rest, N=len(logits), enable_fp_fusion=False
-        )
-        self.orders, self.keys, self.experts, self.rest = (one.T for one in integers)
-        self.top, self.found = top, found.T
+        orders, keys, experts, rest = (torch.zeros_like(words) for _ in range(4))
+        decoded = torch.zeros_like(words).view(torch.float32)
+        self.logits, self.top = logits, torch.zeros_like(words[0])
+        tensors = words, orders, self.top, keys, decoded, experts, rest
+        _keys_kernel[(1,)](*tensors, N=len(logits), enable_fp_fusion=False)
+        self.orders, self.keys, self.experts, self.decoded = orders.T, keys.T, experts.T, decoded.T
+        self.is_decided = rest.T == 0
 
 
 def of_bits(patterns: Tensor) -> Tensor:
-    """The fp32 of these bits, on the device."""
+    """Returns the fp32 numbers of these bits, on the device."""
     return patterns.to(torch.int32).view(torch.float32).to(DEVICE)
 
 
 def random(low: int, high: int, seed: int) -> Tensor:
-    """Rows of eight integers."""
+    """Returns rows of eight integers."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(low, high, (ROWS, 8), generator=generator)
 
 
-def scaled(power: int, seed: int) -> Tensor:
-    """Normal values to an odd power: of both signs, over a narrow or a wide range."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(ROWS, 8, generator=generator, dtype=torch.float64).pow(power).float()
+def normal(power: int, seed: int) -> Tensor:
+    """Returns normal values to an odd power: of both signs, over a narrow or a wide range."""
+    return normal_logits(ROWS, 8, seed).pow(power).float()
 
 
 LOGITS = {
@@ -105,106 +99,115 @@ LOGITS = {
     "a-binade-or-two": of_bits(0x3F800000 + random(0, 2**24, 8)),
     "around-the-reach": of_bits(0x41000000 - random(0, 2, 9) * (REACH - 4) - random(0, 8, 10)),
     "below-the-reach": of_bits(SIGN + 0x3F000000 + random(0, 2, 11) * REACH + random(0, 8, 12)),
-    "normal": scaled(1, 13).to(DEVICE),
-    "wide": scaled(9, 14).to(DEVICE),
-    "tiny": (scaled(3, 15) * 1e-38).to(DEVICE),
-    "huge": (scaled(1, 16) * 1e30).to(DEVICE),
+    "normal": normal(1, 13).to(DEVICE),
+    "wide": normal(9, 14).to(DEVICE),
+    "tiny": (normal(3, 15) * 1e-38).to(DEVICE),
+    "huge": (normal(1, 16) * 1e30).to(DEVICE),
     "with-nan": of_bits(INFINITY - 4 + random(0, 8, 17) + random(0, 2, 18) * SIGN),
 }
 
 each_kind = pytest.mark.parametrize("kind", LOGITS)
 
 
+@cache
+def keyed(kind: str) -> KeyedRows:
+    """Returns the kernel's answers about logits of a kind."""
+    return KeyedRows(LOGITS[kind])
+
+
 def ranks_of(logits: Tensor) -> Tensor:
-    """The experts by the contract: NaN first, then descending, the lower of equals first."""
-    one_nan = torch.where(logits.isnan(), math.inf, logits.double())
-    as_two = torch.where(logits.isposinf(), 1e300, one_nan)
-    return torch.sort(as_two, dim=1, descending=True, stable=True).indices
+    """Returns the experts as the contract has them: NaN first, then descending, ties by id."""
+    above_inf = torch.where(logits.isnan(), math.inf, logits.double())
+    values = torch.where(logits.isposinf(), 1e300, above_inf)
+    return torch.sort(values, dim=1, descending=True, stable=True).indices
 
 
 @each_kind
 def test_an_order_is_that_of_the_contract(kind: str) -> None:
-    """-0.0 as +0.0, NaN last, of which a positive one is above all; the largest is the row's."""
-    keyed = Keyed(LOGITS[kind])
-    values, is_nan = keyed.logits.double(), keyed.logits.isnan()
+    """-0.0 has the order of +0.0, every number one below NaN; the largest is the row's."""
+    rows = keyed(kind)
+    values, is_nan = rows.logits.double(), rows.logits.isnan()
     for left, right in ((0, 1), (2, 3), (4, 5), (6, 7)):
-        clear = ~(is_nan[:, left] | is_nan[:, right])
-        a, b = keyed.orders[clear, left], keyed.orders[clear, right]
-        one, other = values[clear, left], values[clear, right]
-        assert torch.equal(a > b, one > other)
-        assert torch.equal(a == b, one == other)
-    assert torch.equal(keyed.top, keyed.orders.max(dim=1).values)
+        is_clear = ~(is_nan[:, left] | is_nan[:, right])
+        a, b = rows.orders[is_clear, left], rows.orders[is_clear, right]
+        first, second = values[is_clear, left], values[is_clear, right]
+        assert torch.equal(a > b, first > second)
+        assert torch.equal(a == b, first == second)
+    assert torch.equal(rows.top, rows.orders.max(dim=1).values)
 
 
 @each_kind
 def test_a_decided_key_gives_back_its_logit_and_expert(kind: str) -> None:
-    """Every bit of the logit but the sign of a zero."""
-    keyed = Keyed(LOGITS[kind])
+    """A decided key has every bit of the logit but the sign of a zero."""
+    rows = keyed(kind)
     experts = torch.arange(8, device=DEVICE).expand(ROWS, 8)
-    assert torch.equal(keyed.experts, experts.to(torch.int32))
-    decided = keyed.rest == 0
-    expected = bits_of(keyed.logits + 0.0)
-    assert torch.equal(bits_of(keyed.found)[decided], expected[decided])
+    assert torch.equal(rows.experts, experts.to(torch.int32))
+    expected = bits_of(rows.logits + 0.0)
+    assert torch.equal(bits_of(rows.decoded)[rows.is_decided], expected[rows.is_decided])
 
 
 @each_kind
 def test_keys_rank_as_the_contract_does_up_to_the_last_that_is_decided(kind: str) -> None:
-    """The best n of a row, where the n-th is decided: the kernel asks for the eighth alone."""
-    keyed = Keyed(LOGITS[kind])
-    ranked = keyed.keys.argsort(dim=1, descending=True)
-    decided = keyed.rest.gather(1, ranked) == 0
-    assert torch.equal(decided, decided.cummin(dim=1).values), "no better one is undecided"
-    assert torch.equal(ranked[decided], ranks_of(keyed.logits)[decided])
+    """The best n of a row are right if the n-th is decided; the kernel asks for the eighth."""
+    rows = keyed(kind)
+    ranked = rows.keys.argsort(dim=1, descending=True)
+    is_decided = rows.is_decided.gather(1, ranked)
+    assert torch.equal(is_decided, is_decided.cummin(dim=1).values), "a better key is undecided"
+    assert torch.equal(ranked[is_decided], ranks_of(rows.logits)[is_decided])
 
 
 @each_kind
 def test_what_is_undecided_is_what_the_docstring_says(kind: str) -> None:
-    """And no more: in a finite row, beyond the reach, 60 below the largest, or 1e30 and more."""
-    keyed = Keyed(LOGITS[kind])
-    largest = keyed.logits.max(dim=1, keepdim=True).values
-    is_finite = keyed.logits.isfinite().all(dim=1, keepdim=True)
-    distance = keyed.top[:, None].long() - keyed.orders.long()
-    near = (distance < REACH) & (keyed.logits - largest >= -60) & (largest.abs() < 1e30)
-    decided = keyed.rest == 0
-    assert torch.equal(decided & is_finite, near & is_finite)
-    has_nan = keyed.logits.isnan().any(dim=1, keepdim=True)
-    top_is_nan = keyed.top[:, None] > INFINITY
-    assert not (decided & has_nan & top_is_nan).any()
-    assert not (decided & keyed.logits.isinf()).any()
+    """Undecided in a finite row is what lies beyond the reach, 60 below the largest, or at 1e30."""
+    rows = keyed(kind)
+    largest = rows.logits.max(dim=1, keepdim=True).values
+    is_finite = rows.logits.isfinite().all(dim=1, keepdim=True)
+    distance = rows.top[:, None].long() - rows.orders.long()
+    is_near = (distance < REACH) & (rows.logits - largest >= -60) & (largest.abs() < 1e30)
+    assert torch.equal(rows.is_decided & is_finite, is_near & is_finite)
+    has_nan = rows.logits.isnan().any(dim=1, keepdim=True)
+    top_is_nan = rows.top[:, None] > INFINITY
+    assert not (rows.is_decided & has_nan & top_is_nan).any()
+    assert not (rows.is_decided & rows.logits.isinf()).any()
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        ([1, 1.5, 2, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1]),
-        ([0, -0.0, 0, -0.0, 0, 0, 0, 0], [0] * 8),
-        ([math.nan, 1, 2, 3, 4, 5, 6, 7], [1] * 8),
-        ([math.inf, 1, 2, 3, 4, 5, 6, 7], [1] * 8),
-        ([7, 6, 5, 4, 3.5, 3, 2, -math.inf], [0, 0, 0, 0, 0, 0, 0, 1]),
-        ([-math.inf] * 8, [1] * 8),
-        ([1e30] * 8, [1] * 8),
-        ([-1e30] * 8, [1] * 8),
-        ([9e29] * 8, [0] * 8),
-        ([100, 40, 39.99, 99, 98, 97, 96, 95], [0, 0, 1, 0, 0, 0, 0, 0]),
-        ([1e-45, -1e-45, 1e-40, -1e-40, 0, -0.0, 1e-39, 1e-45], [0] * 8),
-    ],
-    ids=str,
-)
-def test_which_logits_are_decided(row: list[float], expected: list[int]) -> None:
+# Rows of logits, and 1 for each that is undecided.
+UNDECIDED: list[tuple[list[float], list[int]]] = [
+    ([1, 1.5, 2, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 1]),
+    ([0, -0.0, 0, -0.0, 0, 0, 0, 0], [0] * 8),
+    ([math.nan, 1, 2, 3, 4, 5, 6, 7], [1] * 8),
+    ([math.inf, 1, 2, 3, 4, 5, 6, 7], [1] * 8),
+    ([7, 6, 5, 4, 3.5, 3, 2, -math.inf], [0, 0, 0, 0, 0, 0, 0, 1]),
+    ([-math.inf] * 8, [1] * 8),
+    ([1e30] * 8, [1] * 8),
+    ([-1e30] * 8, [1] * 8),
+    ([9e29] * 8, [0] * 8),
+    ([100, 40, 39.99, 99, 98, 97, 96, 95], [0, 0, 1, 0, 0, 0, 0, 0]),
+    ([1e-45, -1e-45, 1e-40, -1e-40, 0, -0.0, 1e-39, 1e-45], [0] * 8),
+]
+
+
+def test_which_logits_are_decided() -> None:
     """Zero is more than four powers of two below any normal number; denormals are near it."""
-    keyed = Keyed(torch.tensor([row], dtype=torch.float32, device=DEVICE))
-    assert keyed.rest.tolist() == [expected]
+    logits = torch.zeros(triton.next_power_of_2(len(UNDECIDED)), 8, device=DEVICE)
+    logits[: len(UNDECIDED)] = torch.tensor([row for row, _ in UNDECIDED])
+    rows = KeyedRows(logits)
+    wrong = [
+        (row, is_decided)
+        for (row, expected), is_decided in zip(UNDECIDED, rows.is_decided.tolist(), strict=False)
+        if is_decided != [not flag for flag in expected]
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("steps", [REACH - 2, REACH - 1, REACH, REACH + 1])
 @pytest.mark.parametrize("start", [0x41000000, 0x01000000])
-def test_the_edge_of_the_reach(start: int, steps: int) -> None:
+def test_the_edge_of_the_reach(start: int) -> None:
     """A key of the reach itself may be that of all beyond; one below it is exact."""
-    rows = torch.full((1, 8), start)
-    rows[0, 5] = start - steps
+    steps = torch.tensor([REACH - 2, REACH - 1, REACH, REACH + 1])
+    words = torch.full((4, 8), start)
+    words[:, 5] = start - steps
     # Below +0.0 the orders go on with those of negative numbers, from -1 for -0.0, which is none.
-    rows = torch.where(rows < 0, SIGN - rows - 1, rows)
-    keyed = Keyed(of_bits(rows))
-    expected = [0] * 8
-    expected[5] = int(steps >= REACH)
-    assert keyed.rest.tolist() == [expected]
+    words = torch.where(words < 0, SIGN - words - 1, words)
+    expected = torch.ones(4, 8, dtype=torch.bool)
+    expected[:, 5] = steps < REACH
+    assert KeyedRows(of_bits(words)).is_decided.tolist() == expected.tolist()

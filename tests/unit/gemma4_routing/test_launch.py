@@ -5,7 +5,6 @@ from unittest.mock import patch
 
 import pytest
 import torch
-import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.kernel import _gemma4_routing_kernel
@@ -18,12 +17,10 @@ from gemma4_routing.launch import (
     launch_settings,
 )
 from gemma4_routing.proof import SPEC
+from kernelproof.spec import Build
+from tests.unit.gemma4_routing.routing import DEVICE, LANES, TILE
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-PORTABLE, LANES, TILE = (function.__name__ for function in SPEC.jitted)
 # The last number of tokens of each line of a table, and one that is on its last.
 CUDA_TOKENS = [1, 1023, 1024, 4095, 4096, 8191, 8192, 262144]
 HIP_TOKENS = [1, 2048, 8192, 8193, 262144]
@@ -40,15 +37,15 @@ def distinction(settings: LaunchSettings) -> tuple[Any, ...]:
 def test_the_launcher_launches_what_the_table_says(
     dtype: str, num_tokens: int, num_experts: int, topk: int
 ) -> None:
-    """Its constants and warps, and products and sums rounded each."""
+    """The launch has the table's constants and warps, and rounds each product and sum."""
     seen: dict[str, Any] = {}
 
-    def noted(*_: Any, **settings: Any) -> None:
-        seen.update(settings)
+    def run(*_: Any, **keywords: Any) -> None:
+        seen.update(keywords)
 
     logits = torch.zeros(num_tokens, num_experts, dtype=DTYPES[dtype], device=DEVICE)
-    # As in a new process, where no launch is kept.
-    with patch.object(_gemma4_routing_kernel, "run", noted), patch.dict(_COMPILED, clear=True):
+    # No launch is kept, as in a new process.
+    with patch.object(_gemma4_routing_kernel, "run", run), patch.dict(_COMPILED, clear=True):
         gemma4_routing(logits, topk, torch.ones(num_experts, device=DEVICE))
     shape = num_tokens, num_experts, topk
     settings = launch_settings(DTYPES[dtype], shape, backend_of(DEVICE.type))
@@ -79,7 +76,7 @@ def test_the_launcher_launches_what_the_table_says(
 def test_the_warp_kernels_of_nvidia_gpus(
     dtype: str, num_tokens: int, function: str, lanes: int
 ) -> None:
-    """Both edges of each line; a row has `lanes` of a program's 32 lanes."""
+    """Each line is taken at both of its edges; a row has `lanes` of a program's 32 lanes."""
     settings = launch_settings(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
     assert distinction(settings) == (function, 32 // lanes, 1, [("LANES", lanes)])
 
@@ -98,7 +95,7 @@ def test_the_warp_kernels_of_nvidia_gpus(
 def test_where_the_portable_kernel_is_launched(
     backend: str, num_experts: int, topk: int, *, is_aligned: bool
 ) -> None:
-    """At other shapes, on other backends, and where 16 bytes do not divide everything."""
+    """The portable kernel is for other shapes and backends, and unaligned tensors."""
     for num_tokens in (1, 4096, 262144):
         shape = num_tokens, num_experts, topk
         settings = launch_settings(torch.bfloat16, shape, backend, is_aligned=is_aligned)
@@ -106,25 +103,39 @@ def test_where_the_portable_kernel_is_launched(
         assert settings.constants["BLOCK_T"] == settings.rows
 
 
-@pytest.mark.parametrize("build", SPEC.builds, ids=lambda build: build.name)
-def test_a_build_is_the_launch_settings_its_shape(build: Any) -> None:
-    """On a GPU; every argument of the kernel is a pointer, an integer or a constant of it."""
-    E, K, T = build.shape["E"], build.shape["K"], build.shape["T"]  # noqa: N806
-    settings = launch_settings(DTYPES[build.dtype], (T, E, K), build.backend)
-    assert build.function is settings.function
-    assert build.constants == settings.constants
-    assert (build.rows, build.num_warps) == (settings.rows, settings.num_warps)
-    assert build.options == {"enable_fp_fusion": False}
-    assert build.integers == {"num_tokens": T, "stride_gt": E}
-    assert build.name == f"{build.dtype}-E{E}-K{K}-T{T}-{build.backend}"
-    arguments = [*build.pointers, *build.integers, *build.constants]
-    assert arguments == list(build.function.arg_names)
+def _differences(build: Build) -> list[tuple[str, object, object]]:
+    """Returns what a build has, and its launch or its function has not."""
+    sizes = build.shape
+    settings = launch_settings(
+        DTYPES[build.dtype], (sizes["T"], sizes["E"], sizes["K"]), build.backend
+    )
+    shape = f"E{sizes['E']}-K{sizes['K']}-T{sizes['T']}"
+    pairs = [
+        ("function", build.function, settings.function),
+        ("constants", build.constants, settings.constants),
+        ("program", (build.rows, build.num_warps), (settings.rows, settings.num_warps)),
+        ("options", build.options, {"enable_fp_fusion": False}),
+        ("integers", build.integers, {"num_tokens": sizes["T"], "stride_gt": sizes["E"]}),
+        ("name", build.name, f"{build.dtype}-{shape}-{build.backend}"),
+        (
+            "arguments",
+            [*build.pointers, *build.integers, *build.constants],
+            list(build.function.arg_names),
+        ),
+    ]
+    return [(name, built, launched) for name, built, launched in pairs if built != launched]
+
+
+def test_a_build_is_the_launch_of_its_shape() -> None:
+    """A build is compiled as a GPU launches it, with every argument of the kernel."""
+    wrong = {build.name: _differences(build) for build in SPEC.builds if _differences(build)}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("backend", "tokens"), [("cuda", CUDA_TOKENS), ("hip", HIP_TOKENS)])
 def test_every_setting_of_a_gpu_is_built(backend: str, tokens: list[int], dtype: str) -> None:
-    """At Gemma 4's shape, at each dtype: no line of the table is launched unlocked."""
+    """No line of the table is launched unlocked at Gemma 4's shape, at any dtype."""
     wanted = {
         str(distinction(launch_settings(DTYPES[dtype], (T, 128, 8), backend))) for T in tokens
     }
@@ -137,7 +148,7 @@ def test_every_setting_of_a_gpu_is_built(backend: str, tokens: list[int], dtype:
 
 
 def test_the_edges_asked_above_are_those_of_the_tables() -> None:
-    """A new line of a table is asked, too."""
+    """Each line of a table has its edges among the numbers of tokens above."""
     cuda = {most for lines in _WARPS.values() for most, _ in lines}
     assert cuda - {float("inf")} <= set(CUDA_TOKENS)
     hip = {most for most, _ in _BLOCKS["hip"]}
@@ -145,9 +156,9 @@ def test_the_edges_asked_above_are_those_of_the_tables() -> None:
     assert {most + 1 for most in (cuda | hip) - {float("inf")}} <= {*CUDA_TOKENS, *HIP_TOKENS}
 
 
-def test_a_portable_launch_settings_many_tokens_is_built_for_each_gpu() -> None:
-    """Both backends have the kernel of every other shape locked at three of them."""
+def test_a_portable_launch_of_many_tokens_is_built_for_each_gpu() -> None:
+    """Both backends have the portable kernel locked at three other shapes."""
+    portable = [build for build in SPEC.builds if build.function is _gemma4_routing_kernel]
     for backend in ("cuda", "hip"):
-        portable = [one for one in SPEC.builds if one.function is _gemma4_routing_kernel]
-        shapes = {one.shape["E"] for one in portable if one.backend == backend}
+        shapes = {build.shape["E"] for build in portable if build.backend == backend}
         assert shapes >= {64, 256, 512}
