@@ -1,4 +1,4 @@
-"""The source of a result: the commit, whether the tree was dirty, and a digest of its files."""
+"""The revision of a tree: its commit, uncommitted changes, and a digest of the files that count."""
 
 import subprocess
 from pathlib import Path
@@ -22,12 +22,13 @@ BESIDE = (
     "results/parity/toy.json",
     "kernels/toy/notes.md",
     "kernels/toy/__pycache__/kernel.cpython-311.pyc",
+    "pipeline/baselines/golden/toy.json",
 )
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small tree outside any repository, with a file in every place of interest."""
+    """Returns a small tree outside any repository, with a file in every place of interest."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
@@ -41,7 +42,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def repository(tree: Path) -> Path:
-    """The same tree with everything committed."""
+    """Returns the same tree with everything committed."""
     _git(tree, "init", "--quiet")
     _git(tree, "add", "--all", "--force")
     _git(tree, "commit", "--quiet", "--message=Start")
@@ -56,9 +57,9 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def test_without_a_repository_the_commit_is_unknown(tree: Path) -> None:
-    """And the tree counts as dirty, since nothing says that it is not."""
-    state = revision.current(tree)
-    assert (state.commit, state.dirty, len(state.tree)) == ("unknown", True, 64)
+    """The tree counts as dirty, since nothing says that it is not."""
+    found = revision.current(tree)
+    assert (found.commit, found.dirty, len(found.tree)) == ("unknown", True, 64)
 
 
 def test_without_git_the_commit_is_unknown(
@@ -67,70 +68,81 @@ def test_without_git_the_commit_is_unknown(
     """A machine that has the files alone still gives them their digest."""
     digest = revision.current(repository).tree
     monkeypatch.setenv("PATH", "")
-    wanted = revision.Revision(commit="unknown", dirty=True, tree=digest)
-    assert revision.current(repository) == wanted
+    unknown = revision.Revision(commit="unknown", dirty=True, tree=digest)
+    assert revision.current(repository) == unknown
 
 
 def test_a_commit_without_changes_is_clean(repository: Path) -> None:
-    """Its 40 digits are those of git."""
-    state = revision.current(repository)
-    assert (state.commit, state.dirty) == (_git(repository, "rev-parse", "HEAD"), False)
+    """The commit has the 40 digits of git."""
+    found = revision.current(repository)
+    assert (found.commit, found.dirty) == (_git(repository, "rev-parse", "HEAD"), False)
 
 
 @pytest.mark.parametrize("name", ["README.md", "kernels/toy/new.py"], ids=["changed", "untracked"])
 def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
-    """Whether git knows the file or not; the commit stays."""
+    """A change of a file that git knows or of one that it does not; the commit stays."""
     before = revision.current(repository)
     (repository / name).write_text("changed\n")
     after = revision.current(repository)
     assert (after.commit, after.dirty) == (before.commit, True)
 
 
-@pytest.mark.parametrize("name", MADE_OF)
-def test_the_digest_sees_what_results_depend_on(tree: Path, name: str) -> None:
+def test_the_digest_sees_what_results_depend_on(tree: Path) -> None:
     """A file changed, renamed or removed gives another digest; undone, the same one again."""
-    file, text = tree / name, (tree / name).read_text()
-    before = revision.current(tree).tree
-    file.write_text(text.upper())
-    changed = revision.current(tree).tree
-    file.unlink()
-    removed = revision.current(tree).tree
-    file.with_name(f"other_{file.name}").write_text(text)
-    renamed = revision.current(tree).tree
-    file.with_name(f"other_{file.name}").unlink()
-    file.write_text(text)
-    assert revision.current(tree).tree == before
-    distinct = {before, changed, removed}
-    assert len(distinct) == 3
-    # At the top, matrix.yaml and pyproject.toml count under their own names only.
-    assert renamed == removed if "/" not in name else renamed not in distinct
+    start, wrong = revision.current(tree).tree, []
+    for name in MADE_OF:
+        file, text = tree / name, (tree / name).read_text()
+        file.write_text(text.upper())
+        changed = revision.current(tree).tree
+        file.unlink()
+        removed = revision.current(tree).tree
+        other = file.with_name(f"other_{file.name}")
+        other.write_text(text)
+        renamed = revision.current(tree).tree
+        other.unlink()
+        file.write_text(text)
+        # At the top, matrix.yaml and pyproject.toml count under their own names only.
+        is_seen = renamed not in {start, changed, removed} if "/" in name else renamed == removed
+        if (
+            len({start, changed, removed}) < 3
+            or not is_seen
+            or revision.current(tree).tree != start
+        ):
+            wrong.append(name)
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", BESIDE)
-def test_the_digest_overlooks_what_is_beside_them(tree: Path, name: str) -> None:
-    """Prose, unit tests, results and compiled files leave a result valid."""
-    before = revision.current(tree).tree
-    (tree / name).write_text("changed\n")
-    assert revision.current(tree).tree == before
+def test_the_digest_overlooks_what_is_beside_them(tree: Path) -> None:
+    """Prose, unit tests, results, baselines and compiled files leave a result valid."""
+    start, wrong = revision.current(tree).tree, []
+    for name in BESIDE:
+        (tree / name).write_text("changed\n")
+        if revision.current(tree).tree != start:
+            wrong.append(name)
+    assert wrong == []
 
 
 def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path: Path) -> None:
-    """A result of one machine is good on another, where the checkout has another path."""
+    """A result of one machine is valid on another, where the checkout has another path."""
     before = revision.current(tree)
-    assert revision.current(tree.rename(tmp_path / "elsewhere")) == before
+    elsewhere = tmp_path / "baselines" / "elsewhere"
+    elsewhere.parent.mkdir()
+    assert revision.current(tree.rename(elsewhere)) == before
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_the_places_it_reads_are_those_of_this_tree(tmp_path: Path) -> None:
+    """The digest depends on a file of each folder here: one that moved would go unseen."""
+    empty, wrong = revision.current(tmp_path).tree, []
+    for name in (
         "kernels/gemma4_routing/kernel.py",
         "pipeline/kernelproof/measure/comparison.py",
-        "pipeline/kernelproof/run/case_plugin.py",
-    ],
-)
-def test_the_places_it_reads_are_those_of_this_tree(name: str, tmp_path: Path) -> None:
-    """The parts that it names exist here: a folder that moved would go unseen."""
-    (tmp_path / name).parent.mkdir(parents=True)
-    empty = revision.current(tmp_path).tree
-    (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    assert revision.current(tmp_path).tree != empty
+        "tests/cells/test_parity.py",
+        "matrix.yaml",
+        "pyproject.toml",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+        if revision.current(tmp_path).tree == empty:
+            wrong.append(name)
+        (tmp_path / name).unlink()
+    assert wrong == []

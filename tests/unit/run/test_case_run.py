@@ -67,7 +67,7 @@ def test_a_worker_runs_what_it_is_assigned(worker: InProcessWorker) -> None:
 def test_older_records_go_before_the_first_case(
     worker: InProcessWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a worker does not reach has no record, though an older one passed."""
+    """A case that a worker does not reach has no record, though an older one passed."""
     assert worker.run()[0] == 0
     monkeypatch.setattr(cells, "test_parity", _raise_a_bug)
     monkeypatch.setattr(case_plugin, "pulse", lambda _: "CUDA error")

@@ -179,7 +179,7 @@ def test_none_outlives_a_supervisor_that_is_killed() -> None:
 
 
 def test_none_outlives_a_child_that_is_killed() -> None:
-    """What a killed child had supervised ends, too, though its group is another."""
+    """A process that the killed child supervised ends, too, though its group is another."""
     with ChildProcess([sys.executable, "-S", "-c", FAMILY], cwd=ROOT) as child:
         line = child.read_line(time.monotonic() + SOON)
         assert line

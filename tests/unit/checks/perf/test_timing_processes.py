@@ -104,7 +104,7 @@ class Runs:
 
 
 def test_answers_are_parsed(runs: Runs) -> None:
-    """One answer a case, in the order of the request; a line that is no answer is left out."""
+    """Each case has its answer, in the order of the request; other lines are left out."""
     times = ProcessTimes(
         samples_us={KERNEL: [5.0] * 3},
         discarded=0,
