@@ -33,7 +33,7 @@ class MutantStatus(StrEnum):
 
     @property
     def blocks(self) -> bool:
-        """Whether it counts against the score."""
+        """Returns True if a mutant of this status counts against the score."""
         good = {MutantStatus.KILLED, MutantStatus.EQUIVALENT, MutantStatus.OTHER_ROW}
         return self not in good
 
@@ -75,7 +75,7 @@ class KillScore(StrictModel):
 
 
 class MutationRun(StrictModel):
-    """One run of mutants on one row, with counts that agree with its mutants.
+    """A run of mutants on one row, with counts that agree with its mutants.
 
     Runs that are older than the fields `date` and `commit` have None there.
     """
@@ -114,7 +114,7 @@ class CoveredFile(StrictModel):
 
 
 class VerdictMutationRun(MutationRun):
-    """One run of the mutants of verdict code: its cases are tests."""
+    """A run of the mutants of verdict code: its cases are tests."""
 
     files: list[CoveredFile]
 

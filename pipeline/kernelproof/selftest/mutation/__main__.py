@@ -49,9 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mutant in run.mutants:
             print(f"{mutant.id}  {mutant.before!r} -> {mutant.after!r}")
         return Exit.GOOD
+    # Run the mutants.
     started, state = time.monotonic(), revision.current()
     verdicts = run.verdicts()
     seconds = round(time.monotonic() - started, 1)
+    # Store and tell what became of them.
     is_whole = isinstance(run, KernelRun) and not run.is_quick
     minimal = minimal_cases(verdicts, run.case_seconds) if is_whole else ()
     facts = {"commit": state.commit, "dirty": state.dirty, "seconds": seconds, "enough": [*minimal]}

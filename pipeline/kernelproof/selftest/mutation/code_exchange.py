@@ -28,6 +28,7 @@ def exchange(module: str, before: str, after: str, functions: Functions) -> bool
     pairs = _changed(old, new)
     if pairs is None:
         return False
+    # Find the loaded functions that have the code of before.
     targets = [
         [
             function
@@ -38,6 +39,7 @@ def exchange(module: str, before: str, after: str, functions: Functions) -> bool
     ]
     if not all(targets):
         return False
+    # Exchange the code of all, since it is known of all.
     for loaded, (_, code) in zip(targets, pairs, strict=True):
         for function in loaded:
             function.__code__ = code

@@ -55,12 +55,14 @@ def is_reached(mutant: Mutant, reached: dict[str, list[Span]]) -> bool:
     """
     if mutant.place is None:
         return True
+    # An instruction of the node has run, or one is compiled and has not.
     place, spans = mutant.place, reached.get(mutant.file, [])
     if any(_is_within(span, place) for span in spans):
         return True
     compiled = set(_spans(compile(ast.parse(mutant.original), mutant.file, "exec")))
     if any(_is_within(span, place) for span in compiled):
         return False
+    # None is compiled: ask the smallest part around the node.
     least = min((_size(span) for span in compiled if _is_within(place, span)), default=(0, 0))
     return any(_is_within(place, span) and _size(span) <= least for span in spans)
 

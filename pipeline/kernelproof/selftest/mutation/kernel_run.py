@@ -1,4 +1,4 @@
-"""One run of kernels' mutants on one row: by the cases of parity that ``matrix.yaml`` names."""
+"""A run of kernels' mutants on one row: by the cases of parity that ``matrix.yaml`` names."""
 
 import argparse
 import os
@@ -52,12 +52,14 @@ class KernelRun:
         """Runs the kernels, then the mutants that the quick cases reach; prints what blocks."""
         row = self.matrix.rows[self.row]
         with MutantPool(name=self.row, row=row, workers=self.workers, root=ROOT) as pool:
+            # The unmutated kernels have to pass, and show what the cases reach.
             for kernel in dict.fromkeys(mutant.kernel for mutant in self.mutants):
                 self._run_unmutated(pool, kernel)
             reached = {mutant.id: mutant for mutant in self.mutants if self._is_reached(mutant)}
             counts = f"{len(reached)} of {len(self.mutants)} mutants"
             print(f"{counts} are reached by the quick cases", flush=True)
 
+            # Only mutants that a case reaches can be killed.
             requests = [self._request(mutant) for mutant in reached.values()]
             answers = pool.ask_all(
                 requests, lambda answer: self._judge(reached[answer.id], answer).status

@@ -57,6 +57,7 @@ class KernelMutantWorker:
             if request.file:
                 file = copy / request.kernel / request.file
                 file.write_text(request.text, encoding="utf-8")
+            # Ask in one child after another: a case may end its child.
             while len(outcomes) < len(request.cases):
                 left = request.model_copy(update={"cases": request.cases[len(outcomes) :]})
                 report = ask_child(partial(self._run, left, copy), request.seconds)

@@ -10,7 +10,7 @@ KILLING = frozenset({"fail", "error", "crash"})
 
 
 class MutantRequest(StrictModel):
-    """One mutant: the file that it changes and the file's text, empty for the unmutated kernel.
+    """A mutant to run: the changed file and its text, which are empty for the unmutated kernel.
 
     `cases` are cases of parity, or tests. `is_brief` ends the mutant at the first case that kills
     it, and `is_traced` asks for the places that run.
@@ -36,7 +36,7 @@ class CaseOutcome(StrictModel):
 
     @property
     def is_kill(self) -> bool:
-        """Whether it shows the mutant."""
+        """Returns True if the case shows the mutant."""
         return self.outcome in KILLING
 
 

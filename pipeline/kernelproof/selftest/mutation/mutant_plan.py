@@ -147,6 +147,7 @@ class _MutatedCode:
         """Returns the mutants, each with the conclusion of the first proof that covers it."""
         conclusions: dict[str, tuple[str, str]] = {}
         for number, proof in enumerate(proofs):
+            # The proof is of the code that is there, which stands once and has mutants.
             faults = [*self._untied(proof)]
             places = [] if faults else [*self._places(proof)]
             covered = [mutant.id for mutant in mutants if _covers(proof, places, mutant)]
@@ -154,6 +155,7 @@ class _MutatedCode:
                 faults = [f"found {proof.code!r} {len(places)} times, expected once"]
             elif not faults and not covered:
                 faults = [f"found no mutant of {proof.code!r}, expected some"]
+            # The first proof that covers a mutant is its own.
             self.faults += [f"proofs[{number}]: {fault}" for fault in faults]
             conclusions = dict.fromkeys(covered, (proof.concludes, proof.because)) | conclusions
         nothing = ("", "")
@@ -222,6 +224,7 @@ def _named(fault: NamedFault, code: _MutatedCode) -> Iterator[Mutant]:
     """Yields the mutant of a named fault, or adds a fault of the list."""
     source = code.module(fault.file).source
     where, edits = f"{fault.file}: fault {fault.name}", []
+    # Find the place of each change.
     for change in fault.edits:
         before = change.before.encode()
         if (count := source.content.count(before)) != 1:
@@ -229,6 +232,7 @@ def _named(fault: NamedFault, code: _MutatedCode) -> Iterator[Mutant]:
             return
         start = source.content.index(before)
         edits.append(TextEdit(start=start, end=start + len(before), after=change.after))
+    # Make the edits, which have to leave Python.
     mutated = source.edited(edits)
     try:
         ast.parse(mutated)

@@ -34,11 +34,13 @@ def judge(
 def _status(
     mutant: Mutant, outcomes: Sequence[CaseOutcome], backend: str, *, is_reached: bool
 ) -> tuple[MutantStatus, str]:
+    # A kill shows the mutant, whatever a proof says.
     for outcome in outcomes:
         if outcome.outcome == "import":
             return MutantStatus.NO_BUILD, outcome.reason
         if outcome.is_kill:
             return _killed(mutant, f"{outcome.case}: {outcome.reason}")
+    # A survivor needs an excuse, or it blocks, with the first reason why nothing was seen.
     if excuse := _excuse(mutant, backend, is_reached=is_reached):
         return excuse
     if not is_reached:
@@ -89,11 +91,13 @@ def minimal_cases(
     for verdict in verdicts:
         for outcome in verdict.kills if verdict.status == MutantStatus.KILLED else ():
             kills[outcome.case].add(verdict.mutant.id)
+    # Choose cases until they kill all.
     left, chosen = set[str]().union(*kills.values()), list[str]()
     while left:
         best = max(kills, key=lambda case: (len(kills[case] & left), -seconds[case]))
         chosen.append(best)
         left -= kills[best]
+    # Drop the needless, those first that kill least.
     for case in sorted(chosen, key=lambda case: len(kills[case])):
         if kills[case] <= _killed_by([name for name in chosen if name != case], kills):
             chosen.remove(case)

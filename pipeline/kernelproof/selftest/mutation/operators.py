@@ -172,6 +172,7 @@ def mutants_of(
     placed = sorted((node for node in nodes if hasattr(node, "lineno")), key=source.span)
     for operator, edits_of in operators.items():
         edits = ((node, edit) for node in placed for edit in edits_of(node, source))
+        # The number counts edits whose text another mutant has, so that ids stay as they are.
         for number, (node, edit) in enumerate(edits, start=1):
             mutated = source.edited([edit])
             if mutated in seen:

@@ -43,7 +43,7 @@ class FileCoverage(BaseModel):
 
 
 class CoverageRun(BaseModel):
-    """One run of the tests: the seconds of each in their order, and the coverage of each file."""
+    """A run of the tests: the seconds of each in their order, and the coverage of each file."""
 
     model_config = ConfigDict(frozen=True)
 

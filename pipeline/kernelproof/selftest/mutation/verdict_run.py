@@ -1,4 +1,4 @@
-"""One run of the mutants of verdict code, by its unit tests, in a copy of the tree."""
+"""A run of the mutants of verdict code, by its unit tests, in a copy of the tree."""
 
 import argparse
 import os
@@ -45,11 +45,13 @@ class VerdictRun:
         """Runs the tests with coverage, then each mutant against the tests that reach it."""
         row, by_id = matrix.load().rows[self.row], {mutant.id: mutant for mutant in self.mutants}
         with tempfile.TemporaryDirectory(prefix="verdict-mutants-") as name:
+            # Run the tests once, in a copy in which nobody edits a file meanwhile.
             tree = _copy_tree(Path(name) / "tree")
             path = {"PYTHONPATH": python_path(tree)}
             files, tests = self.entries.matched_files(tree), self.entries.matched_tests(tree)
             environment = {**os.environ, **path, **row.environment}
             run = run_tests(tree, {"files": files, "tests": tests}, environment)
+            # Run each mutant against the tests that reach it.
             requests = [request for request in _requests(self.mutants, run) if request.cases]
             with MutantPool(
                 name=str(tree), row=row, workers=self.workers, module=_WORKER, root=tree
@@ -102,7 +104,7 @@ def _requests(mutants: Sequence[Mutant], run: CoverageRun) -> list[MutantRequest
 
 
 def _copy_tree(tree: Path) -> Path:
-    """Copies the working tree, so that nobody edits a file meanwhile; returns the copy."""
+    """Copies the working tree; returns the copy."""
     tree.mkdir()
     for part in _PARTS:
         if (ROOT / part).is_dir():

@@ -75,7 +75,7 @@ def test_status_of_a_mutant_that_no_case_reaches(
 
 
 def test_the_first_outcome_of_a_kind_is_told() -> None:
-    """Of several cases that are short of memory, too."""
+    """The first of several cases that are short of memory is told."""
     outcomes = [
         CaseOutcome(case=case, outcome="memory", reason=f"of {case}") for case in ("x", "y")
     ]
