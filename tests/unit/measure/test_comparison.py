@@ -1,4 +1,4 @@
-"""Comparisons: which bits are equal, how far a value is from the truth, how a mismatch is told."""
+"""Comparisons: equal bits, distances from the truth, and the messages of mismatches."""
 
 import math
 
@@ -29,21 +29,21 @@ NANS = {
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def asked(actual: Tensor, expected: Tensor) -> None:
-    """The question of one output's bits."""
+def compare(actual: Tensor, expected: Tensor) -> None:
+    """Requires the bits of an output."""
     require_same_bits(
         "topk_weights", actual, expected, origin="the reference", explain=lambda r: f"row {r}"
     )
 
 
 def floats(*rows: list[float]) -> Tensor:
-    """An fp32 tensor."""
+    """Returns an fp32 tensor."""
     return torch.tensor(rows, dtype=torch.float32, device=DEVICE)
 
 
 @pytest.mark.parametrize("dtype", NANS, ids=str)
 def test_every_nan_has_the_same_bits(dtype: torch.dtype) -> None:
-    """Quiet or signalling, of any sign and payload; nothing else is touched."""
+    """NaN of any kind, sign and payload has the same bits; no other value is touched."""
     integer = INTEGERS[dtype.itemsize]
     nans = torch.tensor(NANS[dtype], dtype=integer, device=DEVICE).view(dtype)
     assert nans.isnan().all()
@@ -54,8 +54,8 @@ def test_every_nan_has_the_same_bits(dtype: torch.dtype) -> None:
     assert len(bits_of(others).unique()) == 5
 
 
-def test_bits_of_what_is_strided_or_no_float() -> None:
-    """A view gives the bits that it shows, in its own shape; integers and bools are themselves."""
+def test_bits_of_views_and_of_integers() -> None:
+    """A view has the bits that it shows, in its own shape; integers and bools are themselves."""
     wide = torch.arange(12, dtype=torch.int32, device=DEVICE).reshape(3, 4)
     assert torch.equal(bits_of(wide.T), wide.T)
     assert torch.equal(bits_of(wide.float().T), wide.float().view(torch.int32).T)
@@ -64,7 +64,7 @@ def test_bits_of_what_is_strided_or_no_float() -> None:
 
 
 def test_the_inputs_of_a_comparison_are_left_alone() -> None:
-    """A NaN keeps its payload in the tensor that was asked."""
+    """A NaN keeps its payload in the compared tensor."""
     nans = torch.tensor(NANS[torch.float32], dtype=torch.int32, device=DEVICE)
     bits_of(nans.view(torch.float32))
     assert nans.tolist() == NANS[torch.float32]
@@ -72,27 +72,27 @@ def test_the_inputs_of_a_comparison_are_left_alone() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int32], ids=str)
 def test_equal_bits_pass(dtype: torch.dtype) -> None:
-    """Rows of any number, none included."""
+    """Any number of equal rows passes, none included."""
     values = torch.arange(6, device=DEVICE).reshape(3, 2).to(dtype)
-    asked(values, values.clone())
-    asked(values[:0], values[:0])
+    compare(values, values.clone())
+    compare(values[:0], values[:0])
 
 
 def test_nan_equals_nan_and_zeros_differ() -> None:
-    """The bits decide, not the values."""
-    asked(floats([NAN, -NAN]), floats([-NAN, NAN]))
+    """Bits are compared, not values."""
+    compare(floats([NAN, -NAN]), floats([-NAN, NAN]))
     with pytest.raises(Mismatch, match="1 of 2 values differ, in 1 of 1 rows; the worst by 0\n"):
-        asked(floats([0.0, 1]), floats([-0.0, 1]))
+        compare(floats([0.0, 1]), floats([-0.0, 1]))
 
 
 def test_a_mismatch_of_bits_is_told_in_full() -> None:
-    """How many values differ, in how many rows, the worst, and the first three places."""
+    """The message has the number of values and rows, the worst, and the first three places."""
     expected = torch.arange(3000.0, device=DEVICE).reshape(1500, 2)
     actual = expected.clone()
     actual[:, 1] += 0.25
     actual[2, 0] = -1
     with pytest.raises(Mismatch) as caught:
-        asked(actual, expected)
+        compare(actual, expected)
     assert str(caught.value) == (
         "topk_weights is not that of the reference: 1,501 of 3,000 values differ, "
         "in 1,500 of 1,500 rows; the worst by 5\n"
@@ -102,21 +102,21 @@ def test_a_mismatch_of_bits_is_told_in_full() -> None:
     )
 
 
-@pytest.mark.parametrize("found", [NAN, INF, -INF], ids=str)
-def test_the_worst_difference_may_be_infinite(found: float) -> None:
-    """A value that is not finite where one should be is the worst of all."""
+@pytest.mark.parametrize("value", [NAN, INF, -INF], ids=str)
+def test_the_worst_difference_may_be_infinite(value: float) -> None:
+    """A value that is not finite, but should be, is the worst of all."""
     with pytest.raises(Mismatch) as caught:
-        asked(floats([2.0, found]), floats([1.0, 1.0]))
+        compare(floats([2.0, value]), floats([1.0, 1.0]))
     assert str(caught.value) == (
         "topk_weights is not that of the reference: 2 of 2 values differ, "
         "in 1 of 1 rows; the worst by inf\n"
         "  place 0: found 2.0, expected 1.0; row 0\n"
-        f"  place 1: found {found!r}, expected 1.0; row 0"
+        f"  place 1: found {value!r}, expected 1.0; row 0"
     )
 
 
 @pytest.mark.parametrize(
-    ("actual", "found"),
+    ("actual", "form"),
     [
         (floats([1.0]), "(1, 1) torch.float32"),
         (floats([1.0, 1], [1, 1]), "(2, 2) torch.float32"),
@@ -126,17 +126,17 @@ def test_the_worst_difference_may_be_infinite(found: float) -> None:
     ],
     ids=["narrow", "more-rows", "int", "fp64", "no-rows"],
 )
-def test_another_shape_or_dtype_is_never_the_same(actual: Tensor, found: str) -> None:
-    """Nothing is broadcast or converted."""
+def test_another_shape_or_dtype_is_never_the_same(actual: Tensor, form: str) -> None:
+    """No tensor is broadcast or converted."""
     with pytest.raises(Mismatch) as caught:
-        asked(actual, floats([1.0, 1]))
+        compare(actual, floats([1.0, 1]))
     assert str(caught.value) == (
-        f"topk_weights is not that of the reference: found {found}, expected (1, 2) torch.float32"
+        f"topk_weights is not that of the reference: found {form}, expected (1, 2) torch.float32"
     )
 
 
 def test_distances_within_their_bound_pass() -> None:
-    """The bound itself is within; it is one number, or one for each value."""
+    """A distance may be equal to its bound, which is one number, or one for each value."""
     distance = floats([0.0, 6], [3, 2])
     require_within("w", distance, 6, origin="the oracle", explain=str)
     require_within("w", distance, distance.clone(), origin="the oracle", explain=str)
@@ -159,46 +159,52 @@ def test_a_distance_beyond_its_bound_is_told_in_full() -> None:
 
 
 def test_each_distance_has_its_own_bound() -> None:
-    """What is within another value's bound counts for nothing."""
+    """A value beyond its own bound is told, even if another one's bound is wider."""
     with pytest.raises(Mismatch, match=r"1 of 2 .*\n  place 1: off by 2.0, at most 1.5; 0$"):
         require_within("w", floats([1.0, 2]), floats([2.0, 1.5]), origin="the oracle", explain=str)
 
 
-@pytest.mark.parametrize(
-    ("actual", "truth", "units"),
-    [
-        (1.0, 1.0, 0),
-        (1 + 2.0**-23, 1.0, 1),
-        (1 - 2.0**-24, 1.0, 0.5),
-        (1.0, 1 - 2.0**-25, 0.5),
-        (1.0, 1 + 2.0**-25, 0.25),
-        (-1.0, 1.0, 2.0**24),
-        (2.0, 1.0, 2.0**23),
-        (3.0, 3 + 2.0**-20, 4),
-        (2.0**126, 2.0**126 + 2.0**106, 8),
-        (0.0, -0.0, 0),
-        (0.0, LEAST, 1),
-        (3 * LEAST, LEAST, 2),
-        (-LEAST, LEAST, 2),
-        (0.0, LEAST / 2, 0.5),
-        (0.0, 2.0**-1000, 2.0**-851),
-        (2.0**-126, 2.0**-126 - LEAST, 1),
-        (2.0**-126 - LEAST, 2.0**-126, 1),
-        (2.0**-125 + 2 * LEAST, 2.0**-125, 1),
-        (INF, INF, 0),
-        (-INF, -INF, 0),
-        (INF, -INF, INF),
-        (INF, 1.0, INF),
-        (1.0, INF, INF),
-        (NAN, NAN, 0),
-        (NAN, 1.0, NAN),
-        (1.0, NAN, NAN),
-        (INF, NAN, NAN),
-    ],
-    ids=str,
-)
-def test_units_in_the_last_place(actual: float, truth: float, units: float) -> None:
-    """Known distances: around powers of two, denormal, zero, infinite, NaN."""
-    exact = torch.tensor([[truth]], dtype=torch.float64, device=DEVICE)
-    found = ulp_distance(floats([actual]), exact).item()
-    assert found == pytest.approx(units, rel=0, abs=0, nan_ok=True)
+# Outputs, the truth, and the distance in units in the last place.
+DISTANCES = [
+    (1.0, 1.0, 0),
+    (1 + 2.0**-23, 1.0, 1),
+    (1 - 2.0**-24, 1.0, 0.5),
+    (1.0, 1 - 2.0**-25, 0.5),
+    (1.0, 1 + 2.0**-25, 0.25),
+    (-1.0, 1.0, 2.0**24),
+    (2.0, 1.0, 2.0**23),
+    (3.0, 3 + 2.0**-20, 4),
+    (2.0**126, 2.0**126 + 2.0**106, 8),
+    (0.0, -0.0, 0),
+    (0.0, LEAST, 1),
+    (3 * LEAST, LEAST, 2),
+    (-LEAST, LEAST, 2),
+    (0.0, LEAST / 2, 0.5),
+    (0.0, 2.0**-1000, 2.0**-851),
+    (2.0**-126, 2.0**-126 - LEAST, 1),
+    (2.0**-126 - LEAST, 2.0**-126, 1),
+    (2.0**-125 + 2 * LEAST, 2.0**-125, 1),
+    (INF, INF, 0),
+    (-INF, -INF, 0),
+    (INF, -INF, INF),
+    (INF, 1.0, INF),
+    (1.0, INF, INF),
+    (NAN, NAN, 0),
+    (NAN, 1.0, NAN),
+    (1.0, NAN, NAN),
+    (INF, NAN, NAN),
+]
+
+
+def test_units_in_the_last_place() -> None:
+    """Known distances are right: around powers of two, denormal, zero, infinite, NaN."""
+    actual, truth, expected = zip(*DISTANCES, strict=True)
+    exact = torch.tensor([truth], dtype=torch.float64, device=DEVICE)
+    distances = ulp_distance(floats(list(actual)), exact)[0].tolist()
+    wrong = [
+        (case, distance)
+        for case, distance in zip(DISTANCES, distances, strict=True)
+        if distance != pytest.approx(case[2], rel=0, abs=0, nan_ok=True)
+    ]
+    assert len(expected) == 27
+    assert wrong == []

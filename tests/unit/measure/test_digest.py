@@ -1,4 +1,4 @@
-"""Digests: one sha256 for the same bits, however they were cut and wherever they lay."""
+"""Digests: the same bits have one sha256, wherever they lie and however they are split."""
 
 import hashlib
 
@@ -17,21 +17,21 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64
 
 
 def digest_of(*tensors: Tensor) -> str:
-    """The digest of these tensors, one after the other."""
-    whole = Digest()
+    """Returns the digest of tensors, one after the other."""
+    total = Digest()
     for tensor in tensors:
-        whole.add(tensor)
-    return whole.hexdigest()
+        total.add(tensor)
+    return total.hexdigest()
 
 
 def values(dtype: torch.dtype = torch.float32) -> Tensor:
-    """60 values in rows of 6."""
+    """Returns 60 values in rows of 6."""
     return torch.arange(-30, 30, device=DEVICE).reshape(10, 6).to(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_the_digest_is_the_sha256_of_the_bits_in_order(dtype: torch.dtype) -> None:
-    """Little-endian, row by row; nothing at all is the sha256 of nothing."""
+    """Bits are little-endian, row by row; no tensor has the sha256 of nothing."""
     integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
     content = values(dtype).cpu().view(integer).numpy().tobytes()
     assert digest_of(values(dtype)) == hashlib.sha256(content).hexdigest()
@@ -40,25 +40,25 @@ def test_the_digest_is_the_sha256_of_the_bits_in_order(dtype: torch.dtype) -> No
 
 @pytest.mark.parametrize("rows", [1, 3, 10])
 def test_how_rows_are_split_does_not_matter(rows: int) -> None:
-    """Neither into several tensors, nor by a view's strides."""
-    whole = values()
-    assert digest_of(*whole.split(rows)) == digest_of(whole)
-    assert digest_of(whole.T.contiguous().T) == digest_of(whole)
-    assert digest_of(whole.repeat_interleave(rows, dim=1)[:, ::rows]) == digest_of(whole)
+    """Several tensors, and views with other strides, have the digest of one tensor."""
+    tensor = values()
+    assert digest_of(*tensor.split(rows)) == digest_of(tensor)
+    assert digest_of(tensor.T.contiguous().T) == digest_of(tensor)
+    assert digest_of(tensor.repeat_interleave(rows, dim=1)[:, ::rows]) == digest_of(tensor)
 
 
 @pytest.mark.parametrize("size", [1, 24, 50, 10_000])
 def test_how_many_bytes_are_read_at_once_does_not_matter(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Less than a row, a row, two, all."""
+    """Reading less than a row, a row, two or all gives the same digest."""
     expected = digest_of(values())
     monkeypatch.setattr(digest, "_BYTES_AT_ONCE", size)
     assert digest_of(values()) == expected
 
 
 def test_every_nan_is_the_same() -> None:
-    """Its sign and payload are not digested; where it stands is."""
+    """The sign and the payload of a NaN are not digested, its place is."""
     patterns = torch.tensor([0x7FC00000, 0x7F800001, -1, -(2**22) | 5], dtype=torch.int32)
     nans = patterns.to(DEVICE).view(torch.float32)
     assert len({digest_of(nan) for nan in nans.split(1)}) == 1
@@ -67,23 +67,23 @@ def test_every_nan_is_the_same() -> None:
     assert len({digest_of(values()), digest_of(here), digest_of(there)}) == 3
 
 
-@pytest.mark.parametrize("bit", [0, 1, 22, 23, 31])
-@pytest.mark.parametrize("place", [0, 31, 59])
-def test_one_bit_makes_another_digest(place: int, bit: int) -> None:
-    """Any bit of any value, the sign of a zero included."""
-    changed = values().view(torch.int32).flatten()
-    changed[place] ^= -(2**31) if bit == 31 else 1 << bit
-    assert digest_of(changed.view(torch.float32)) != digest_of(values())
+def test_one_bit_makes_another_digest() -> None:
+    """Any bit of any value changes the digest, the sign of a zero, too."""
+    for place in (0, 31, 59):
+        for bit in (0, 1, 22, 23, 31):
+            changed = values().view(torch.int32).flatten()
+            changed[place] ^= -(2**31) if bit == 31 else 1 << bit
+            assert digest_of(changed.view(torch.float32)) != digest_of(values()), (place, bit)
     zeros = torch.zeros(2, device=DEVICE)
     assert digest_of(zeros) != digest_of(-zeros)
 
 
 def test_the_order_of_tensors_matters() -> None:
-    """Weights, then ids, is not ids, then weights; what was digested can be asked meanwhile."""
-    one, other = values(), values(torch.int32)
-    assert digest_of(one, other) != digest_of(other, one)
-    whole = Digest()
-    whole.add(one)
-    assert whole.hexdigest() == digest_of(one)
-    whole.add(other)
-    assert whole.hexdigest() == digest_of(one, other)
+    """Weights before ids have another digest than ids before weights; both can be read between."""
+    weights, ids = values(), values(torch.int32)
+    assert digest_of(weights, ids) != digest_of(ids, weights)
+    total = Digest()
+    total.add(weights)
+    assert total.hexdigest() == digest_of(weights)
+    total.add(ids)
+    assert total.hexdigest() == digest_of(weights, ids)

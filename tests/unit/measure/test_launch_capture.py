@@ -1,4 +1,4 @@
-"""Launches of Triton kernels: counted while one asks, and left as they were afterwards."""
+"""Counts of Triton launches: they are right, and leave the functions as they were."""
 
 import pytest
 import torch
@@ -13,82 +13,72 @@ DEVICE = torch.device(
 )
 
 
-class Jitted:
-    """What the count needs of a jitted function: a name, and a `run` that every launch calls."""
+class FakeFunction:
+    """A stand-in for a jitted function: a name, and a `run` that every launch calls."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
 
     def run(self, *arguments: object, **settings: object) -> object:
-        """What it was called with; an error where it is told to fail."""
+        """Returns what it was called with; raises RuntimeError if it is to fail."""
         if settings.get("fails"):
             raise RuntimeError
         return self.__name__, arguments, settings
 
 
 def launch(num_tokens: int) -> None:
-    """One call of the routing kernel."""
+    """Calls the routing kernel."""
     gemma4_routing(torch.zeros(num_tokens, 4, device=DEVICE), 2, torch.ones(4, device=DEVICE))
 
 
 def test_launches_are_counted_by_name() -> None:
-    """Each function on its own; what it is given and gives passes through."""
-    one, other = Jitted("one"), Jitted("other")
-    with count_launches([one, other]) as launched:
-        assert one.run(1, grid=(2,)) == ("one", (1,), {"grid": (2,)})
-        one.run()
-        other.run()
-        assert launched == {"one": 2, "other": 1}
-    assert launched.total() == 3
+    """Each function has a count of its own; arguments and results pass through."""
+    first, second = FakeFunction("first"), FakeFunction("second")
+    with count_launches([first, second]) as launches:
+        assert first.run(1, grid=(2,)) == ("first", (1,), {"grid": (2,)})
+        first.run()
+        second.run()
+        assert launches == {"first": 2, "second": 1}
+    assert launches.total() == 3
 
 
 def test_run_is_restored() -> None:
-    """Afterwards nothing is counted, and nothing of the count is left on the function."""
-    jitted = Jitted("one")
-    before = dict(vars(jitted))
-    with count_launches([jitted]) as launched:
-        jitted.run()
-    jitted.run()
-    assert launched == {"one": 1}
-    assert vars(jitted) == before
-
-
-def test_run_is_restored_after_an_error() -> None:
-    """A launch that fails is counted, too."""
-    jitted = Jitted("one")
-    before = dict(vars(jitted))
-    with pytest.raises(RuntimeError), count_launches([jitted]) as launched:
-        jitted.run(fails=True)
-    assert launched == {"one": 1}
-    assert vars(jitted) == before
+    """A failing launch is counted; afterwards nothing is, and nothing is left on the function."""
+    function = FakeFunction("first")
+    before = dict(vars(function))
+    with pytest.raises(RuntimeError), count_launches([function]) as launches:
+        function.run(fails=True)
+    function.run()
+    assert launches == {"first": 1}
+    assert vars(function) == before
 
 
 def test_counts_within_counts() -> None:
-    """Each one sees the launches of its own time."""
-    jitted = Jitted("one")
-    with count_launches([jitted]) as outer:
-        jitted.run()
-        with count_launches([jitted]) as inner:
-            jitted.run()
-        jitted.run()
+    """Each count has the launches of its own time."""
+    function = FakeFunction("first")
+    with count_launches([function]) as outer:
+        function.run()
+        with count_launches([function]) as inner:
+            function.run()
+        function.run()
     assert (outer.total(), inner.total()) == (3, 1)
 
 
 def test_the_real_kernel_is_counted() -> None:
-    """Interpreted or compiled: one launch a call, none for no tokens; `run` is what it was."""
+    """A call is one launch, interpreted or compiled; a call without tokens is none."""
     before = [function.run for function in SPEC.jitted]
-    with count_launches(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launches:
         launch(0)
-        assert launched.total() == 0
+        assert launches.total() == 0
         launch(1)
         launch(3)
     launch(1)
-    assert launched == {"_gemma4_routing_kernel": 2}
+    assert launches == {"_gemma4_routing_kernel": 2}
     assert [function.run for function in SPEC.jitted] == before
 
 
 def test_a_fallback_is_not_counted() -> None:
     """The reference launches no Triton kernel."""
-    with count_launches(SPEC.jitted) as launched:
+    with count_launches(SPEC.jitted) as launches:
         SPEC.reference(torch.zeros(3, 4, device=DEVICE), 2, torch.ones(4, device=DEVICE))
-    assert launched.total() == 0
+    assert launches.total() == 0

@@ -1,4 +1,4 @@
-"""This machine: refused where it is not the row it should be, and what is recorded of it."""
+"""The device of a row, refused on another machine, and the fingerprint of this one."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from kernelproof.plan.schema import Row
 
 
 def row_of(backend: str, device: str, toolchain: str) -> Row:
-    """A row of the matrix."""
+    """Returns a row of the matrix."""
     facts: dict[str, Any] = {"backend": backend, "device": device, "toolchain": toolchain}
     return Row(arch="any", memory_gb=1, runner=["self-hosted"], **facts)
 
@@ -43,7 +43,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def refusal(row: Row) -> str:
-    """The message for a machine that is not the row."""
+    """Returns the message on a machine that is not the row."""
     with pytest.raises(NotTheRowError) as caught:
         torch_device.device_of("the_row", row)
     assert caught.value.exit == Exit.NOT_THE_ROW
@@ -52,14 +52,14 @@ def refusal(row: Row) -> str:
 
 @pytest.mark.parametrize("kind", [None, "cuda", "xpu"])
 def test_every_machine_can_interpret(kind: str | None, pretend: Any) -> None:
-    """The interpreter's row asks for no device."""
+    """The row of the interpreter needs no device."""
     pretend(kind, "NVIDIA H200")
     assert torch_device.device_of("cpu", CPU) == torch.device("cpu")
 
 
 @pytest.mark.parametrize("row", [H200, MI300X, B60], ids=lambda row: row.backend)
 def test_a_machine_without_accelerator_is_no_row_of_one(row: Row, pretend: Any) -> None:
-    """The whole message."""
+    """The message names the backend, the device and torch's version."""
     pretend(None)
     assert refusal(row) == (
         f"row the_row: found no {row.backend} device (torch {torch.__version__}), "
@@ -69,7 +69,7 @@ def test_a_machine_without_accelerator_is_no_row_of_one(row: Row, pretend: Any) 
 
 
 def test_another_device_is_named(pretend: Any) -> None:
-    """A name must be equal: a longer one is another device."""
+    """A device with a longer name is another device."""
     pretend("cuda", "NVIDIA H200 NVL")
     assert refusal(H200) == (
         f"row the_row: found NVIDIA H200 NVL (torch {torch.__version__}), "
@@ -82,7 +82,7 @@ def test_another_device_is_named(pretend: Any) -> None:
     ("row", "hip"), [(H200, "7.0"), (MI300X, None)], ids=["cuda-row", "hip-row"]
 )
 def test_a_build_of_torch_for_another_backend(row: Row, hip: str | None, pretend: Any) -> None:
-    """Both backends are torch.cuda: the name alone does not tell them apart."""
+    """CUDA and HIP are both torch.cuda, so that the name alone does not tell them apart."""
     pretend("cuda", row.device, hip)
     assert refusal(row).startswith(f"row the_row: found {row.device} (torch ")
 
@@ -95,34 +95,34 @@ def test_a_build_of_torch_for_another_backend(row: Row, hip: str | None, pretend
 def test_the_device_of_a_row_that_is_here(
     row: Row, kind: str, hip: str | None, pretend: Any
 ) -> None:
-    """The first one, by torch's word for its kind."""
+    """The device of a row is the first one of its kind."""
     pretend(kind, row.device, hip)
     assert torch_device.device_of("the_row", row) == torch.device(kind, 0)
 
 
 def test_the_fingerprint_of_an_interpreted_row() -> None:
-    """Python, OS, processor, packages, toolchain: all that a record can hold as JSON."""
-    found = torch_device.fingerprint(CPU)
+    """The fingerprint has Python, OS, processor, packages and toolchain, and is JSON."""
+    facts = torch_device.fingerprint(CPU)
     requirements = TOOLCHAINS / "cpu.txt"
-    assert json.loads(json.dumps(found)) == found
-    assert found["python"] == platform.python_version()
-    assert found["os"] == platform.platform()
-    assert found["processor"] == platform.machine()
-    assert found["packages"].keys() >= {"torch", "triton", "numpy", "pytest", "pytest-benchmark"}
-    assert found["packages"]["torch"] == torch.__version__
-    assert found["packages"]["triton"] == triton.__version__
-    assert found["toolchain"] == "cpu"
-    assert found["toolchain_hash"] == hashlib.sha256(requirements.read_bytes()).hexdigest()
-    assert found["device"] == {"name": "cpu"}
-    assert set(found) == {
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["python"] == platform.python_version()
+    assert facts["os"] == platform.platform()
+    assert facts["processor"] == platform.machine()
+    assert facts["packages"].keys() >= {"torch", "triton", "numpy", "pytest", "pytest-benchmark"}
+    assert facts["packages"]["torch"] == torch.__version__
+    assert facts["packages"]["triton"] == triton.__version__
+    assert facts["toolchain"] == "cpu"
+    assert facts["toolchain_hash"] == hashlib.sha256(requirements.read_bytes()).hexdigest()
+    assert facts["device"] == {"name": "cpu"}
+    assert set(facts) == {
         *("python", "os", "processor", "packages"),
         *("toolchain", "toolchain_hash", "device", "environment"),
     }
 
 
 def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are recorded, in order; no other is, since it may be a secret."""
-    told = {
+    """Such variables are recorded, in order; no other one is, since it may be a secret."""
+    variables = {
         "CUDA_VISIBLE_DEVICES": "1",
         "NVIDIA_TF32_OVERRIDE": "0",
         "OMP_NUM_THREADS": "2",
@@ -130,16 +130,16 @@ def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch)
         "TRITON_INTERPRET": "1",
         "ZE_AFFINITY_MASK": "0",
     }
-    for name, text in {**told, "GITHUB_TOKEN": "secret", "HOME": "/home"}.items():
+    for name, text in {**variables, "GITHUB_TOKEN": "secret", "HOME": "/home"}.items():
         monkeypatch.setenv(name, text)
-    found = torch_device.fingerprint(CPU)["environment"]
-    assert found.items() >= told.items()
-    assert list(found) == sorted(found)
-    assert not found.keys() & {"GITHUB_TOKEN", "HOME", "PATH"}
+    recorded = torch_device.fingerprint(CPU)["environment"]
+    assert recorded.items() >= variables.items()
+    assert list(recorded) == sorted(recorded)
+    assert not recorded.keys() & {"GITHUB_TOKEN", "HOME", "PATH"}
 
 
 def test_the_fingerprint_of_an_nvidia_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name, UUID as a hash, driver, clocks, throttle reasons, ECC; what it lacks is left out."""
+    """The GPU's facts are recorded, its UUID as a hash; facts that the driver lacks are left out."""
 
     def without(*_: object) -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
