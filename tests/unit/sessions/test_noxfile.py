@@ -180,6 +180,16 @@ def test_speed_without_a_gpu_is_that_of_the_code(capsys: pytest.CaptureFixture[s
         assert session.commands[-1][2] == module
 
 
+def test_mutants_of_verdicts_need_no_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every machine runs them in the environment of the cpu row; kernels' mutants ask for a row."""
+    module, hardware = "kernelproof.selftest.mutation", "kernelproof.machine.hardware"
+    for words, modules in (([], [hardware, module]), (["--of=verdicts"], [module])):
+        session = SessionHere(capsys, *words, "--mutant=x")
+        session.fakes = {module: CommandFailed(return_code=2)}
+        assert _code(session, "mutants") == 2
+        assert [command[2] for command in session.commands] == modules
+
+
 def test_the_matrix_decides(tmp_path: Path) -> None:
     """A row that is added is a session; a wrong matrix ends every session with 2: in processes.
 
