@@ -24,7 +24,7 @@ from kernelproof.selftest.mutation.verdict_coverage import (
     run_tests,
 )
 
-_PARTS = ("pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
+_PARTS = ("LICENSE", "pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
 _WORKER = "kernelproof.selftest.mutation.verdict_worker"
 _SECONDS_MORE, _TIMES_UNMUTATED = 60, 3  # what the tests of a mutant may take
 
