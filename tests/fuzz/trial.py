@@ -1,4 +1,4 @@
-"""One input: the file is put in its place, read once, and the reading's outcome is returned."""
+"""The trial of one input: its file is put in place and read once, and has an outcome."""
 
 import io
 import time

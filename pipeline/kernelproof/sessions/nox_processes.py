@@ -129,12 +129,12 @@ def run_tools(session: nox.Session, toolchain: str, commands: Iterable[Iterable[
 
 
 def is_no_venv(session: nox.Session) -> bool:
-    """Tells whether nox uses the packages of its own Python."""
+    """Returns True if nox uses the packages of its own Python."""
     return session._runner.global_config.force_venv_backend == "none"  # noqa: SLF001
 
 
 def is_help_asked(session: nox.Session) -> bool:
-    """Tells whether the session only prints the options that it takes."""
+    """Returns True if the session only prints the options that it takes."""
     return not {"-h", "--help"}.isdisjoint(session.posargs)
 
 

@@ -1,7 +1,7 @@
 """The rule of SECURITY.md: unreviewed code reaches no GPU runner, baseline, secret or write token.
 
-The tables below say of each workflow what may start it, and of each job where it runs, what its
-token may do and on which branch. The rules compare the files with the tables. Each hole is planted
+The tables list the events that may start each workflow, and the machine, the permissions, the branch
+and the environment of each job. The rules compare the files with the tables. Each hole is planted
 into the text of a real file, in memory, and has to be found.
 """
 

@@ -32,7 +32,7 @@ if [[ "$1 $2" != "-m pip" ]]; then exec "{sys.executable}" "$@"; fi
 
 @dataclass(frozen=True)
 class WorkflowFile:
-    """One file of `.github/workflows`, by its name and its text."""
+    """A file of `.github/workflows`, by its name and its text."""
 
     name: str
     text: str

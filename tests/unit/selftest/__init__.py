@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tests of mutants, injected faults, sanitizers and fuzzing."""

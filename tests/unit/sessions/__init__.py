@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tests of the noxfile and of the commands of its sessions."""

@@ -20,7 +20,7 @@ class FaultOutcome:
 
     @property
     def is_good(self) -> bool:
-        """Tells whether the observed outcome is the expected one."""
+        """Returns True if the observed outcome is the expected one."""
         return self.expected == self.observed
 
     def as_json(self) -> dict[str, Any]:

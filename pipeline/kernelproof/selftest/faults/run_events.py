@@ -35,7 +35,7 @@ class NotPossibleError(Exception):
 class RunEvent:
     """Something that happens to a run of cases of one fault, and what has to become of the run.
 
-    `bring_about` does it to the run of a scratch copy and returns what became of the run.
+    `bring_about` does it to the run of a scratch copy and returns the observed outcome.
     """
 
     name: str
@@ -161,7 +161,7 @@ def _reported(scratch: ScratchCopy, end: str) -> str:
 
 
 def _resumed(scratch: ScratchCopy) -> str:
-    """Runs what is left, once the cause is gone, and returns what became of it."""
+    """Runs what is left, once the cause is gone, and returns the outcome."""
     code = scratch.run_cells("--resume").code
     return f"resumed: {_reported(scratch, f'exit {code}')}"
 

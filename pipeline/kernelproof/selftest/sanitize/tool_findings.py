@@ -32,12 +32,12 @@ class JudgedRun:
 
     @property
     def is_good(self) -> bool:
-        """Tells whether every case passed and just the planted errors were reported."""
+        """Returns True if every case passed and just the planted errors were reported."""
         return not self.findings and not self.problems
 
     @property
     def has_seen(self) -> bool:
-        """Tells whether the errors planted before the cases and after each were reported."""
+        """Returns True if the errors planted before the cases and after each were reported."""
         return _reports_per_error(self.planted, len(self.cases) + 1) > 0
 
     @property

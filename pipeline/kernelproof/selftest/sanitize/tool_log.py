@@ -38,7 +38,7 @@ class ToolReport:
         return (names[-1] if frames else names[0]) if names else ""
 
     def mentions(self, kernel: str) -> bool:
-        """Tells whether the report has the name of this kernel."""
+        """Returns True if the report has the name of this kernel."""
         return any(re.search(rf"(?<!\w){re.escape(kernel)}(?!\w)", line) for line in self.lines)
 
 

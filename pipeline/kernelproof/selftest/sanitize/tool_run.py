@@ -1,4 +1,4 @@
-"""One tool's run: a process under the tool, within a time limit, and what it leaves."""
+"""The run of one tool: a process under the tool, within a time limit, and its output."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def answers_in(file: Path) -> Iterator[CaseAnswer]:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolRun:
-    """What a tool's process has left: its exit code is None if it was killed at its time limit."""
+    """The output of a tool's process, whose exit code is None if it was killed at its limit."""
 
     tool: SanitizerTool
     limit: int

@@ -24,7 +24,7 @@ _OPTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SanitizerTool:
-    """One tool of compute-sanitizer, with the options that no other tool takes."""
+    """A tool of compute-sanitizer, with the options that no other tool takes."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
