@@ -1,8 +1,8 @@
 """The rule of SECURITY.md: unreviewed code reaches no GPU runner, baseline, secret or write token.
 
-The tables list the events that may start each workflow, and the machine, the permissions, the branch
-and the environment of each job. The rules compare the files with the tables. Each hole is planted
-into the text of a real file, in memory, and has to be found.
+The tables list the events that may start each workflow, and the machine, the permissions, the
+branch and the environment of each job. The rules compare the files with the tables. Each hole is
+planted into the text of a real file, in memory, and has to be found.
 """
 
 import re
