@@ -23,9 +23,9 @@ def ask(case: Case, evidence: Evidence) -> None:
     )
     outputs = spec.launch(**spec.make_inputs(rows))
     evidence.add_numbers(outputs=len(outputs))
-    found = [(tensor.dtype, tuple(tensor.shape)) for tensor in outputs]
+    actual = [(tensor.dtype, tuple(tensor.shape)) for tensor in outputs]
     expected = [
         (output.dtype, tuple(shape[axis] for axis in output.axes)) for output in spec.outputs
     ]
-    if found != expected:
-        raise Mismatch(f"form: found {found}, expected {expected}")
+    if actual != expected:
+        raise Mismatch(f"form: found {actual}, expected {expected}")

@@ -1,6 +1,3 @@
-# ruff: noqa: ANN001, ANN202, N803, PLR0913
-# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
-# mypy: disallow-untyped-decorators=False
 """The toy kernel: a few rows a program, one maximum over the last axis."""
 
 import torch
