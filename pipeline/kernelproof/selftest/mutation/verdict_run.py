@@ -24,7 +24,9 @@ from kernelproof.selftest.mutation.verdict_coverage import (
     run_tests,
 )
 
-_PARTS = ("LICENSE", "pyproject.toml", "noxfile.py", "matrix.yaml", "kernels", "pipeline", "tests")
+# The copy is enough to install from, as a test does: pyproject.toml names README.md and LICENSE.
+_FILES = ("README.md", "LICENSE", "pyproject.toml", "noxfile.py", "matrix.yaml")
+_FOLDERS = ("kernels", "pipeline", "tests")
 _WORKER = "kernelproof.selftest.mutation.verdict_worker"
 _SECONDS_MORE, _TIMES_UNMUTATED = 60, 3  # what the tests of a mutant may take
 
@@ -106,9 +108,8 @@ def _requests(mutants: Sequence[Mutant], run: CoverageRun) -> list[MutantRequest
 def _copy_tree(tree: Path) -> Path:
     """Copies the working tree; returns the copy."""
     tree.mkdir()
-    for part in _PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / part, tree / part)
+    for name in _FILES:
+        shutil.copy(ROOT / name, tree / name)
+    for name in _FOLDERS:
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tree
