@@ -5,13 +5,20 @@ What the sessions do is asked by tests/unit/sessions; the scripts are those of t
 
 import json
 import subprocess
-from collections.abc import Callable
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from kernelproof.checks.__main__ import main as checks_main
+from kernelproof.checks.perf import gate_card
+from kernelproof.checks.perf.__main__ import main as perf_main
 from kernelproof.plan import cases, schedule
 from kernelproof.records import golden
+from kernelproof.report.__main__ import main as report_main
+from kernelproof.selftest.mutation.__main__ import main as mutation_main
+from kernelproof.sessions import bless
 from tests.unit.extending.tree import Tree
 from tests.unit.github.workflow_files import BASELINE, CI, GPU, PAGES, Shell, value_of
 
@@ -143,6 +150,33 @@ def test_no_times_of_an_interpreter_are_planned(shell: Shell) -> None:
     assert shell.run(BASELINE.jobs["plan"], {}, ROW="cpu", KIND="golden")
     assert [row["name"] for row in json.loads(shell.outputs["rows"])] == ["cpu"]
     assert not shell.run(BASELINE.jobs["plan"], {}, ROW="cpu", KIND="perf")
+
+
+def test_the_sessions_take_these_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands behind the sessions parse the words that the tests above expect."""
+
+    class ParsedError(Exception):
+        """The end of a command after its words were parsed."""
+
+    def parse_and_end(parser: ArgumentParser, words: Sequence[str]) -> None:
+        parse(parser, words)
+        raise ParsedError
+
+    parse = ArgumentParser.parse_args
+    monkeypatch.setattr(ArgumentParser, "parse_args", parse_and_end)
+    row, against = ["--row=cpu"], ["--against=v1"]
+    for main, words in (
+        (report_main, ["--row", "cpu", "--check", "parity"]),
+        (report_main, ["--history", "history", "--row", "cpu", "--row", "h200"]),
+        (report_main, [*row, "--processes=12"]),
+        (checks_main, ["perf", "--on", "cpu", *row, "--processes=12"]),
+        (perf_main, ["--on", "cpu", *row, *against]),
+        (bless.main, ["golden", *row, "--reason=--why  not"]),
+        (gate_card.main, row),
+        (mutation_main, [*row, "--quick"]),
+    ):
+        with pytest.raises(ParsedError):
+            main(words)
 
 
 def test_a_baseline_is_proposed_on_a_branch_of_its_own(shell: Shell, tmp_path: Path) -> None:
