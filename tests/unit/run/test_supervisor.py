@@ -72,13 +72,23 @@ def test_a_crash_in_the_last_case_ends_the_run(supervised: SupervisedRun) -> Non
     assert len(supervised.assigned()) == 1
 
 
-def test_a_dump_is_told_without_what_is_not_ours(supervised: SupervisedRun) -> None:
-    """The reason shows where Python was, without the frames of pytest."""
-    fault = "import faulthandler; faulthandler.enable(); os.kill(os.getpid(), signal.SIGSEGV)"
-    assert supervised.supervise_fault(fault) == 0
+@pytest.mark.parametrize(
+    ("fault", "seconds", "end", "error"),
+    [
+        ("os.kill(os.getpid(), 11)", 30, "was ended by SIGSEGV after ", "Segmentation fault"),
+        ("time.sleep(60)", 0.1, "was ended after ", "Aborted"),
+    ],
+    ids=["crash", "late"],
+)
+def test_a_dump_shows_where_python_was(
+    supervised: SupervisedRun, fault: str, seconds: float, end: str, error: str
+) -> None:
+    """Python writes one at a crash, and if it is late and hears a signal."""
+    fault = f"import faulthandler; faulthandler.enable(); {fault}"
+    assert supervised.supervise_fault(fault, seconds=seconds) == 0
     first, fatal, thread, _, place, *_ = supervised.records()["T130"].reason.splitlines()
-    assert first.startswith("its process was ended by SIGSEGV after ")
-    assert fatal == "Fatal Python error: Segmentation fault"
+    assert first.startswith(f"its process {end}")
+    assert fatal == f"Fatal Python error: {error}"
     assert thread.startswith("Current thread 0x")
     assert "worker.py" in place
 

@@ -53,6 +53,15 @@ def test_builds_are_in_the_order_of_the_request(compiled: Compiled) -> None:
     assert compiled(script) == (["sm_90 no", "gfx942 no"], [1, 2])
 
 
+def test_each_build_has_the_limit_for_itself(
+    compiled: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Builds that take longer together are done."""
+    monkeypatch.setattr(compile_request, "SECONDS_A_BUILD", 1.8)
+    builds, _ = compiled("for _ in range(3): time.sleep(0.7); tell(error='no')")
+    assert builds == ["gfx942 no"] * 6
+
+
 @pytest.mark.parametrize(
     ("script", "end", "limit"),
     [
