@@ -144,7 +144,7 @@ def _root_node(document: Document, text: str) -> yaml.Node | None:
 
 def _blame_event(document: Document, event: yaml.Event) -> None:
     """Blames an event that would grow without bound, or that holds half a character."""
-    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+    if getattr(event, "anchor", None):
         at, found = _place(event.start_mark), "an anchor or alias"
         document.blame((), at=at, found=found, expected="values in full")
     if _SURROGATE.search(getattr(event, "value", "")):

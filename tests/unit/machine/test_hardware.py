@@ -28,8 +28,8 @@ def plan() -> Matrix:
 def machine_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Makes this machine one with just these accelerators."""
 
-    def become(*found: Accelerator) -> None:
-        monkeypatch.setattr(hardware, "accelerators", lambda: found)
+    def become(*gpus: Accelerator) -> None:
+        monkeypatch.setattr(hardware, "accelerators", lambda: gpus)
 
     return become
 
@@ -117,28 +117,24 @@ def test_without_accelerator_and_interpreter_there_is_no_row(plan: Matrix) -> No
     assert str(caught.value) == wanted
 
 
-@pytest.mark.parametrize(
-    ("arguments", "rows"),
-    [
-        ([], "h200\n"),
-        (["--dtype", "bf16"], "h200\n"),
-        (["--row", "cpu"], "cpu\n"),
-        (["--row=b60", "--row=cpu"], "b60\ncpu\n"),
-        (["--case", "gemma4_routing-mi300x-fp16-E128-K8-T7"], "mi300x\n"),
-        (["--row", "cpu", "--resume", "--results", "elsewhere"], "cpu\n"),
-    ],
-    ids=["machine", "dtype", "row", "rows", "case", "others' options"],
-)
 def test_the_command_prints_the_rows(
-    machine_with: Callable[..., None],
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    rows: str,
+    machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Those of the machine, or those that the command line names, by themselves or in a case."""
     machine_with(H200)
-    assert run_command(lambda: hardware.main(arguments)) == 0
-    assert capsys.readouterr().out == rows
+    for words, rows in {
+        "": "h200\n",
+        "--dtype bf16": "h200\n",
+        "--row cpu": "cpu\n",
+        "--row=b60 --row=cpu": "b60\ncpu\n",
+        "--case gemma4_routing-mi300x-fp16-E128-K8-T7": "mi300x\n",
+        "--row cpu --resume --results elsewhere": "cpu\n",
+        # A case of the sanitizer's, which is none of parity's.
+        "--sanitize --row cpu --case gemma4_routing-cpu-fp32-E64-K6-T33": "cpu\n",
+        "--help": "cpu\n",
+    }.items():
+        assert run_command(lambda words=words: hardware.main(words.split())) == 0  # type: ignore[misc]
+        assert capsys.readouterr().out == rows, words
 
 
 def test_the_command_lists_what_is_not_here(
@@ -152,58 +148,39 @@ def test_the_command_lists_what_is_not_here(
     assert capsys.readouterr() == ("cpu\n", "\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        ([], 4, "this machine is no row of matrix.yaml: found NVIDIA GeForce RTX 4090"),
-        (["--row", "h20"], 2, "--row: found 'h20', expected a row of matrix.yaml; did you mean "),
-        (["--case", "x"], 2, "--case: found 'x', expected a case of matrix.yaml; such as gemma4"),
-    ],
-    ids=["stranger", "row", "case"],
-)
+# The accelerators of a machine, words of the command line, its exit code and what is said.
+MISTAKES: list[tuple[tuple[Accelerator, ...], str, int, str]] = [
+    ((STRANGER,), "", 4, "this machine is no row of matrix.yaml: found NVIDIA GeForce RTX 4090"),
+    ((STRANGER,), "--row h20", 2, "--row: found 'h20', expected a row of matrix.yaml; did you m"),
+    ((STRANGER,), "--case x", 2, "--case: found 'x', expected a case of matrix.yaml; such as ge"),
+    ((H200,), "--case gemma4_routing-cpu-fp32-E64-K6-T33", 2, "--case: found 'gemma4_routing-c"),
+    ((), "--bench", 4, "bench needs a GPU: found row cpu, which is interpreted, expected one of a"),
+    ((H200,), "--bench --row cpu", 4, "bench needs a GPU: found row cpu"),
+    ((H200,), "--bench --case *-T7", 2, "--case: found '*-T7', expected a case of matrix.yaml"),
+]
+
+
 def test_the_command_on_no_row(
-    machine_with: Callable[..., None],
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    code: int,
-    said: str,
+    machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A message on stderr, no row on stdout, and the exit code of the mistake."""
-    machine_with(STRANGER)
-    assert run_command(lambda: hardware.main(arguments)) == code
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(said)
-
-
-@pytest.mark.parametrize(
-    ("found", "arguments", "code", "said"),
-    [
-        ((H200,), [], 0, "h200\n"),
-        ((H200,), ["--case", "*-T4096", "--peer", "eager", "--rounds", "3"], 0, "h200\n"),
-        ((), ["--row", "h200"], 0, "h200\n"),
-        ((), [], 4, "bench needs a GPU: found row cpu, which is interpreted, expected one of a100"),
-        ((H200,), ["--row", "cpu"], 4, "bench needs a GPU: found row cpu"),
-        ((H200,), ["--case", "*-T7"], 2, "--case: found '*-T7', expected a case of matrix.yaml"),
-    ],
-    ids=["machine", "others' options", "named", "no GPU", "interpreted", "no case"],
-)
-def test_rows_to_time_on(
-    machine_with: Callable[..., None],
-    capsys: pytest.CaptureFixture[str],
-    found: tuple[Accelerator, ...],
-    arguments: list[str],
-    code: int,
-    said: str,
-) -> None:
-    """GPUs, narrowed by what bench times; nothing is installed for a row that is none."""
-    machine_with(*found)
-    assert run_command(lambda: hardware.main(["--bench", *arguments])) == code
-    printed = capsys.readouterr()
-    if code:
+    for gpus, words, code, said in MISTAKES:
+        machine_with(*gpus)
+        assert run_command(lambda words=words: hardware.main(words.split())) == code  # type: ignore[misc]
+        printed = capsys.readouterr()
         assert (printed.out, printed.err[: len(said)]) == ("", said)
-    else:
-        assert printed.out == said
+
+
+def test_rows_to_time_on(
+    machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GPUs, narrowed by what bench times, whatever other options are there."""
+    machine_with(H200)
+    for words in ("", "--case *-T4096 --peer eager --rounds 3"):
+        assert hardware.main(["--bench", *words.split()]) == 0
+        assert capsys.readouterr().out == "h200\n"
+    machine_with()
+    assert hardware.main(["--bench", "--row", "h200"]) == 0
 
 
 @pytest.mark.parametrize("gpus", [[], [Accelerator(backend="cuda", name="NVIDIA A100")]])
