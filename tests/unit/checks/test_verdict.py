@@ -27,7 +27,9 @@ State = Callable[[Path, Planned], None]
 
 
 def _written(**changes: Any) -> State:
-    return lambda folder, one: record_files.write(folder, one, record_of(one, **changes))
+    return lambda folder, planned: record_files.write(
+        folder, planned, record_of(planned, **changes)
+    )
 
 
 def _holding(content: bytes) -> State:
@@ -93,37 +95,39 @@ STATES: dict[str, tuple[State, str, str]] = {
     "cut": (_cut, "error", "found text that is no JSON"),
     "oversized": (_holding(b" " * 2**21), "error", "found over 1,048,576 bytes"),
     "other case": (
-        lambda folder, one: _holding(
-            record_of(replace(one, case=replace(one.case, dtype="fp64"))).model_dump_json().encode()
-        )(folder, one),
+        lambda folder, planned: _holding(
+            record_of(replace(planned, case=replace(planned.case, dtype="fp64")))
+            .model_dump_json()
+            .encode()
+        )(folder, planned),
         "error",
         "found the record of ",
     ),
     "said skip": (
-        lambda folder, one: _holding(
-            record_of(one).model_dump_json().replace('"pass"', '"skip"').encode()
-        )(folder, one),
+        lambda folder, planned: _holding(
+            record_of(planned).model_dump_json().replace('"pass"', '"skip"').encode()
+        )(folder, planned),
         "error",
         "outcome: input should be ",
     ),
     "said same": (
-        lambda folder, one: _holding(
-            record_of(one).model_dump_json().replace('"pass"', '"same"').encode()
-        )(folder, one),
+        lambda folder, planned: _holding(
+            record_of(planned).model_dump_json().replace('"pass"', '"same"').encode()
+        )(folder, planned),
         "error",
         "outcome: input should be ",
     ),
     "extra field": (
-        lambda folder, one: _holding(
-            record_of(one).model_dump_json().replace("{", '{"mine":1,', 1).encode()
-        )(folder, one),
+        lambda folder, planned: _holding(
+            record_of(planned).model_dump_json().replace("{", '{"mine":1,', 1).encode()
+        )(folder, planned),
         "error",
         "mine: extra inputs are not permitted",
     ),
     "wrong type": (
-        lambda folder, one: _holding(
-            record_of(one).model_dump_json().replace("false", '"no"').encode()
-        )(folder, one),
+        lambda folder, planned: _holding(
+            record_of(planned).model_dump_json().replace("false", '"no"').encode()
+        )(folder, planned),
         "error",
         "dirty: input should be a valid boolean",
     ),
@@ -170,17 +174,17 @@ def test_one_verdict_for_everything_planned(tmp_path: Path) -> None:
     _written()(tmp_path, PLANNED)
     (tmp_path / "parity" / "notes.txt").write_text("mine")
     judged = judge(plan, tmp_path, SOURCE)
-    assert [one.planned for one in judged] == list(plan)
-    wanted = [STATES[names[i % len(names)]][1] for i in range(len(plan))]
-    assert [str(one.verdict) for one in judged] == wanted
+    assert [verdict.planned for verdict in judged] == list(plan)
+    expected = [STATES[names[i % len(names)]][1] for i in range(len(plan))]
+    assert [str(verdict.verdict) for verdict in judged] == expected
 
 
 def test_no_folder_is_missing_throughout(tmp_path: Path) -> None:
     """A run that never began."""
     plan = cases.plan(matrix.load())
     judged = judge(plan, tmp_path / "nowhere", SOURCE)
-    assert [one.planned for one in judged] == list(plan)
-    assert {(one.verdict, one.reason) for one in judged} == {(Verdict.MISSING, SILENCE)}
+    assert [verdict.planned for verdict in judged] == list(plan)
+    assert {(verdict.verdict, verdict.reason) for verdict in judged} == {(Verdict.MISSING, SILENCE)}
 
 
 def test_a_file_for_a_folder_is_no_verdict(tmp_path: Path) -> None:
@@ -194,19 +198,19 @@ def test_a_file_for_a_folder_is_no_verdict(tmp_path: Path) -> None:
 def test_a_skip_comes_from_the_matrix(tmp_path: Path, name: str) -> None:
     """Whatever record there is; beside it, the next case is judged by its own."""
     today = datetime.date(2030, 1, 2)
-    the_matrix = matrix.load()
-    skipped, kept = cases.cases_of(the_matrix)[:2]
+    real = matrix.load()
+    skipped, kept = cases.cases_of(real)[:2]
     skip = Skip(cases=skipped.id, check=Check.PARITY, reason="waits for #1", until=today)
-    plan = _unblessed(cases.plan(the_matrix.model_copy(update={"skips": [skip]}))[:2])
+    plan = _unblessed(cases.plan(real.model_copy(update={"skips": [skip]}))[:2])
     write, verdict, _ = STATES[name]
     for planned in plan:
         write(tmp_path, planned)
-    one, two = judge(plan, tmp_path, SOURCE)
-    wanted = CaseVerdict(
+    first, second = judge(plan, tmp_path, SOURCE)
+    expected = CaseVerdict(
         planned=plan[0], verdict=Verdict.SKIP, reason="waits for #1 (until 2030-01-02)"
     )
-    assert one == wanted
-    assert (two.planned.case, two.verdict) == (kept, verdict)
+    assert first == expected
+    assert (second.planned.case, second.verdict) == (kept, verdict)
 
 
 def test_without_git_a_record_is_known_by_its_files(tmp_path: Path) -> None:
@@ -220,11 +224,11 @@ def test_without_git_a_record_is_known_by_its_files(tmp_path: Path) -> None:
 
 def test_the_command_that_reproduces_selects_just_that_case() -> None:
     """Its options, read back, leave one case of the whole plan."""
-    the_matrix = matrix.load()
-    for planned in cases.plan(the_matrix)[::37]:
+    real = matrix.load()
+    for planned in cases.plan(real)[::37]:
         is_perf = planned.check == Check.PERF
         words = "perf-regress -- --case" if is_perf else "reproduce --"
         command = reproduce_command(planned)
         assert command == f"nox -s {words} {planned.case.id}"
         selection = Selection(case=(command.split()[-1],))
-        assert cases.plan(the_matrix, selection, checks=[planned.check]) == (planned,)
+        assert cases.plan(real, selection, checks=[planned.check]) == (planned,)

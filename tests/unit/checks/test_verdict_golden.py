@@ -48,7 +48,7 @@ def test_other_bits_fail(folder: Path) -> None:
 
 
 def test_bits_that_are_not_blessed_are_not_asked(folder: Path) -> None:
-    """Where the matrix does not want them."""
+    """The matrix does not want them."""
     record_files.write(folder, PLANNED, record_of(PLANNED, **MOVED))
     (judged,) = judge([PLANNED], folder, SOURCE)
     assert (judged.verdict, judged.reason) == (Verdict.PASS, "")

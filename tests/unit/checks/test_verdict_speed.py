@@ -10,6 +10,7 @@ import pytest
 
 from kernelproof.checks.judge_plan import judge
 from kernelproof.checks.perf.bless import bless_perf
+from kernelproof.errors import run_command
 from kernelproof.machine import revision
 from kernelproof.machine.revision import Revision
 from kernelproof.plan import cases, matrix
@@ -28,13 +29,12 @@ from tests.unit.checks.perf.timings import (
     processes_near,
     timing_of,
 )
-from tests.unit.extending.tree import Tree
 from tests.unit.records.made_records import record_of
 from tests.unit.records.stored_files import card_of
 from tests.unit.records.test_time_baseline import ONE, REASON, TWO, place
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
-PLAN = [replace(one.planned, limit_percent=3.0) for one in (ONE, TWO)]
+PLAN = [replace(verdict.planned, limit_percent=3.0) for verdict in (ONE, TWO)]
 ID = PLAN[0].case.id
 NOISE = 40
 
@@ -68,8 +68,8 @@ def _first(folder: Path, plan: Sequence[Planned] = PLAN) -> CaseVerdict:
 def test_the_same_times_are_same(folder: Path) -> None:
     """For each case by its own baseline; the numbers are the judge's."""
     judged = judge(PLAN, folder, SOURCE)
-    assert [one.verdict for one in judged] == [Verdict.SAME, Verdict.SAME]
-    assert [one.numbers["time_us"] for one in judged] == [10, 20]
+    assert [verdict.verdict for verdict in judged] == [Verdict.SAME, Verdict.SAME]
+    assert [verdict.numbers["time_us"] for verdict in judged] == [10, 20]
     assert _first(folder, PLAN[:1]).reason == NOTHING
     numbers = report_of(judged, SOURCE).cases[0].numbers
     assert numbers["time_us"] == 10
@@ -117,15 +117,15 @@ def test_a_pass_without_times_is_an_error(folder: Path) -> None:
     """It claims to have measured."""
     record_files.write(folder, PLAN[0], record_of(PLAN[0], machine=MACHINE))
     judged = _first(folder)
-    told = "found no times in its result, expected some"
-    assert (judged.verdict, judged.reason) == (Verdict.ERROR, told)
+    said = "found no times in its result, expected some"
+    assert (judged.verdict, judged.reason) == (Verdict.ERROR, said)
 
 
 def test_a_case_that_nobody_blessed(folder: Path) -> None:
     """It blocks, and tells how to bless it; so does one whose row has no baseline at all."""
     case = PLAN[0].case
-    for other in (replace(case, dtype="bf16"), replace(case, row="h100")):
-        planned = replace(PLAN[0], case=other)
+    for unblessed in (replace(case, dtype="bf16"), replace(case, row="h100")):
+        planned = replace(PLAN[0], case=unblessed)
         write(folder, planned, processes_near(10))
         judged = _first(folder, [planned])
         assert judged.verdict == Verdict.NO_BASELINE
@@ -148,8 +148,8 @@ def test_cases_of_a_row_share_its_false_alarms(folder: Path) -> None:
         for tokens in range(1000)
     ]
     assert _first(folder, [PLAN[0], *many]).verdict == Verdict.INCONCLUSIVE
-    elsewhere = [replace(one, case=replace(one.case, row="h100")) for one in many]
-    unlike = [replace(one, check=Check.PARITY) for one in many]
+    elsewhere = [replace(verdict, case=replace(verdict.case, row="h100")) for verdict in many]
+    unlike = [replace(verdict, check=Check.PARITY) for verdict in many]
     assert _first(folder, [PLAN[0], *elsewhere, *unlike]).verdict == Verdict.SLOWER
 
 
@@ -165,66 +165,71 @@ def test_a_limit_that_the_gate_cannot_see(folder: Path) -> None:
         _first(folder, [replace(PLAN[0], limit_percent=2.0)])
 
 
-@pytest.mark.parametrize("verdict", Verdict, ids=str)
-def test_speed_is_reproduced_by_timing_again(verdict: Verdict) -> None:
+def test_speed_is_reproduced_by_timing_again() -> None:
     """On the row's own machine; its options, read back, leave that one case."""
     planned = cases.plan(matrix.load(), checks=[Check.PERF])[5]
-    told = f"nox -s perf-regress -- --case {planned.case.id}"
-    assert CaseVerdict(planned=planned, verdict=verdict).reproduce == told
-    assert reproduce_command(planned) == told
-    selection = Selection(case=(told.rsplit(maxsplit=1)[-1],))
+    line = f"nox -s perf-regress -- --case {planned.case.id}"
+    for verdict in Verdict:
+        assert CaseVerdict(planned=planned, verdict=verdict).reproduce == line
+    assert reproduce_command(planned) == line
+    selection = Selection(case=(line.rsplit(maxsplit=1)[-1],))
     assert cases.plan(matrix.load(), selection, checks=[Check.PERF]) == (planned,)
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "code"),
-    [
-        ("same faster skip", 0),
-        ("inconclusive", 75),
-        ("same inconclusive inconclusive", 75),
-        ("inconclusive slower", 1),
-        ("missing inconclusive", 1),
-        ("inconclusive no-baseline", 1),
-        ("wrong-machine", 1),
-        ("same error", 1),
-    ],
-)
-def test_exit_codes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdicts: str, code: int
+def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """75 if all that blocks is inconclusive, 1 if anything else blocks as well."""
+    for words, code in {
+        "same faster skip": 0,
+        "inconclusive": 75,
+        "same inconclusive inconclusive": 75,
+        "inconclusive slower": 1,
+        "missing inconclusive": 1,
+        "inconclusive no-baseline": 1,
+        "wrong-machine": 1,
+        "same error": 1,
+    }.items():
+        judged = [
+            CaseVerdict(planned=PLAN[0], verdict=Verdict(word), reason="why")
+            for word in words.split()
+        ]
+        monkeypatch.setattr(command, "judge", lambda *_, judged=judged: judged)
+        arguments = ["--row=h200", "--check=perf", f"--results={tmp_path}"]
+        assert command.main(arguments) == code, words
+
+
+def test_the_report_of_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """75 where all that blocks is inconclusive, 1 where anything else blocks as well."""
-    words = verdicts.split()
-    judged = [CaseVerdict(planned=PLAN[0], verdict=Verdict(word), reason="why") for word in words]
-    monkeypatch.setattr(command, "judge", lambda *_: judged)
-    assert command.main(["--row=h200", "--check=perf", f"--results={tmp_path}"]) == code
-
-
-def test_the_report_of_a_row_as_a_process(tmp_path: Path) -> None:
-    """0 for the same times, 75 for noise, 1 where a case is missing too, 5 for a cut baseline."""
-    tree, folder = Tree.at(tmp_path / "tree"), tmp_path / "results"
-    stored, state = tree.root / "pipeline" / "baselines" / "perf", revision.current(tree.root)
-    one, two = cases.plan(matrix.load(), Selection(row=("h200",)), [Check.PERF])[:2]
+    """0 for the same times, 75 for noise, 1 if a case is missing too, 5 for a cut baseline."""
+    state = revision.current()
+    first, second = cases.plan(matrix.load(), Selection(row=("h200",)), [Check.PERF])[:2]
     fields: dict[str, Any] = {"commit": state.commit, "tree": state.tree}
-    fields["machine"] = {**MACHINE, "device": {"name": one.device}}
-    record = record_of(one, timing=timing_of(processes_near(10)), **fields)
-    judged = CaseVerdict(planned=one, verdict=Verdict.NO_BASELINE, record=record)
-    bless_perf([judged], REASON, place(stored, judged), stored)
-    sensitivity.path_of(one.case.row, stored).unlink()
-    record_files.write(folder, one, record)
+    fields["machine"] = {**MACHINE, "device": {"name": first.device}}
+    record = record_of(first, timing=timing_of(processes_near(10)), **fields)
+    judged = CaseVerdict(planned=first, verdict=Verdict.NO_BASELINE, record=record)
+    bless_perf([judged], REASON, place(tmp_path, judged), tmp_path)
+    monkeypatch.setattr(time_baseline, "load", partial(time_baseline.load, folder=tmp_path))
+    visible = partial(sensitivity.require_visible, folder=tmp_path)
+    monkeypatch.setattr(sensitivity, "require_visible", visible)
+    folder = tmp_path / "results"
+    record_files.write(folder, first, record)
 
     def report(*planned: Planned) -> tuple[int, str]:
-        named = [f"--case={each.case.id}" for each in planned]
-        done = tree.report("--check=perf", f"--results={folder}", *named)
-        return done.returncode, done.stdout + done.stderr
+        named = [f"--case={case.case.id}" for case in planned]
+        arguments = ["--check=perf", f"--results={folder}", *named]
+        code = run_command(lambda: command.main(arguments))
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
 
-    code, said = report(one)
-    assert (code, f"GOOD: 1 same at {state.commit}" in said) == (0, True), said
-    write(folder, one, processes_near(10, noise=NOISE), **fields)
-    assert report(one)[0] == 75
-    code, said = report(one, two)
+    code, said = report(first)
+    assert (code, f"GOOD: 1 same at {state.commit[:12]}" in said) == (0, True), said
+    write(folder, first, processes_near(10, noise=NOISE), **fields)
+    assert report(first)[0] == 75
+    code, said = report(first, second)
     assert (code, "BLOCKED: 1 inconclusive, 1 missing" in said) == (1, True), said
-    assert f"reproduce: nox -s perf-regress -- --case {two.case.id}" in said
-    file = time_baseline.path_of(one.case.row, one.case.kernel, stored)
+    assert f"reproduce: nox -s perf-regress -- --case {second.case.id}" in said
+    file = time_baseline.path_of(first.case.row, first.case.kernel, tmp_path)
     file.write_bytes(file.read_bytes()[:-9])
-    code, said = report(one)
+    time_baseline.load.func.cache_clear()  # type: ignore[attr-defined]
+    code, said = report(first)
     assert (code, said.count("\n"), "found text that is no JSON" in said) == (5, 1, True), said

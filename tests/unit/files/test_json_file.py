@@ -10,7 +10,7 @@ from kernelproof.files.strict_model import StrictModel
 
 class _Model(StrictModel):
     number: float
-    names: list[str] = []
+    names: tuple[str, ...] = ()
 
 
 def _said(file: Path, content: bytes, most_bytes: int = 1000) -> str:
@@ -25,7 +25,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     """To the last byte that it may have; infinities are written as text."""
     file = tmp_path / "file"
     file.write_bytes(b'{"number": 1, "names": ["a"]}')
-    assert read_model(file, _Model, 29) == _Model(number=1.0, names=["a"])
+    assert read_model(file, _Model, 29) == _Model(number=1.0, names=("a",))
     assert read_json(file, 29) == {"number": 1, "names": ["a"]}
     assert _Model(number=float("inf")).model_dump_json() == '{"number":"Infinity","names":[]}'
     with pytest.raises(FileNotFoundError):

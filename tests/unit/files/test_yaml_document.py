@@ -103,7 +103,7 @@ def test_misread_value(tmp_path: Path, text: str, kind: str) -> None:
 
 @pytest.mark.parametrize("text", MISREAD)
 def test_quoted_value_is_text(tmp_path: Path, text: str) -> None:
-    """What the message proposes, quotes, is accepted."""
+    """Quotes, which the message proposes, are accepted."""
     doc = _read(tmp_path, f"a: '{text}'\n")
     assert doc.data == {"a": text}
     assert not doc.faults
@@ -172,7 +172,7 @@ def test_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all examples."""
+    """Returns the folder that all examples share."""
     return tmp_path_factory.mktemp("texts")
 
 

@@ -14,7 +14,7 @@ from kernelproof.machine.gpu_lock import exclusive_gpu, lock_name
 from kernelproof.plan import matrix
 from kernelproof.plan.repository import ROOT
 
-# A process that takes a turn, says so, and keeps it for as long as it is told to.
+# A process that locks the GPU, says so, and keeps it for so many seconds.
 HOLDER = """\
 import sys, time
 from kernelproof.machine.gpu_lock import exclusive_gpu
@@ -26,7 +26,7 @@ with exclusive_gpu("the gpu"):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the locks are, for this process and for those that it starts."""
+    """Returns the folder of the locks, of this process and of those that it starts."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path

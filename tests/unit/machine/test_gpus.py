@@ -60,7 +60,7 @@ def _numbers(row: str, **environment: str) -> list[int]:
 
 
 def test_nvidia_gpus_are_seen_alone_by_their_uuid(host: Host) -> None:
-    """Which stays the same whatever the runtime counts by."""
+    """A UUID stays the same whatever the runtime counts by."""
     host(H200, H200)
     assert gpus_of(_row("h200"), {}) == (
         Gpu(number=0, variable="CUDA_VISIBLE_DEVICES", value=UUIDS[0]),

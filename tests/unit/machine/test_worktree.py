@@ -22,7 +22,7 @@ class Repository:
         self.commits = [self.commit(f"Write {n}", str(n)) for n in (1, 2, 3)]
 
     def git(self, *arguments: str) -> str:
-        """What git says there."""
+        """Returns what git prints there."""
         names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=no"]
         done = subprocess.run(
             ["git", "-C", str(self.root), *names, *arguments],

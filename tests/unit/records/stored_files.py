@@ -1,4 +1,4 @@
-"""One small stored file of each kind, and edits of it with a seal that fits."""
+"""A small stored file of each kind, and edits of it with a seal that fits."""
 
 import datetime
 import json
@@ -31,8 +31,8 @@ def golden_of(**digests: GoldenDigests) -> Golden:
 def card_of(row: str = ROW, **seen: Any) -> GateCard:
     """Returns a card of one case, of which slowdowns of 3 % and more are found."""
     planted = [
-        PlantedSlowdown(percent=size, measured_percent=size + 0.04, found=found, trials=200)
-        for size, found in ((1, 0), (3, 199), (10, 200))
+        PlantedSlowdown(percent=size, measured_percent=size + 0.04, found=count, trials=200)
+        for size, count in ((1, 0), (3, 199), (10, 200))
     ]
     fields = {
         "limit_percent": 3.0,

@@ -80,7 +80,7 @@ def test_the_committed_lock_is_in_step() -> None:
 
 
 def test_the_committed_lock_is_within_the_budgets() -> None:
-    """Of matrix.yaml, without compiling anything; and each build has one of each."""
+    """Those of matrix.yaml, without compiling anything; each build has one of each kind."""
     lock = code_lock.read("gemma4_routing")
     budgets = matrix.load().kernels["gemma4_routing"].codegen
     assert lock is not None

@@ -128,7 +128,7 @@ ENVIRONMENT = {
 def test_a_record_sets_switches_and_no_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What of its variables names a place, or is more than a word, is not taken."""
+    """A variable that names a place, or is more than a word, is not taken."""
     seen: dict[str, str] = {}
 
     def run(planned: Planned, _: object, environment: dict[str, str], __: object) -> Record:

@@ -80,7 +80,7 @@ def test_a_number_that_is_not_finite_reads_back(tmp_path: Path) -> None:
 
 
 def test_no_record_reads_as_none(tmp_path: Path) -> None:
-    """Whether the folder is empty or not there at all."""
+    """The folder may be empty, or not there at all."""
     for folder in ("", "nowhere", "nowhere/below"):
         assert record_files.read(tmp_path / folder, PLANNED) is None
 

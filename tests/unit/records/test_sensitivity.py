@@ -142,8 +142,8 @@ def test_a_case_of_which_nothing_is_visible() -> None:
 def test_a_card_of_several_cases_is_in_columns() -> None:
     """As wide as the longest name; numbers with the digits that they need, and no more."""
     planted = [
-        PlantedSlowdown(percent=size, measured_percent=1.26, found=found, trials=3)
-        for size, found in ((1, 0), (2.5, 2))
+        PlantedSlowdown(percent=size, measured_percent=1.26, found=count, trials=3)
+        for size, count in ((1, 0), (2.5, 2))
     ]
     seen = card_of(planted=planted, visible_percent=2.4).cases.popitem()[1]
     card = card_of().model_copy(update={"cases": {"toy": seen, OTHER: seen}})

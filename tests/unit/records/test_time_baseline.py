@@ -45,7 +45,7 @@ CLOCK, TIMINGS = VirtualClock(), json.loads(Path("timings.json").read_text())
 @pytest.mark.parametrize("case", TIMINGS)
 def test_perf(case, benchmark):
     timing = CaseTiming.model_validate(TIMINGS[case])
-    samples = [us for one in timing.processes for us in one.samples_us[KERNEL]]
+    samples = [us for verdict in timing.processes for us in verdict.samples_us[KERNEL]]
     every = iter(samples)
     benchmark.pedantic(lambda: CLOCK.pass_us(next(every)), rounds=len(samples), iterations=1)
     benchmark.extra_info.update(case=case, timing=timing.model_dump(mode="json"))
@@ -67,20 +67,21 @@ def judged_of(tokens: int, us: float = 10, **changes: Any) -> CaseVerdict:
 ONE, TWO = judged_of(1, 10), judged_of(2, 20)
 
 
-def timing_in(one: CaseVerdict) -> CaseTiming:
+def timing_in(verdict: CaseVerdict) -> CaseTiming:
     """The times of a case that has some."""
-    assert one.record
-    assert one.record.timing
-    return one.record.timing
+    assert verdict.record
+    assert verdict.record.timing
+    return verdict.record.timing
 
 
 @cache
 def benchmark_json() -> str:
-    """What pytest-benchmark leaves of the two cases, run as a process."""
+    """Runs pytest-benchmark on the two cases, in a process of its own, and returns its file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         timings = {
-            one.planned.case.id: timing_in(one).model_dump(mode="json") for one in (ONE, TWO)
+            verdict.planned.case.id: timing_in(verdict).model_dump(mode="json")
+            for verdict in (ONE, TWO)
         }
         (folder / "timings.json").write_text(json.dumps(timings))
         (folder / "test_cells.py").write_text(_CELLS)
@@ -100,9 +101,10 @@ def place(folder: Path, *judged: CaseVerdict, **spread: float) -> Path:
     file = folder / "results" / "perf" / f"{ROW}.benchmark.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(benchmark_json() if judged == (ONE, TWO) else _shaped(*judged))
-    of_case = card_of(spread_percent={"time": 0.1, "floor": 0.1, "ratio": 0.1, **spread}).cases
-    (seen,) = of_case.values()
-    cases = {one.planned.case.id: seen for one in judged}
+    (seen,) = card_of(
+        spread_percent={"time": 0.1, "floor": 0.1, "ratio": 0.1, **spread}
+    ).cases.values()
+    cases = {verdict.planned.case.id: seen for verdict in judged}
     sensitivity.write(card_of(ROW).model_copy(update={"cases": cases}), folder)
     return folder / "results"
 
@@ -114,11 +116,11 @@ def _shaped(*judged: CaseVerdict) -> str:
         {
             **content["benchmarks"][0],
             "extra_info": {
-                "case": one.planned.case.id,
-                "timing": timing_in(one).model_dump(mode="json"),
+                "case": verdict.planned.case.id,
+                "timing": timing_in(verdict).model_dump(mode="json"),
             },
         }
-        for one in judged
+        for verdict in judged
     ]
     return json.dumps(content)
 
@@ -132,21 +134,21 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_blessed_is_stored(folder: Path) -> None:
     """The times of each case, with the commit and the machine of the run, but not whose it was."""
-    found = time_baseline.load(ROW, KERNEL, folder)
-    assert found is not None
-    assert list(found.stored) == [one.planned.case.id for one in (ONE, TWO)]
-    for one in (ONE, TWO):
-        stored = found.stored[one.planned.case.id]
-        assert stored.timing == timing_in(one)
+    baseline = time_baseline.load(ROW, KERNEL, folder)
+    assert baseline is not None
+    assert list(baseline.stored) == [verdict.planned.case.id for verdict in (ONE, TWO)]
+    for verdict in (ONE, TWO):
+        stored = baseline.stored[verdict.planned.case.id]
+        assert stored.timing == timing_in(verdict)
         assert stored.machine == {name: MACHINE[name] for name in MACHINE if name != "os"}
         assert stored.commit == "c" * 40
 
 
 def test_a_blessing_tells_when_and_why(folder: Path) -> None:
     """And of which commit and machine, and what the times were."""
-    found = time_baseline.load(ROW, KERNEL, folder)
-    assert found is not None
-    (blessing,) = found.kernelproof.blessings
+    baseline = time_baseline.load(ROW, KERNEL, folder)
+    assert baseline is not None
+    (blessing,) = baseline.kernelproof.blessings
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", blessing.date)
     assert blessing == TimeBlessing(
         date=blessing.date,
@@ -172,8 +174,8 @@ def test_pytest_benchmark_compares_it(folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for one, time in ((ONE, "10.0"), (TWO, "20.0")):
-        line = rf"^test_perf\[{one.planned.case.id}\] .* {re.escape(time)}\d* .* 24 *$"
+    for verdict, time in ((ONE, "10.0"), (TWO, "20.0")):
+        line = rf"^test_perf\[{verdict.planned.case.id}\] .* {re.escape(time)}\d* .* 24 *$"
         assert re.search(line, done.stdout, re.MULTILINE), done.stdout
 
 
@@ -210,7 +212,7 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_baseline_has_twenty_blessings_at_most(tmp_path: Path) -> None:
-    """And one at least, which says why it is there."""
+    """And verdict at least, which says why it is there."""
     assert BLESSINGS_KEPT == 20
     for count, is_read in ((1, True), (20, True), (21, False), (0, False)):
 

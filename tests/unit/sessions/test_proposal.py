@@ -1,4 +1,4 @@
-"""What a baseline's pull request takes over from another machine, and what it refuses."""
+"""The proposal of baselines: files taken over from another machine, and others refused."""
 
 import json
 import shutil
@@ -131,7 +131,7 @@ def test_a_first_baseline_of_a_row_is_old_nothing(measured: Path, stored: Path) 
 def test_any_other_file_refuses_all(
     measured: Path, stored: Path, kind: str, row: str, file: str
 ) -> None:
-    """Of another kind, row or name: nothing is taken, not even what might be."""
+    """A file of another kind, row or name: nothing is taken, not even what might be."""
     (measured / file).parent.mkdir(parents=True, exist_ok=True)
     with (measured / file).open("a") as stream:
         stream.write(" ")
