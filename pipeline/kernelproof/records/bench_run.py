@@ -4,11 +4,10 @@ import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from kernelproof.errors import ResultsError
-from kernelproof.files import safe_read
-from kernelproof.files.fault_messages import first_fault
+from kernelproof.errors import ResultsError, system_words
+from kernelproof.files.json_file import MalformedError, read_model
 from kernelproof.files.strict_model import StrictModel
 from kernelproof.records.timing import Microseconds
 
@@ -105,13 +104,9 @@ class BenchRun(StrictModel):
 def read(file: Path) -> BenchRun:
     """Returns the run in a file; raises ResultsError if it is none."""
     try:
-        content = safe_read.read_bounded(file, _MAX_BYTES)
-        if excess := safe_read.excess_of(content, _MAX_BYTES):
-            raise ResultsError(f"{file}: found {excess}, expected a file that bench wrote")
-        return BenchRun.model_validate_json(content)
+        return read_model(file, BenchRun, _MAX_BYTES)
     except OSError as error:
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected a file of bench"
-        raise ResultsError(message) from None
-    except ValidationError as error:
-        message = f"{file}: {first_fault(error)}; expected a file that bench wrote"
-        raise ResultsError(message) from None
+        fault = system_words(error)
+    except MalformedError as error:
+        fault = str(error)
+    raise ResultsError(f"{file}: {fault}; expected a file that bench wrote")

@@ -13,15 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from kernelproof.checks.perf.row_timing import request_for
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
 from kernelproof.checks.perf.trials import TrialPlan, false_alarms, sensitivities
 from kernelproof.checks.row_gpu import find_gpu
-from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command
+from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command, system_words
 from kernelproof.files.atomic_write import write_whole
-from kernelproof.files.fault_messages import first_fault
+from kernelproof.files.json_file import MalformedError, read_model
 from kernelproof.machine import hardware, revision
 from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.plan import cases, matrix
@@ -36,6 +34,7 @@ from kernelproof.records.timing import CaseRequest, TimingAnswer, TimingRequest
 PLANTED = [1.0, 2.0, 3.0, 5.0, 10.0]
 _PROCESSES, _ROWS, _TRIALS = 30, 600, 200
 BASELINE_PROCESSES = 12
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,13 +79,12 @@ def _parser() -> argparse.ArgumentParser:
 def _read(file: Path) -> CardTimes:
     """Returns the times of an earlier run; raises ResultsError if the file is none."""
     try:
-        return CardTimes.model_validate_json(file.read_bytes())
+        return read_model(file, CardTimes, _MAX_BYTES)
     except OSError as error:
-        message = f"{file}: {(error.strerror or str(error)).lower()}; expected times of gate-card"
-        raise ResultsError(message) from None
-    except ValidationError as error:
-        message = f"{file}: {first_fault(error)}; expected times that gate-card wrote"
-        raise ResultsError(message) from None
+        fault = system_words(error)
+    except MalformedError as error:
+        fault = str(error)
+    raise ResultsError(f"{file}: {fault}; expected times that gate-card wrote")
 
 
 def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -> CardTimes:

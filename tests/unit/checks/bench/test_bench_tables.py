@@ -201,8 +201,8 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no such file or directory; expected a file of bench"),
-        ("{", "the file: invalid json"),
+        (None, "no such file or directory; expected a file that bench wrote"),
+        ("{", "found text that is no JSON (Expecting"),
         ('{"row": 7}', "row: input should be a valid string; expected a file that bench wrote"),
     ],
 )
