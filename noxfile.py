@@ -140,7 +140,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give broken and hostile files to all that reads one: `-- --inputs N --only READER`."""
+    """Give broken and hostile files to every reader: `-- --inputs N --only READER`."""
     run_on_cpu(session, "-m", "tests.fuzz")
 
 

@@ -6,7 +6,7 @@ What the sessions do is asked by tests/unit/sessions; the scripts are those of t
 import json
 import subprocess
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,6 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(folder=tmp_path)
 
 
-@pytest.fixture
-def new_shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Shell]:
-    """Makes shells, each in a folder of its own."""
-    return lambda: Shell(folder=tmp_path_factory.mktemp("shell"))
-
-
 def test_the_plan_is_what_schedule_prints(shell: Shell) -> None:
     """The output of the planning job is a JSON list of every GPU row."""
     assert shell.run(GPU.jobs["plan"], BY_HAND, ROW="", CHECK="all")
@@ -56,7 +50,7 @@ def test_an_input_stays_one_word(shell: Shell, row: str) -> None:
     assert shell.noted == []
 
 
-def test_by_hand_a_run_does_what_its_inputs_say(new_shell: Callable[[], Shell]) -> None:
+def test_by_hand_a_run_does_what_its_inputs_say(tmp_path: Path) -> None:
     """The row runs the sessions that are asked for, in order, and the report judges just those."""
     bits, times, judged = "parity(cpu)", "perf-regress -- --row=cpu", "report -- --row cpu"
     against = f"{times} --against=v1;  exit 7"
@@ -68,10 +62,10 @@ def test_by_hand_a_run_does_what_its_inputs_say(new_shell: Callable[[], Shell]) 
         ("perf", "v1;  exit 7"): [against],
     }
     for (check, commit), commands in expected.items():
-        shell, inputs = new_shell(), {"row": "", "check": check, "against": commit}
+        folder = tmp_path / f"{check} {commit}"
+        shell, inputs = Shell(folder=folder, cwd=folder), {"check": check, "against": commit}
         report = GPU.jobs["report"]
         reported = GPU.step("Judge all that was planned")["env"]["CHECK"].strip("${ }")
-        shell.cwd = shell.folder
         assert shell.run(GPU.jobs["row"], inputs, ROW="cpu", AGAINST=commit)
         if value_of(report["if"], inputs):
             shell.run(report, inputs, ROWS="cpu", CHECK=value_of(reported, inputs))
@@ -124,7 +118,7 @@ def test_the_page_is_made_of_red_reports_too(shell: Shell, code: int) -> None:
     assert sorted(page) == (["index.html", *FILES] if is_made else [])
 
 
-def test_each_kind_of_baseline_is_measured_in_its_own_way(new_shell: Callable[[], Shell]) -> None:
+def test_each_kind_of_baseline_is_measured_in_its_own_way(tmp_path: Path) -> None:
     """New bits may fail and new times may be red before they are blessed; nothing else may."""
     bits, blessed = "parity(cpu)", "--row=cpu --reason=--why  not"
     for kind, failing, code, is_measured, commands in (
@@ -138,8 +132,8 @@ def test_each_kind_of_baseline_is_measured_in_its_own_way(new_shell: Callable[[]
         ("perf", "bless", 1, False, [bits, TIMES, f"bless -- perf {blessed}"]),
         ("gate-card", "none", 0, True, ["gate-card -- --row=cpu"]),
     ):
-        shell = new_shell()
-        shell.failing, shell.code = failing, code
+        folder = tmp_path / f"{kind} {failing} {code}"
+        shell = Shell(folder=folder, failing=failing, code=code)
         given = {"ROW": "cpu", "KIND": kind, "REASON": "--why  not"}
         assert shell.run(BASELINE.jobs["measure"], {"kind": kind}, **given) == is_measured
         assert shell.noted == commands

@@ -104,7 +104,7 @@ class Shell:
     def __post_init__(self) -> None:
         """Writes the commands that stand for those of a runner."""
         commands = self.folder / "bin"
-        commands.mkdir()
+        commands.mkdir(parents=True)
         for name, text in {"nox": _NOTING, "gh": _NOTING, "python": _PYTHON}.items():
             (commands / name).write_text(text)
             (commands / name).chmod(0o755)
