@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from kernelproof.errors import ResultsError
+from kernelproof.machine.revision import Revision
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.records.record_files import HalfWrittenError
@@ -211,3 +212,14 @@ def test_discarding_takes_records_and_drafts_of_the_plan_alone(tmp_path: Path) -
     record_files.discard(tmp_path, [PLANNED])
     names = [*kept, "toy-cpu-fp16-E8-K2-T3.json"]
     assert _files(tmp_path) == sorted(f"parity/{name}" for name in names)
+
+
+def test_a_recorded_case_is_one_of_these_sources(tmp_path: Path) -> None:
+    """A case without a record, with half of one or with one of other sources is not recorded."""
+    revision = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
+    assert not record_files.is_recorded(PLANNED, tmp_path, revision)
+    record_files.write(tmp_path, PLANNED, record_of(PLANNED))
+    assert record_files.is_recorded(PLANNED, tmp_path, revision)
+    assert not record_files.is_recorded(PLANNED, tmp_path, replace(revision, tree="8" * 64))
+    record_files.path_of(tmp_path, PLANNED).write_text("{")
+    assert not record_files.is_recorded(PLANNED, tmp_path, revision)
