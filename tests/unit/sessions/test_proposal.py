@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kernelproof.errors import BaselineError, RefusedError, run_command
-from kernelproof.records import golden
+from kernelproof.records import golden, sensitivity, time_baseline
 from kernelproof.sessions import proposal
 from kernelproof.sessions.proposal import FOLDER
 
@@ -44,7 +44,7 @@ def _slow_down(file: Path, percent: float) -> str:
     for process in extra["timing"]["processes"]:
         samples = process["samples_us"]
         samples["kernel"] = [us * (1 + percent / 100) for us in samples["kernel"]]
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps(time_baseline.FORMAT.seal(content)))
     return str(extra["case"])
 
 
@@ -95,7 +95,7 @@ def test_a_new_card_tells_what_it_sees(measured: Path, stored: Path) -> None:
     case = next(iter(content["cases"]))
     visible = content["cases"][case]["visible_percent"]
     content["cases"][case]["visible_percent"] = None
-    (measured / CARD).write_text(json.dumps(content))
+    (measured / CARD).write_text(json.dumps(sensitivity.FORMAT.seal(content)))
     code, body = _propose(measured, "gate-card")
     assert code == 0
     assert f" of {content['alarms']['rows']} unchanged rows blamed; " in body
