@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ class VerdictMutantWorker:
         self.options += ["--hypothesis-seed=0", f"--basetemp={folder}/of-{os.getpid()}"]
         self.items: dict[str, pytest.Item] = {}
         self.functions: Functions = {}
+        self.kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.watch = _OutcomeWatch()
         shutil.copytree(tree, self.copy)
         os.chdir(self.copy)
@@ -64,7 +66,13 @@ class VerdictMutantWorker:
         return True
 
     def answer(self, request: MutantRequest) -> MutantAnswer:
-        """Returns the outcome of each test up to the first red one; the last has the seconds."""
+        """Returns the outcome of each test up to the first red one; the last has the seconds.
+
+        The tests that killed other mutants of the same function come first.
+        """
+        kills = self.kills[request.id.rsplit(".", 2)[0]]
+        cases = sorted(request.cases, key=lambda case: -kills[case])
+        request = request.model_copy(update={"cases": cases})
         file = self.copy / "pipeline" / "kernelproof" / request.file
         kept = self.copy.with_name(f"kept-{os.getpid()}")
         shutil.copy2(file, kept)
@@ -79,6 +87,7 @@ class VerdictMutantWorker:
             kept.replace(file)
         seconds = round(time.monotonic() - started, 3)
         outcomes[-1] = outcomes[-1].model_copy(update={"seconds": seconds})
+        kills[outcomes[-1].case] += outcomes[-1].is_kill
         return MutantAnswer(id=request.id, outcomes=outcomes)
 
     def _ask(self, request: MutantRequest, work: partial[None]) -> list[CaseOutcome]:
