@@ -3,6 +3,7 @@
 It reads its assignment, one line, from stdin: see `kernelproof.run.worker_messages`.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ _RUNS = {Check.PERF: time_share}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the assigned cases; returns the exit code of the worker."""
     plan = run_plan.parse(list(sys.argv[1:] if arguments is None else arguments))
+    # At SIGTERM, as at Ctrl-C, a worker writes what it knows and ends.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     assignment = Assignment.from_line(sys.stdin.readline())
     return run_cases(plan, assignment, _RUNS.get(plan.check, CaseRun.test_cases))
 

@@ -11,13 +11,7 @@ from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
 from kernelproof.run.case_plugin import CasePlugin
 from kernelproof.run.run_plan import RunPlan
-from kernelproof.run.worker_messages import (
-    LOST_DEVICE,
-    Assignment,
-    MessagePipe,
-    WorkerMessage,
-    interrupt_at_sigterm,
-)
+from kernelproof.run.worker_messages import LOST_DEVICE, Assignment, MessagePipe, WorkerMessage
 
 _OWN_CODES = 64  # a worker's exit code is this much more than pytest's, so that none is taken twice
 
@@ -57,7 +51,6 @@ def run_cases(
     Returns 0 if every case has a record, LOST_DEVICE if another process has to go on. Raises
     NotTheRowError, before any record is removed, if this machine is not the row.
     """
-    interrupt_at_sigterm()
     planned = {case.case.id: case for case in plan.cases}
     messages = MessagePipe(plan.messages)
     plugin = CasePlugin(

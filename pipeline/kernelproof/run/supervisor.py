@@ -14,11 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import IO, NoReturn
+from typing import IO
 
 from kernelproof.errors import USER_ERRORS, Exit, ResultsError
 from kernelproof.machine import revision
@@ -214,20 +213,11 @@ def supervise(shares: Sequence[ShareSupervisor]) -> int:
     Ctrl-C and SIGTERM let each worker write what it knows, then raise KeyboardInterrupt. Raises
     ChangedFilesError, exit code 3, if the files changed while the run lasted.
     """
-    threads = [threading.Thread(target=share.run, daemon=True) for share in shares]
-    with _interrupted_at_sigterm():
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except KeyboardInterrupt:
-            stoppers = [threading.Thread(target=share.stop) for share in shares]
-            for thread in stoppers:
-                thread.start()
-            for thread in (*stoppers, *threads):
-                thread.join()
-            raise
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run_all(shares)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     for share in shares:
         if share.is_changed or is_changed(share.revision):
             message = (
@@ -238,14 +228,17 @@ def supervise(shares: Sequence[ShareSupervisor]) -> int:
     return max((share.code for share in shares), default=0)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _interrupted_at_sigterm() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, _interrupt)
+def _run_all(shares: Sequence[ShareSupervisor]) -> None:
+    threads = [threading.Thread(target=share.run, daemon=True) for share in shares]
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stoppers = [threading.Thread(target=share.stop) for share in shares]
+        for thread in stoppers:
+            thread.start()
+        for thread in (*stoppers, *threads):
+            thread.join()
+        raise

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 from dataclasses import asdict, dataclass, field
-from types import FrameType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from kernelproof.machine.revision import Revision
 
@@ -68,12 +66,3 @@ class MessagePipe:
                 content = content[os.write(self._pipe, content) :]
         except BrokenPipeError:
             os._exit(1)
-
-
-def interrupt_at_sigterm() -> None:
-    """Makes SIGTERM a KeyboardInterrupt, at which a worker writes what it knows and ends."""
-    signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

@@ -5,6 +5,7 @@ Its pytest runs within this one, which is quick: torch is imported here.
 
 import io
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from kernelproof.machine.revision import Revision
 from kernelproof.plan.cases import Planned
 from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
-from kernelproof.run import case_run, run_plan
+from kernelproof.run import run_plan
 from kernelproof.run.child_process import LineReader
 from kernelproof.run.worker_messages import Assignment, WorkerMessage
 
@@ -44,13 +45,13 @@ class InProcessWorker:
         """Returns the exit code of a worker that is assigned `names`, or all, and its messages."""
         assignment = Assignment(revision=STARTED, cases=tuple(names or self.names))
         self.monkeypatch.setattr("sys.stdin", io.StringIO(assignment.to_line()))
-        # The handler of SIGTERM would stay in this process.
-        self.monkeypatch.setattr(case_run, "interrupt_at_sigterm", lambda: None)
         reader, writer = os.pipe()
+        before = signal.getsignal(signal.SIGTERM)
         try:
             arguments = [*self.words, *words, "--messages", str(writer)]
             code = run_command(lambda: worker.main(arguments))
         finally:
+            signal.signal(signal.SIGTERM, before)
             os.close(writer)
         lines = LineReader(reader)
         messages = [WorkerMessage.from_line(line) for line in iter(lambda: lines.read(0), None)]

@@ -31,12 +31,9 @@ from kernelproof.errors import run_command
 from kernelproof.records import record_files
 from kernelproof.run import run_plan
 from kernelproof.run.run_plan import record_of
-from kernelproof.run.worker_messages import (
-    Assignment, MessagePipe, WorkerMessage, interrupt_at_sigterm
-)
+from kernelproof.run.worker_messages import Assignment, MessagePipe, WorkerMessage
 def main():
     plan, assignment = run_plan.parse(sys.argv[1:]), Assignment.from_line(sys.stdin.readline())
-    interrupt_at_sigterm()
     messages = MessagePipe(plan.messages)
     machine = {"device": {"name": "cpu"}}
     messages.send(WorkerMessage(machine=machine))
