@@ -16,10 +16,6 @@ from kernelproof.errors import BaselineError, system_words
 from kernelproof.files.json_file import MalformedError, Model, parse_model, read_json
 from kernelproof.plan.repository import shown_path
 
-# TO BE SET TO False once the blessed files under baselines/perf hold a seal. Times and gate cards
-# were stored without one until then, so that a missing seal there has to be read as good.
-ARE_UNSEALED_TIMES_READ = True
-
 
 def digest_of(data: Any) -> str:
     """Returns the SHA-256 of JSON data, whatever the order of its keys."""
@@ -40,7 +36,6 @@ class SealedFormat(Generic[Model]):
     remake: str
     most_bytes: int
     seal_in: str = ""
-    is_seal_required: bool = True
     unpack: Callable[[Any], Any] = lambda data: data
     digest: Callable[[Any], str] = digest_of
 
@@ -61,9 +56,9 @@ class SealedFormat(Generic[Model]):
             raise self.refusal(file, problem) from None
         except MalformedError as error:
             raise self.refusal(file, f"{error}, expected {self.noun}") from None
-        if seal is None and self.is_seal_required:
+        if seal is None:
             raise self.refusal(file, f"found no seal, expected {self.noun} with one")
-        if seal is not None and seal != self.digest(data):
+        if seal != self.digest(data):
             problem = f"found a seal of other content, expected {self.noun} that nobody edited"
             raise self.refusal(file, problem)
         return content

@@ -4,7 +4,6 @@ import copy
 import errno
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from kernelproof.errors import BaselineError, run_command
 from kernelproof.plan.repository import ROOT
-from kernelproof.records import code_lock, golden, sealed_json, sensitivity, time_baseline
+from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from tests.unit.records.stored_files import KINDS, StoredFile, reseal
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -232,21 +231,13 @@ def test_a_file_that_cannot_be_read_is_told(
 
 
 @each_kind
-def test_a_file_without_a_seal_is_refused(
-    kind: StoredFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Times and cards without one are read only until those of the project are sealed."""
+def test_a_file_without_its_own_seal_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+    """A seal may neither be missing nor be of other content."""
     file = kind.placed(tmp_path)
     data = json.loads(file.read_bytes())
     holder = data[kind.stored_format.seal_in] if kind.stored_format.seal_in else data
     assert len(holder.pop("seal")) == 64
     file.write_text(json.dumps(data))
-    is_old = kind in (KINDS["times"], KINDS["card"]) and sealed_json.ARE_UNSEALED_TIMES_READ
-    assert (_refusal(kind, tmp_path) == "") == is_old
-    strict = replace(kind.stored_format, is_seal_required=True)
-    for module in (golden, code_lock, time_baseline, sensitivity):
-        if module.FORMAT is kind.stored_format:
-            monkeypatch.setattr(module, "FORMAT", strict)
     assert _refusal(kind, tmp_path).startswith("found no seal, expected ")
     holder["seal"] = "0" * 64
     file.write_text(json.dumps(data))
