@@ -42,12 +42,18 @@ class Block(NamedTuple):
 
 
 # NVIDIA GPUs at E = 128, K = 8: settings by the bytes of a logit and the largest number of tokens.
-# Measured with drafts of these kernels on an H200 (Triton 3.6.0, graph replay, us for 4 / 2 bytes;
-# inputs within the L2 cache up to 4096 tokens, beyond it from 65,536 on):
-#   lanes 16: 1.62 / 1.54 at T = 1, 1.89 / 1.82 at 512; 2.25 / 2.13 at 2048
-#   lanes 8:  1.68 / 1.55 at T = 1, 1.95 / 1.81 at 512; 2.05 / 1.90 at 2048, 2.44 / 2.19 at 4096
-#   tile 4:   2.11 / 1.94 at 2048, 2.30 / 2.05 at 4096, 12.1 / 8.7 at 65,536, 39 / 27 at 262,144
-#   tile 2:   2.57 / 2.15 at 4096, 12.9 / 8.5 at 65,536, 39 / 24 at 262,144
+# Measured on an H200 (driver 580.159.04, torch 2.11.0, Triton 3.6.0; graph replay, inputs beyond
+# the L2 cache, median of 21 rounds), us for logits of 4 / 2 bytes:
+#
+#   tokens     lanes 16     lanes 8      tile 4       tile 2
+#         1    1.55 / 1.49  1.62 / 1.52
+#       512    2.40 / 2.32  2.49 / 2.35
+#     1,024    2.50 / 2.41  2.57 / 2.40  2.65 / 2.49     2.59
+#     2,048    2.71 / 2.56  2.72 / 2.52  2.75 / 2.57     2.72
+#     4,096    3.34 / 3.13  3.15 / 2.74  3.04 / 2.72     2.84
+#     8,192    4.96 / 4.45  4.19 / 3.47  3.80 / 3.14     3.14
+#    65,536    22.6 / 21.8  15.5 / 13.3  11.8 / 8.75     8.34
+#   262,144    82.1 / 81.1  52.4 / 45.7  37.6 / 27.0     23.4
 _LANES, _TILE = _gemma4_routing_lanes_kernel, _gemma4_routing_tile_kernel
 _WARPS: dict[int, tuple[tuple[float, Warp], ...]] = {
     4: ((1023, Warp(_LANES, 16)), (4095, Warp(_LANES, 8)), (_MANY, Warp(_TILE, 4))),
@@ -62,9 +68,13 @@ _WARPS: dict[int, tuple[tuple[float, Warp], ...]] = {
 # The portable kernel: settings by backend and the largest number of tokens.
 # - interpreter: 262,144 fp32 rows take 2.0 s at 2**20 values a tile, the most that it holds, and
 #   4.4 s at 2**17 (2 cores, Triton 3.6.0);
-# - cuda (H200, Triton 3.6.0, us, fp32 / bf16): at E = 64, K = 6 a row a program takes 3.06 / 2.90
-#   at 2048 tokens and 160 / 160 at 262,144, 2 rows 3.01 / 2.59 and 104 / 85, 4 rows 3.26 / 2.33 and
-#   99 / 57; at E = 256, K = 8 a row 3.80 and 259 for fp32, 2 rows 3.76 and 257;
+# - cuda (as above, us for fp32 / bf16 at 2,048, 8,192 and 262,144 tokens):
+#     E = 64, K = 6, 1 row a program:  3.55 / 3.36, 7.31 / 7.16, 160 / 160
+#                    2 rows:           3.56 / 3.09, 5.67 / 5.13, 104 / 85.0
+#                    4 rows:           3.94 / 2.96, 5.89 / 4.01, 98.6 / 56.5
+#     E = 256, K = 8, 1 row:           4.45 / 3.93, 10.6 / 9.43, 259 / 232
+#                    2 rows:           4.49 / 4.01, 10.9 / 9.34, 257 / 220
+#                    4 rows:           6.46 / 6.25, 12.5 / 11.2, 258 / 244
 # - hip and xpu are not measured: a wave of 64 and a group of 16 lanes, with as many values a lane.
 _BLOCKS: dict[str, tuple[tuple[float, Block], ...]] = {
     "interpreter": ((_MANY, Block(tile=2**20, rows=8192, num_warps=1)),),
