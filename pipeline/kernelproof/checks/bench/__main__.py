@@ -110,10 +110,10 @@ def _measure_all(
     """Yields the times of each case, and prints a line of progress for it."""
     race = import_module("kernelproof.checks.bench.race")
     clock = import_module("kernelproof.measure.clock")
-    bench = race.BenchDevice(device=device, clock=clock.GpuClock(device))
+    gpu_clock = clock.GpuClock(device)
     for number, case in enumerate(chosen, start=1):
         start = time.perf_counter()
-        result = race.measure(case, specs[case.kernel], bench, **settings)
+        result = race.measure(case, specs[case.kernel], device, gpu_clock, **settings)
         seconds = time.perf_counter() - start
         print(f"[{number}/{len(chosen)}] {_summary(result)}  ({seconds:.1f} s)", file=sys.stderr)
         yield result

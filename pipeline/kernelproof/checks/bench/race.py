@@ -27,14 +27,6 @@ _HOST_DEVICE_US = 100_000
 _FEWEST_CALLS, _MOST_CALLS = 10, 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchDevice:
-    """The device to measure on, as torch names it, and its clock."""
-
-    device: torch.device
-    clock: Clock
-
-
 @dataclass(kw_only=True)
 class ShapeRace:
     """The contestants of one shape that are ready to race, and the results of all."""
@@ -99,16 +91,22 @@ class ShapeRace:
 
 
 def measure(
-    case: Case, spec: Spec, bench: BenchDevice, *, rounds: int, peers: Collection[str]
+    case: Case,
+    spec: Spec,
+    device: torch.device,
+    clock: Clock,
+    *,
+    rounds: int,
+    peers: Collection[str],
 ) -> BenchCase:
     """Returns the times of a kernel, its floors and the named peers at one shape, interleaved."""
-    clock, shape = bench.clock, dict(case.shape)
+    shape = dict(case.shape)
     dtype = getattr(torch, DTYPES[case.dtype])
     floors = {str(floor): floor for floor in spec.floors}
     chosen = {name: peer for name, peer in spec.peers.items() if name in peers}
     with torch.inference_mode():
         # So many sets of inputs and outputs that none is still in the cache.
-        first = first_set(spec, dtype, shape, bench.device)
+        first = first_set(spec, dtype, shape, device)
         count = set_count(first.bytes, clock.l2_bytes)
         sets = [first, *(first.copy() for _ in range(count - 1))]
         shape_race = ShapeRace(spec=spec, sets=sets, clock=clock)

@@ -50,19 +50,6 @@ Halves = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatedRun:
-    """A case whose kernel takes the times of `contestant`, times `factor`.
-
-    If its code is not the baseline's, that is timed beside it whenever the judge asks for it.
-    """
-
-    case: str
-    contestant: str
-    factor: float = 1.0
-    is_code_same: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrialPlan:
     """The measured times that trials draw from, by case, and the limits they judge by.
 
@@ -86,23 +73,35 @@ class TrialPlan:
         old, new = order[: len(order) // 2], order[len(order) // 2 :]
         return dice.choices(old, k=self.baseline), dice.choices(new, k=self.pace.most)
 
-    def judge(self, run: SimulatedRun, halves: Halves) -> Verdict:
-        """Returns the verdict on a run, against the kernel's times in the first half."""
-        times = self.times[run.case]
-        code_hash = _CODE_HASH if run.is_code_same else None
+    def judge(
+        self,
+        case: str,
+        contestant: str,
+        halves: Halves,
+        *,
+        factor: float = 1.0,
+        is_code_same: bool = False,
+    ) -> Verdict:
+        """Returns the verdict on a run whose kernel takes `factor` times those of `contestant`.
+
+        The baseline is the kernel's times in the first half. If its code is not the baseline's,
+        that is timed beside it whenever the judge asks for it.
+        """
+        times = self.times[case]
+        code_hash = _CODE_HASH if is_code_same else None
         baseline = _timing(times, KERNEL, halves[0], _CODE_HASH)
         judge = partial(
             judge_timing,
             machine={},
             stored=StoredTiming(timing=baseline, machine={}, commit=""),
-            limit=self.limits[run.case],
+            limit=self.limits[case],
             comparisons=len(self.times),
         )
         # As in a run, more processes are drawn while the verdict is open.
         verdict = Verdict.INCONCLUSIVE
         for count in range(self.pace.first, self.pace.most + 1, self.pace.more):
             chosen = halves[1][:count]
-            timing = _timing(times, run.contestant, chosen, code_hash, factor=run.factor)
+            timing = _timing(times, contestant, chosen, code_hash, factor=factor)
             finding = judge(timing)
             if finding.wants_reference:
                 beside = {"reference": "0", "reference_processes": timing.processes}
@@ -152,7 +151,7 @@ def try_row(seed: int, plan: TrialPlan) -> tuple[bool, bool]:
     """
     halves = plan.halves(seed)
     verdicts = {
-        plan.judge(SimulatedRun(case=case, contestant=REPEAT, is_code_same=is_same), halves)
+        plan.judge(case, REPEAT, halves, is_code_same=is_same)
         for case in plan.times
         for is_same in (True, False)
     }
@@ -169,8 +168,9 @@ def times_found(case: str, percent: float, plan: TrialPlan, trials: int) -> int:
     sizes = {name: _slowdown(times[name], times[KERNEL]) for name in _planted(times)}
     nearest = min(sizes, key=lambda name: abs(sizes[name] - percent))
     factor = (1 + percent / 100) / (1 + sizes[nearest] / 100)
-    run = SimulatedRun(case=case, contestant=nearest, factor=factor)
-    verdicts = [plan.judge(run, plan.halves(seed)) for seed in range(trials)]
+    verdicts = [
+        plan.judge(case, nearest, plan.halves(seed), factor=factor) for seed in range(trials)
+    ]
     return verdicts.count(Verdict.SLOWER)
 
 

@@ -45,7 +45,7 @@ def run_gate_card(folder: Path, *arguments: str) -> int:
 def test_a_card_is_measured_and_written(
     processes: FakeReplicates, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One process chooses the floors, one calibrates, and each other one times everything."""
+    """A process chooses the floors, another one calibrates, and 8 time everything."""
     assert run_gate_card(tmp_path) == 0
     assert processes.cases() == [IDS] * 10
     assert processes.is_last == [False] * 9 + [True]

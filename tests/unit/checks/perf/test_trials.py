@@ -9,7 +9,6 @@ import pytest
 
 from kernelproof.checks.perf import effect
 from kernelproof.checks.perf.trials import (
-    SimulatedRun,
     TrialPlan,
     false_alarms,
     least_visible,
@@ -122,26 +121,26 @@ def test_a_row_is_judged_either_way() -> None:
 def test_other_code_is_judged_beside_the_baselines() -> None:
     """Drift of a fifth from process to process hides no 3 % then."""
     plan = drifting_plan(noisy_plan(0.1).times["case 0"])
-    slower = SimulatedRun(case="case 0", contestant="slower by 3")
-    repeat, alone = replace(slower, contestant=REPEAT), replace(slower, is_code_same=True)
     by_itself = []
     for seed in SEEDS:
         halves = plan.halves(seed)
-        assert plan.judge(slower, halves) == Verdict.SLOWER
-        assert plan.judge(repeat, halves) == Verdict.SAME
-        by_itself.append(plan.judge(alone, halves))
+        assert plan.judge("case 0", "slower by 3", halves) == Verdict.SLOWER
+        assert plan.judge("case 0", REPEAT, halves) == Verdict.SAME
+        by_itself.append(plan.judge("case 0", "slower by 3", halves, is_code_same=True))
     assert by_itself.count(Verdict.SLOWER) < 3
 
 
 def test_more_processes_decide_what_few_leave_open() -> None:
     """As in a run: in the steps of its pace, up to its most."""
     plan = noisy_plan(1)
-    run = SimulatedRun(case="case 0", contestant=REPEAT, is_code_same=True)
-    few, many = (
-        [paced.judge(run, plan.halves(seed)) for seed in range(20)].count(Verdict.INCONCLUSIVE)
-        for paced in (replace(plan, pace=Pace(most=8)), plan)
-    )
-    assert many < few / 2
+    counts = []
+    for paced in (replace(plan, pace=Pace(most=8)), plan):
+        verdicts = [
+            paced.judge("case 0", REPEAT, plan.halves(seed), is_code_same=True)
+            for seed in range(20)
+        ]
+        counts.append(verdicts.count(Verdict.INCONCLUSIVE))
+    assert counts[1] < counts[0] / 2
 
 
 def test_slowdowns_are_found_from_half_the_limit_on() -> None:
