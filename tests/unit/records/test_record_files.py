@@ -126,7 +126,7 @@ HALF_WRITTEN: list[tuple[bytes, str]] = [
     (_with(distributions=[0] * 2000), "the file: 2,000 faults"),
     (_with(case="toy-cpu-fp32-E8-K2-T4"), "found the record of toy-cpu-fp32-E8-K2-T4, parity"),
     (_with(check="perf"), "found the record of toy-cpu-fp32-E8-K2-T3, perf"),
-    (_with(case="a\nb"), "found the record of a\\nb, parity"),
+    (_with(case="a\nb"), "found the record of a\\nb, parity, expected that of its name"),
 ]
 
 
