@@ -56,6 +56,8 @@ _SETS_WITHIN_CACHE = 64
 # Rounds that are tried for each wanted one, if the GPU is held back.
 _TRIES_A_ROUND = 4
 _SECONDS_TO_COOL = 0.1
+# Samples that choose the fastest floor, and those of the sentinel after a case.
+_FLOOR_ROUNDS, _SENTINEL_ROUNDS = 5, 3
 _SENTINEL_BYTES = 2**28
 # The GPU is warm once the last samples of the sentinel lie within this part of each other.
 _STEADY_PART, _STEADY_SAMPLES, _MOST_WARM_UP_SAMPLES = 0.01, 5, 400
@@ -187,7 +189,7 @@ def _fastest(floors: Mapping[str, Any], enter: Enter) -> str:
     for name, floor in floors.items():
         with contextlib.suppress(NotImplementedError):
             contestants[name] = enter(floor)
-    times = race(contestants, rounds=5)
+    times = race(contestants, rounds=_FLOOR_ROUNDS)
     return min(times, key=lambda name: median(times[name]))
 
 
@@ -223,10 +225,11 @@ def time_contestants(
     if not samples[KERNEL]:
         message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
         raise RuntimeError(message)
+    sentinel = race({"sentinel": bench.sentinel}, rounds=_SENTINEL_ROUNDS)
     return ProcessTimes(
         samples_us=samples,
         discarded=discarded,
-        sentinel_us=round(median(race({"sentinel": bench.sentinel}, rounds=3)["sentinel"]), 4),
+        sentinel_us=round(median(sentinel["sentinel"]), 4),
         sm_clock_mhz=watch.state.sm_clock_mhz,
         temperature_c=watch.state.temperature_c,
     )

@@ -45,6 +45,8 @@ _CONFIDENCE = 0.95
 # Halvings of the interval of a rate: more than a double has bits.
 _BISECTIONS = 60
 _CODE_HASH = "0" * 64
+# Parts in which rows are handed to processes: many more than there are processors.
+_CHUNKS = 64
 # Processes of a trial's baseline and of its new run.
 Halves = tuple[list[int], list[int]]
 
@@ -182,7 +184,7 @@ def false_alarms(plan: TrialPlan, rows: int) -> FalseAlarms:
     """Returns the false alarms of `rows` unchanged rows, with the exact bound of their rate."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         trial = partial(try_row, plan=plan)
-        outcomes = list(pool.map(trial, range(rows), chunksize=max(rows // 64, 1)))
+        outcomes = list(pool.map(trial, range(rows), chunksize=max(rows // _CHUNKS, 1)))
     blamed = sum(is_blamed for is_blamed, _ in outcomes)
     return FalseAlarms(
         rows=rows,
