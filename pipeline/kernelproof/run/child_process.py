@@ -43,22 +43,23 @@ class LineReader:
         """Returns the next line without its end, or None at the end of the pipe.
 
         The pipe ends, too, if its writer is not alive and nothing is left to read, though some
-        grandchild holds it open. Raises TimeoutError at `until`, a `time.monotonic`.
+        grandchild holds it open. Raises TimeoutError at `until`, a `time.monotonic`, however much
+        there is to read: a writer may never stop.
         """
-        while b"\n" not in self._rest:
+        while (seconds := until - time.monotonic()) > 0:
+            if b"\n" in self._rest:
+                line, _, self._rest = self._rest.partition(b"\n")
+                return line.decode(errors="replace")
             is_last = not is_alive()
-            seconds = 0.0 if is_last else min(until - time.monotonic(), _SECONDS_BETWEEN_LOOKS)
-            if select.select([self._pipe], [], [], max(0.0, seconds))[0]:
+            seconds = 0.0 if is_last else min(seconds, _SECONDS_BETWEEN_LOOKS)
+            if select.select([self._pipe], [], [], seconds)[0]:
                 content = os.read(self._pipe, _BYTES_AT_ONCE)
                 if not content:
                     return None
                 self._rest += content
             elif is_last:
                 return None
-            elif time.monotonic() >= until:
-                raise TimeoutError
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line.decode(errors="replace")
+        raise TimeoutError
 
 
 class ChildProcess:

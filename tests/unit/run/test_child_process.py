@@ -79,6 +79,15 @@ def test_a_silent_child_is_late() -> None:
         assert child.tail == [f"line {number}" for number in range(100, 300)]
 
 
+@pytest.mark.parametrize("flood", ["x" * 1000 + "\n", "x" * 1000], ids=["lines", "no line"])
+def test_a_child_that_never_stops_writing_is_late(flood: str) -> None:
+    """The deadline holds however much there is to read."""
+    with child_of(f"while True: print({flood!r}, end='')") as child:
+        until = time.monotonic() + LATE
+        with pytest.raises(TimeoutError):
+            list(iter(lambda: child.read_line(until), None))
+
+
 def test_a_pipe_ends_with_its_child() -> None:
     """A grandchild that holds the pipe open does not delay the end, and is killed."""
     script = """

@@ -4,6 +4,7 @@ Its pytest runs within this one, which is quick: torch is imported here.
 """
 
 import io
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -54,7 +55,9 @@ class InProcessWorker:
             signal.signal(signal.SIGTERM, before)
             os.close(writer)
         lines = LineReader(reader)
-        messages = [WorkerMessage.from_line(line) for line in iter(lambda: lines.read(0), None)]
+        messages = [
+            WorkerMessage.from_line(line) for line in iter(lambda: lines.read(math.inf), None)
+        ]
         os.close(reader)
         assert all(messages)
         return code, [message for message in messages if message]
