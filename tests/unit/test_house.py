@@ -16,10 +16,12 @@ FILES = sorted(
 FILES.append(ROOT / "noxfile.py")
 TOPS = ("pipeline", "kernels", "tests", ".github", ".ci")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-NODES = Function | ast.ClassDef | ast.Module | ast.For | ast.comprehension
+NODES = Function | ast.ClassDef | ast.Module | ast.For | ast.comprehension | ast.arg | ast.Name
 # Folders of one kind hold the same set of file names.
 SHARED_NAMES = {"__init__.py", "__main__.py", "ask.py", "judge.py", "bless.py", "proof.py"}
 PRONOUNS = {"one", "it", "other", "found", "told", "whole", "asked", "every", "them", "that"}
+# Of two things that are compared; what a message says was found.
+PAIRED = {"other", "found"}
 INVERTED = {"What", "Whether", "Where", "Of", "One", "Some", "How", "Who", "Which"}
 
 
@@ -76,13 +78,18 @@ def test_a_file_name_stands_once() -> None:
     assert leftovers & {file.stem for file in FILES} == set()
 
 
-def test_loop_variables_are_nouns() -> None:
-    """A loop variable says which thing it is, never a pronoun or a participle."""
+def test_variables_are_nouns() -> None:
+    """A variable says which thing it holds, never by a pronoun or a participle."""
     wrong = []
     for file, node in _nodes():
+        names: set[str] = set()
         if isinstance(node, ast.For | ast.comprehension):
             names = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
-            wrong += [f"{file}:{node.target.lineno} {name}" for name in names & PRONOUNS]
+        elif isinstance(node, ast.arg):
+            names = {node.arg} - PAIRED
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names = {node.id} - PAIRED
+        wrong += [f"{file}:{getattr(node, 'lineno', '')} {name}" for name in names & PRONOUNS]
     assert wrong == []
 
 

@@ -42,8 +42,8 @@ def _holding(content: bytes) -> State:
 
 
 def _cut(folder: Path, planned: Planned) -> None:
-    whole = record_of(planned).model_dump_json().encode()
-    _holding(whole[: len(whole) // 2])(folder, planned)
+    content = record_of(planned).model_dump_json().encode()
+    _holding(content[: len(content) // 2])(folder, planned)
 
 
 def _draft(folder: Path, planned: Planned) -> None:

@@ -118,22 +118,24 @@ def test_power_of_ten_without_a_point_is_text(tmp_path: Path) -> None:
 
 def test_number_of_many_digits_is_told_shortly(tmp_path: Path) -> None:
     """A number beyond Python's own limit of digits is a fault, and its message is short."""
-    told = _faults(_read(tmp_path, f"a: {'9' * 5000}\n"))
-    assert told.startswith(f"1:4: a: found '{'9' * 57}...', which YAML 1.1 reads as int, expected")
-    assert len(told) < 300
+    faults = _faults(_read(tmp_path, f"a: {'9' * 5000}\n"))
+    assert faults.startswith(
+        f"1:4: a: found '{'9' * 57}...', which YAML 1.1 reads as int, expected"
+    )
+    assert len(faults) < 300
 
 
 @pytest.mark.parametrize("text", ["2026-13-01", "2026-02-30", "0000-01-01", "2026-01-01 10:00:00"])
 def test_date_of_no_calendar(tmp_path: Path, text: str) -> None:
     """A date that does not exist, or has a time, is refused."""
-    told = _faults(_read(tmp_path, f"until: {text}\n"))
-    assert told == f"1:8: until: found {text!r}, expected a date, YYYY-MM-DD"
+    faults = _faults(_read(tmp_path, f"until: {text}\n"))
+    assert faults == f"1:8: until: found {text!r}, expected a date, YYYY-MM-DD"
 
 
-@pytest.mark.parametrize(("content", "told"), KEYS.values(), ids=KEYS)
-def test_key(tmp_path: Path, content: str, told: str) -> None:
+@pytest.mark.parametrize(("content", "fault"), KEYS.values(), ids=KEYS)
+def test_key(tmp_path: Path, content: str, fault: str) -> None:
     """Every key is text and stands once."""
-    assert _faults(_read(tmp_path, content)) == told
+    assert _faults(_read(tmp_path, content)) == fault
 
 
 def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
@@ -141,8 +143,8 @@ def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
     made = tmp_path / "made"
     tag = "python/object/apply:os.system"
     doc = _read(tmp_path, f"a: 1\nb: !!{tag} ['touch {made}']\n")
-    told = f"found tag 'tag:yaml.org,2002:{tag}', expected plain values without tags"
-    assert _faults(doc) == f"2:1: b: {told}"
+    fault = f"found tag 'tag:yaml.org,2002:{tag}', expected plain values without tags"
+    assert _faults(doc) == f"2:1: b: {fault}"
     assert doc.data == {"a": 1, "b": None}
     assert not made.exists()
 
@@ -151,8 +153,8 @@ def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
 def test_unknown_tag(tmp_path: Path, tag: str) -> None:
     """Tags are refused, YAML's own ones for what no matrix holds among them."""
     name = tag.replace("!!", "tag:yaml.org,2002:")
-    told = f"found tag {name!r}, expected plain values without tags"
-    assert _faults(_read(tmp_path, f"{tag} x")) == f"1:1: the file: {told}"
+    fault = f"found tag {name!r}, expected plain values without tags"
+    assert _faults(_read(tmp_path, f"{tag} x")) == f"1:1: the file: {fault}"
 
 
 def test_sixteen_levels_are_read_and_a_seventeenth_is_not(tmp_path: Path) -> None:

@@ -65,11 +65,11 @@ def special_values(dtype: torch.dtype) -> Tensor:
     fraction = {torch.float32: 23, torch.float16: 10, torch.bfloat16: 7}[dtype]
     sign = 1 << (8 * dtype.itemsize - 1)
     infinity = sign - (1 << fraction)
-    one = (infinity >> 1) & infinity
+    one_bits = (infinity >> 1) & infinity
     quiet = 1 << (fraction - 1)
     denormals = [1, (1 << fraction) - 1]
     nans = [infinity | 1, infinity | quiet, sign - 1]
-    positive = [0, *denormals, one, one + 1, infinity - 1, infinity, *nans]
+    positive = [0, *denormals, one_bits, one_bits + 1, infinity - 1, infinity, *nans]
     return of_bits([*positive, *(sign | bits for bits in positive)], dtype)
 
 

@@ -52,13 +52,13 @@ def test_the_bits_themselves(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("start", [0, 100, 2**33], ids=str)
 def test_rows_do_not_depend_on_how_they_are_cut(start: int, dtype: torch.dtype) -> None:
     """A row is the same in any chunk, and so is the scale."""
-    whole = inputs_of(start, 70, dtype)
-    assert whole["gating_output"].is_contiguous()
+    batch = inputs_of(start, 70, dtype)
+    assert batch["gating_output"].is_contiguous()
     for first, count in ((0, 0), (0, 1), (1, 18), (19, 19), (38, 32), (69, 1)):
         part = inputs_of(start + first, count, dtype)
-        expected = integers(whole["gating_output"])[first : first + count]
+        expected = integers(batch["gating_output"])[first : first + count]
         assert torch.equal(integers(part["gating_output"]), expected)
-        assert torch.equal(part["per_expert_scale"], whole["per_expert_scale"])
+        assert torch.equal(part["per_expert_scale"], batch["per_expert_scale"])
 
 
 def test_another_seed_row_or_expert_gives_other_bits() -> None:

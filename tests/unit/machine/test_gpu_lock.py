@@ -67,8 +67,10 @@ def test_a_gpu_that_is_kept_too_long_is_told(folder: Path) -> None:
         exclusive_gpu("the gpu", seconds=1),
     ):
         pytest.fail("both have the turn")
-    told = "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
-    assert str(caught.value) == f"{told} {_lock(folder)})"
+    message = (
+        "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
+    )
+    assert str(caught.value) == f"{message} {_lock(folder)})"
     assert caught.value.exit == 4
 
 

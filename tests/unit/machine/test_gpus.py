@@ -219,6 +219,6 @@ def test_parts_that_are_not_whole_are_left_out(
 
 def test_without_parts_an_older_file_goes(tmp_path: Path) -> None:
     """Its samples would be another run's."""
-    whole = _part(tmp_path / "whole.json", "old")
-    merge([tmp_path / "none.json"], whole)
-    assert not whole.exists()
+    merged = _part(tmp_path / "whole.json", "old")
+    merge([tmp_path / "none.json"], merged)
+    assert not merged.exists()

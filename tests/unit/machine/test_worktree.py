@@ -146,9 +146,9 @@ def test_a_worktree_is_removed_after_an_error(
 def test_two_worktrees_of_one_commit(repository: Repository) -> None:
     """As a bisection may need them; neither is in the other's way."""
     last = repository.commits[2]
-    with worktree(last) as one, worktree(last) as other:
-        assert one != other
-        assert (one / "file").read_text() == (other / "file").read_text() == "3"
+    with worktree(last) as first, worktree(last) as second:
+        assert first != second
+        assert (first / "file").read_text() == (second / "file").read_text() == "3"
     assert _worktrees(repository) == 1
 
 

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _told(folder: Path, data: Any) -> str:
+def _faults(folder: Path, data: Any) -> str:
     """Returns the message of a matrix that is refused: plain lines, none of them long."""
     (folder / "matrix.yaml").write_text(as_yaml(data), encoding="utf-8")
     with pytest.raises(MatrixError) as caught:
@@ -55,20 +55,22 @@ def test_a_name_is_a_word(folder: Path) -> None:
     row, kernel = WHOLE["rows"]["cpu"], WHOLE["kernels"][KERNEL]
     word = "expected text that matches '^[a-z][a-z0-9_]{0,63}$'"
     for name in NAMES:
-        assert word in _told(folder, {**WHOLE, "rows": {name: row}}), name
-        assert word in _told(folder, {**WHOLE, "kernels": {name: kernel}}), name
-        told = _told(folder, {**WHOLE, "rows": {"cpu": {**row, "toolchain": name}}})
-        assert "rows.cpu.toolchain: found " in told, name
+        assert word in _faults(folder, {**WHOLE, "rows": {name: row}}), name
+        assert word in _faults(folder, {**WHOLE, "kernels": {name: kernel}}), name
+        faults = _faults(folder, {**WHOLE, "rows": {"cpu": {**row, "toolchain": name}}})
+        assert "rows.cpu.toolchain: found " in faults, name
     for axis in ("t", "TT", "..", "/", "", "T\n", "1", "É"):
-        told = _told(folder, _with_shapes([{"axes": {"T": 1, axis: 1}}]))
-        assert "expected text that matches '^[A-Z]$'" in told, axis
+        faults = _faults(folder, _with_shapes([{"axes": {"T": 1, axis: 1}}]))
+        assert "expected text that matches '^[A-Z]$'" in faults, axis
 
 
 def test_an_id_is_short_enough_for_a_file_s_name(folder: Path) -> None:
     """A file system takes 255 bytes, of which a draft needs some; the axes may be very many."""
     axes = {chr(letter): 2**40 for letter in range(ord("A"), ord("Z") + 1)}
-    told = _told(folder, _with_shapes([{"axes": axes}]))
-    assert re.search(r"found case gemma4_routing-\S+, expected an id of at most 200 letters", told)
+    faults = _faults(folder, _with_shapes([{"axes": axes}]))
+    assert re.search(
+        r"found case gemma4_routing-\S+, expected an id of at most 200 letters", faults
+    )
 
 
 def test_hostile_words_are_told_on_one_line(folder: Path) -> None:
@@ -76,9 +78,11 @@ def test_hostile_words_are_told_on_one_line(folder: Path) -> None:
     hostile = "a\nb\x1b[2J\u202e" + "x" * 500
     row = {**WHOLE["rows"]["cpu"], "toolchain": hostile}
     kernels = {KERNEL: WHOLE["kernels"][KERNEL], hostile: 1}
-    told = _told(folder, {**WHOLE, "dtypes": [hostile], "rows": {hostile: row}, "kernels": kernels})
-    assert "a\\nb\\x1b[2J\\u202e" in told
-    assert "write [a\\nb" in _told(folder, {**WHOLE, "skips": hostile})
+    faults = _faults(
+        folder, {**WHOLE, "dtypes": [hostile], "rows": {hostile: row}, "kernels": kernels}
+    )
+    assert "a\\nb\\x1b[2J\\u202e" in faults
+    assert "write [a\\nb" in _faults(folder, {**WHOLE, "skips": hostile})
 
 
 def test_cases_are_counted_before_they_are_made(folder: Path) -> None:
@@ -90,15 +94,15 @@ def test_cases_are_counted_before_they_are_made(folder: Path) -> None:
         ({chr(65 + n): [*range(99)] for n in range(26)}, 2, 6 * 99**26),
     ):
         rows = {f"r{number}": WHOLE["rows"]["cpu"] for number in range(num_rows)}
-        told = _told(folder, {**_with_shapes([{"axes": axes}]), "rows": rows})
-        assert f"kernels.{KERNEL}.shapes: found {count:,} cases, expected at most 10,000" in told
+        faults = _faults(folder, {**_with_shapes([{"axes": axes}]), "rows": rows})
+        assert f"kernels.{KERNEL}.shapes: found {count:,} cases, expected at most 10,000" in faults
     assert time.process_time() - start < 2
 
 
 def test_skips_are_few(folder: Path) -> None:
     """Each is compared with every case, and has a likely correction looked for."""
-    told = _told(folder, {**WHOLE, "skips": [*WHOLE["skips"]] * 26})
-    assert "skips: found a list, expected at most 25 items" in told
+    faults = _faults(folder, {**WHOLE, "skips": [*WHOLE["skips"]] * 26})
+    assert "skips: found a list, expected at most 25 items" in faults
 
 
 def test_values_are_counted_before_they_are_read(folder: Path) -> None:

@@ -81,9 +81,9 @@ def test_changed_it_is_a_matrix_or_its_faults_are_told(folder: Path, changes: li
     try:
         planned = plan(matrix.load(folder / "matrix.yaml"))
     except MatrixError as error:
-        told = str(error).splitlines()
-        assert told
-        assert [line for line in told if not TOLD.fullmatch(line) or not line.isprintable()] == []
+        faults = str(error).splitlines()
+        assert faults
+        assert [line for line in faults if not TOLD.fullmatch(line) or not line.isprintable()] == []
     else:
         names = {(case.check, case.case.id) for case in planned}
         assert len(names) == len(planned) > 0

@@ -154,8 +154,8 @@ def test_256_rows_are_planned_and_257_end_with_2(
 def test_every_gpu_row_of_the_matrix_is_planned_with_its_own_labels() -> None:
     """The project's own matrix, every backend that is no interpreter."""
     plan = matrix.load()
-    every = cases.plan(plan, checks=[Check.PARITY])
-    with_cases = {planned.case.row for planned in every if not planned.skip}
+    planned_cases = cases.plan(plan, checks=[Check.PARITY])
+    with_cases = {planned.case.row for planned in planned_cases if not planned.skip}
     gpus = {name for name, row in plan.rows.items() if row.backend in {"cuda", "hip", "xpu"}}
     planned = {entry["name"]: entry["runner"] for entry in schedule.schedule(cases.Selection())}
     assert planned == {name: plan.rows[name].runner for name in gpus & with_cases}

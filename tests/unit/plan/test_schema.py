@@ -53,8 +53,8 @@ def test_schema_refuses_unknown_keys_everywhere() -> None:
 def test_schema_refuses_a_shape_of_no_sizes() -> None:
     """As the reader does: an axis is a size or a list of some."""
     axes = json.loads(schema.text())["$defs"]["Shape"]["properties"]["axes"]
-    one, several = axes["patternProperties"]["^[A-Z]$"]["anyOf"]
-    assert (one["type"], several["type"], several.get("minItems")) == ("integer", "array", 1)
+    single, several = axes["patternProperties"]["^[A-Z]$"]["anyOf"]
+    assert (single["type"], several["type"], several.get("minItems")) == ("integer", "array", 1)
 
 
 def test_dtypes_are_listed_alike() -> None:

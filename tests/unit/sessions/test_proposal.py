@@ -66,10 +66,10 @@ def test_new_times_are_taken_over_with_old_and_new(measured: Path, stored: Path)
     assert lines[:3] == ["Baselines of kind perf, measured on row h200.", "", "Reason: a b c"]
     assert lines[5] == TIMES
     assert lines[6].startswith("  NVIDIA H200, driver ")
-    told = [line for line in lines if " us -> " in line]
-    assert len(told) == 1
-    assert told[0].startswith(f"  {case}: ")
-    assert " us (+5.0" in told[0]
+    times = [line for line in lines if " us -> " in line]
+    assert len(times) == 1
+    assert times[0].startswith(f"  {case}: ")
+    assert " us (+5.0" in times[0]
 
 
 def test_new_digests_are_told_one_by_one(measured: Path, stored: Path) -> None:

@@ -53,11 +53,11 @@ class CoverageRun(BaseModel):
 
 
 def run_tests(
-    tree: Path, asked: Mapping[str, Sequence[str]], environment: Mapping[str, str]
+    tree: Path, request: Mapping[str, Sequence[str]], environment: Mapping[str, str]
 ) -> CoverageRun:
     """Runs the tests in a copy of the tree; raises RedTestsError if any fails."""
     file = tree.with_name("coverage-run.json")
-    file.write_text(json.dumps(asked), encoding="utf-8")
+    file.write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-m", "kernelproof.selftest.mutation.verdict_coverage", str(file)]
     done = subprocess.run(
         command, cwd=tree, env=environment, stdout=subprocess.PIPE, text=True, check=False
@@ -152,14 +152,16 @@ class _CoverageWatch:
 def main(arguments: Sequence[str]) -> int:
     """Runs the tests that a file names, and replaces the file by the result."""
     result = Path(arguments[0])
-    asked = json.loads(result.read_bytes())
-    files = {name: str(Path("pipeline", "kernelproof", name).absolute()) for name in asked["files"]}
+    request = json.loads(result.read_bytes())
+    files = {
+        name: str(Path("pipeline", "kernelproof", name).absolute()) for name in request["files"]
+    }
     include = [*files.values()]
     coverage = Coverage(data_file=None, branch=True, include=include, config_file=False)
     coverage.exclude(_GUARD)
     watch = _CoverageWatch(coverage)
     with coverage.collect():
-        pytest.main(["-q", "--tb=short", "--no-header", *asked["tests"]], plugins=[watch])
+        pytest.main(["-q", "--tb=short", "--no-header", *request["tests"]], plugins=[watch])
     numbers = {test: number for number, test in enumerate(watch.seconds)}
     run = {
         "seconds": watch.seconds,

@@ -150,8 +150,8 @@ def test_a_quick_run_asks_the_cases_that_are_enough(
     mutant = "--mutant", "fault.signs-kept"
     assert _run("--quick", *mutant, results=tmp_path) == 0
     lines = capsys.readouterr().out
-    asked = [line.split()[1] for line in lines.splitlines() if line[:6] in {"  fail", "  pass"}]
-    assert len(asked) == 1
+    case_ids = [line.split()[1] for line in lines.splitlines() if line[:6] in {"  fail", "  pass"}]
+    assert len(case_ids) == 1
     tree.replace("matrix.yaml", 'enough: ["*-N33-T40"]', 'enough: ["*-fp32-N33-T0"]')
     try:
         assert _run(*mutant, results=tmp_path) == 1

@@ -158,9 +158,9 @@ def test_each_mutant_is_killed_by_a_test_or_blocks(tree: Tree, tmp_path: Path) -
 def test_red_tests_kill_nothing(tree: Tree) -> None:
     """The run ends with the first red test, since red tests would kill every mutant."""
     (tree.root / "tests" / "unit" / "test_red.py").write_text(TESTS.replace("(3, 0)", "(4, 0)"))
-    asked = {"files": ["toy.py"], "tests": ["tests/unit/test_red.py"]}
+    request = {"files": ["toy.py"], "tests": ["tests/unit/test_red.py"]}
     with pytest.raises(RedTestsError) as caught:
-        run_tests(tree.root, asked, {**os.environ, "PYTHONPATH": python_path(tree.root)})
+        run_tests(tree.root, request, {**os.environ, "PYTHONPATH": python_path(tree.root)})
     message = "mutants: found tests/unit/test_red.py::test_longest to be red without any mutant: "
     assert str(caught.value).startswith(message)
 
