@@ -131,8 +131,12 @@ def test_a_tool_that_hangs_is_killed(
 
 @pytest.mark.usefixtures("installed")
 def test_an_interrupt_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM ends the command with 130 and its tool with it: in a process, to be ended."""
-    pid = tmp_path / "pid"
+    """SIGTERM ends the command with 130, and its tool; the record of an older run is gone, too.
+
+    In a process, to be ended.
+    """
+    pid, record = tmp_path / "pid", tmp_path / "sanitize.json"
+    record.touch()
     monkeypatch.setenv("STAND_IN", "hangs")
     monkeypatch.setenv("STAND_IN_PID", str(pid))
     words = [sys.executable, "-c", ON_CPU, "--on", "cpu", "--results", str(tmp_path)]
@@ -143,6 +147,7 @@ def test_an_interrupt_leaves_no_process(tmp_path: Path, monkeypatch: pytest.Monk
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 130
     assert has_ended(int(pid.read_text()))
+    assert not record.exists()
 
 
 def test_the_time_limit_is_that_of_the_kernels() -> None:

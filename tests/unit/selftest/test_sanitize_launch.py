@@ -25,7 +25,7 @@ SIZES = (("E", 8), ("K", 2))
 CASE = Case(kernel="gemma4_routing", row="cpu", dtype="fp32", shape=(*SIZES, ("T", 33)))
 # The instruction of each planted error, in PTX.
 ERRORS = {
-    "memcheck": "st.global.b32",
+    "memcheck": ", 512;",  # added to the address of the words, of which there are 512 bytes
     "racecheck": "@reads ld.shared.b32",
     "initcheck": "ld.global.b32",
     "synccheck": "@comes bar.warp.sync",

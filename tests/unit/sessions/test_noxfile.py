@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,8 +106,17 @@ def test_the_sessions_are_those_of_the_rows() -> None:
     assert [name for name, text in sessions.items() if not text.strip().endswith(".")] == []
 
 
-def test_help_is_of_the_session(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each session prints its options, whatever machine this is, and nothing runs."""
+def test_help_is_of_the_session(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each session prints its options on any machine; its command takes the row it is given."""
+
+    def parse_with_and_without_help(parser: ArgumentParser, words: list[str]) -> None:
+        parse(parser, [word for word in words if word != "--help"])
+        parse(parser, words)
+
+    parse = ArgumentParser.parse_args
+    monkeypatch.setattr(ArgumentParser, "parse_args", parse_with_and_without_help)
     for name in (
         *("parity", "perf-regress", "codegen", "bench", "gate-card", "mutants", "faults"),
         "sanitize",
@@ -155,6 +165,14 @@ def test_another_machine_is_refused_at_once(capsys: pytest.CaptureFixture[str]) 
     assert _code(session, "parity(h200)") == 4
     assert "row h200: found " in capsys.readouterr().err
     assert [command[2] for command in session.commands] == ["kernelproof.machine.hardware"]
+
+
+def test_a_run_on_another_machine_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A user's error ends the session, since there is nothing to judge."""
+    session = SessionHere(capsys, "--case", CASE)
+    session.fakes = {"kernelproof.checks": CommandFailed(return_code=4)}
+    assert _code(session, "parity(cpu)") == 4
+    assert "kernelproof.report" not in [command[2] for command in session.commands]
 
 
 def test_an_interrupted_run_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
