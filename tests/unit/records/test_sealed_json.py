@@ -238,10 +238,35 @@ def test_a_file_without_its_own_seal_is_refused(kind: StoredFile, tmp_path: Path
     holder = data[kind.stored_format.seal_in] if kind.stored_format.seal_in else data
     assert len(holder.pop("seal")) == 64
     file.write_text(json.dumps(data))
-    assert _refusal(kind, tmp_path).startswith("found no seal, expected ")
+    noun = kind.stored_format.noun
+    assert _refusal(kind, tmp_path).startswith(f"found no seal, expected {noun} with one; ")
     holder["seal"] = "0" * 64
     file.write_text(json.dumps(data))
-    assert _refusal(kind, tmp_path).startswith("found a seal of other content, expected ")
+    words = f"found a seal of other content, expected {noun} that nobody edited; "
+    assert _refusal(kind, tmp_path).startswith(words)
+
+
+def test_messages_name_the_content_and_the_command_that_makes_it() -> None:
+    """Each kind of file has its own words."""
+    words = {
+        name: (kind.stored_format.noun, kind.stored_format.remake) for name, kind in KINDS.items()
+    }
+    assert words == {
+        "golden": ("golden digests", 'nox -s bless -- golden --reason "..."'),
+        "lock": ("a lock of generated code", 'nox -s bless -- codegen --reason "..."'),
+        "times": ("the times of a kernel", 'nox -s bless -- perf --reason "..."'),
+        "card": ("a gate card", "nox -s gate-card"),
+    }
+
+
+# The first words for a file of each kind whose kernel or row is x.
+OF_OTHERS = {
+    ("golden", "kernel"): "found the digests of 'x', expected those of 'toy'; ",
+    ("lock", "kernel"): "found the lock of 'x', expected that of 'toy'; ",
+    ("times", "kernel"): "found the times of x on h200, expected those of toy on h200; ",
+    ("times", "row"): "found the times of toy on x, expected those of toy on h200; ",
+    ("card", "row"): "found the card of x, expected that of h200; ",
+}
 
 
 @each_kind
@@ -253,8 +278,10 @@ def test_the_file_of_another_kernel_or_row_is_refused(kind: StoredFile, tmp_path
     names = {"row", "kernel"} & set(stored[holder] if holder else stored)
     for name in names:
         reseal(kind, tmp_path, lambda data: (data[holder] if holder else data).update({name: "x"}))  # noqa: B023
-        assert "found the " in _refusal(kind, tmp_path)
-        assert "x" in _refusal(kind, tmp_path)
+        (words,) = (
+            text for (key, of), text in OF_OTHERS.items() if (KINDS[key], of) == (kind, name)
+        )
+        assert _refusal(kind, tmp_path).startswith(words)
         file.write_text(json.dumps(stored))
     assert kind.read(tmp_path)
     assert names
