@@ -1,6 +1,8 @@
 """The environment of all tests and of the processes that they start, and what they share."""
 
 import os
+import signal
+import threading
 
 import pytest
 
@@ -11,6 +13,12 @@ from tests.unit.extending.tree import Tree
 os.environ.setdefault("TRITON_INTERPRET", "1")
 # Processes that a test starts import the same sources as this one.
 os.environ["PYTHONPATH"] = python_path()
+# A worker of pytest-xdist is an ordinary process to the tests: pytest-benchmark measures in a run
+# of pytest that a test starts, and signals, which execnet handles in its own way, do as elsewhere.
+os.environ.pop("PYTEST_XDIST_WORKER", None)
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
