@@ -119,7 +119,7 @@ def load(row: str, folder: Path = FOLDER) -> GateCard | None:
 def write(card: GateCard, folder: Path = FOLDER) -> Path:
     """Replaces the card of its row at once, with its seal, and returns its file."""
     file = path_of(card.row, folder)
-    write_whole(file, json.dumps(FORMAT.seal(card.model_dump(mode="json")), indent=1) + "\n")
+    write_whole(file, json.dumps(FORMAT.seal(card.model_dump()), indent=1) + "\n")
     load.cache_clear()
     return file
 

@@ -104,6 +104,14 @@ def test_a_limit_below_what_is_visible(
         sensitivity.require_visible(ROW, CASE, float(at_least), tmp_path)
 
 
+def test_a_card_that_was_written_is_loaded_anew(tmp_path: Path) -> None:
+    """The card of before is not kept in memory."""
+    for limit in (2.4, 3.0):
+        card = card_of(limit_percent=limit)
+        sensitivity.write(card, tmp_path)
+        assert sensitivity.load(ROW, tmp_path) == card
+
+
 def test_a_limit_that_is_visible(tmp_path: Path) -> None:
     """Nothing is said of it, nor of a case or a row that was not measured."""
     sensitivity.write(card_of(), tmp_path)
