@@ -61,7 +61,7 @@ def test_functions_are_short() -> None:
 
 
 def test_a_class_name_stands_once() -> None:
-    """One word has one meaning in the package and the kernels."""
+    """A word has one meaning in the package and the kernels."""
     places = defaultdict(list)
     for file, node in _nodes():
         if isinstance(node, ast.ClassDef) and not file.startswith("tests/"):

@@ -1,11 +1,8 @@
 """Spreading over GPUs: which of a host's GPUs are the row, by which variable, and whose share."""
 
 import argparse
-import json
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,6 @@ from kernelproof.machine.hardware import Accelerator
 from kernelproof.measure import torch_device
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Row
-from kernelproof.run.benchmark_files import merge
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")
@@ -108,7 +104,7 @@ def test_an_interpreted_row_has_none(host: Host) -> None:
 
 
 def test_a_driver_that_is_gone_between_two_questions_has_none(host: Host) -> None:
-    """What cannot be named cannot be shown alone."""
+    """A process cannot see just one GPU if that GPU has no name."""
     host(H200, H200, works=False)
     assert _numbers("h200") == []
 
@@ -194,31 +190,3 @@ def test_no_uuid_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recorded.endswith(",1")
     assert len(recorded) == len("GPU-") + 16 + len(",1")
     assert "0123abcd" not in recorded
-
-
-def _part(file: Path, *names: str, **around: Any) -> Path:
-    benchmarks = [{"name": name} for name in names]
-    file.write_text(json.dumps({"benchmarks": benchmarks, **around}))
-    return file
-
-
-def test_parts_that_are_not_whole_are_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Half a file is told, one that is not there was told by its process's end."""
-    half = tmp_path / "half.json"
-    half.write_text('{"benchmarks": [')
-    parts = [half, tmp_path / "none.json"]
-    parts += [_part(tmp_path / "a.json", "a", node="x"), _part(tmp_path / "b.json", "b", "c")]
-    merge(parts, tmp_path / "whole.json")
-    content = json.loads((tmp_path / "whole.json").read_text())
-    assert content == {"benchmarks": [{"name": name} for name in "abc"], "node": "x"}
-    assert capsys.readouterr().out.startswith(f"{half}: found half a file, expected the samples")
-    assert [file.name for file in tmp_path.iterdir()] == ["whole.json"]
-
-
-def test_without_parts_an_older_file_goes(tmp_path: Path) -> None:
-    """Its samples would be another run's."""
-    merged = _part(tmp_path / "whole.json", "old")
-    merge([tmp_path / "none.json"], merged)
-    assert not merged.exists()

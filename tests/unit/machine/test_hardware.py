@@ -72,7 +72,7 @@ def test_an_unknown_accelerator_is_no_row(plan: Matrix, gpu: Accelerator) -> Non
 
 
 def test_the_message_of_an_unknown_accelerator(plan: Matrix) -> None:
-    """What was found, what is known, what to add, and how to go on without it."""
+    """It has the accelerator found, the known ones, the block to add, and a way without it."""
     with pytest.raises(NotTheRowError) as caught:
         rows_here(plan, [STRANGER])
     assert str(caught.value) == (

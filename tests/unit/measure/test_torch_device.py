@@ -139,7 +139,7 @@ def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_fingerprint_of_an_nvidia_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The GPU's facts are recorded, its UUID as a hash; facts that the driver lacks are left out."""
+    """The GPU's facts are recorded, its UUID as a hash; facts that no driver has are left out."""
 
     def without(*_: object) -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)

@@ -160,14 +160,14 @@ def test_some_known_names_are_enough() -> None:
 
 
 def test_arguments_are_the_command_line() -> None:
-    """What a selection came from, so that a process can hand it on."""
+    """A process hands a selection on to another by these words."""
     words = "--row large --row small --dtype bf16 --kernel toy --case other-large-bf16-T5"
     assert _selection(words).arguments() == words.split()
     assert Selection().arguments() == []
 
 
 def test_options_keep_nothing_between_command_lines() -> None:
-    """One parser, two command lines: the second does not see the names of the first."""
+    """The second of two command lines does not see the names of the first."""
     parser = argparse.ArgumentParser()
     Selection.add_options(parser.add_argument)
     assert Selection.of(parser.parse_args(["--row", "large"])).row == ("large",)
@@ -242,7 +242,7 @@ def test_the_sanitizer_runs_shapes_of_its_own(tmp_path: Path) -> None:
 
 
 def test_speed_is_asked_on_rows_that_compile(tmp_path: Path) -> None:
-    """Of its own shapes, each with the limit; golden bits are not asked for."""
+    """The cases of perf have its own shapes, each with the limit, and need no golden bits."""
     full = read(tmp_path, FULL)
     planned = plan(full, checks=[Check.PERF])
     assert [perf.case.id for perf in planned] == [

@@ -198,10 +198,10 @@ def test_faults_beyond_the_twenty_fifth_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
-    """One fault says so; its missing parts are told one by one only of a mapping."""
+    """The file has one fault; each missing part of a mapping is a fault of its own."""
     texts = {"~": "nothing", "- a": "a list", "hello": "text 'hello'", "3": "int '3'"}
-    for text, found in texts.items():
-        assert faults(tmp_path, text) == [f"1:1: the file: found {found}, expected a mapping"]
+    for text, kind in texts.items():
+        assert faults(tmp_path, text) == [f"1:1: the file: found {kind}, expected a mapping"]
     assert faults(tmp_path, "{}") == [
         f"1:1: {part}: found nothing, expected a value for {part!r}"
         for part in ("dtypes", "kernels", "rows", "skips")
