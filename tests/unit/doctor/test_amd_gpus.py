@@ -45,6 +45,12 @@ def device(minor: int, files: dict[str, str]) -> dict[str, str]:
     return {f"class/drm/renderD{minor}/device/{name}": text for name, text in files.items()}
 
 
+def facts_of(root: Path, shown: dict[str, str]) -> GpuFacts:
+    """Returns the facts of the only GPU of a host, whose device shows these files."""
+    (gpu,) = amd_gpus.read([0], folder_of(root, nodes(2, 1) | device(128, shown)))
+    return gpu
+
+
 @pytest.mark.parametrize(
     ("steps", "clock"),
     [
@@ -64,49 +70,53 @@ def test_an_mi300x(tmp_path: Path, steps: str, clock: int | None) -> None:
     shown = {
         "pp_dpm_sclk": steps,
         "hwmon/hwmon7/power1_cap": "750000000\n",
-        "hwmon/hwmon7/temp2_label": "junction\n",
-        "hwmon/hwmon7/temp2_input": "35000\n",
-        "hwmon/hwmon7/temp2_crit": "100000\n",
-        "hwmon/hwmon7/temp3_label": "mem\n",
-        "hwmon/hwmon7/temp3_input": "33000\n",
-        "hwmon/hwmon7/temp3_crit": "105000\n",
+        **heat(None, (35000, 100000), (33000, 105000)),
     }
-    (gpu,) = amd_gpus.read([0], folder_of(tmp_path, nodes(2, 1) | device(128, shown)))
-    assert (gpu.clock_mhz, gpu.max_clock_mhz) == (clock, 2100 if clock else None)
-    assert (gpu.power_limit_w, gpu.usual_power_limit_w) == (750.0, None)
-    assert (gpu.temperature_c, gpu.slows_at_c) == (35, 100)
+    assert facts_of(tmp_path, shown) == GpuFacts(
+        number=0,
+        clock_mhz=clock,
+        max_clock_mhz=2100 if clock else None,
+        power_limit_w=750.0,
+        temperature_c=35,
+        slows_at_c=100,
+    )
+
+
+def heat(*sensors: tuple[int, int] | None) -> dict[str, str]:
+    """Returns the files of sensors: heat and limit in millidegrees, None for one that lacks."""
+    return {
+        f"hwmon/hwmon7/temp{number}_{name}": f"{value}\n"
+        for number, sensor in enumerate(sensors, start=1)
+        for name, value in zip(("input", "crit"), sensor or (), strict=False)
+    }
+
+
+def test_heat(tmp_path: Path) -> None:
+    """The sensor nearest to its limit counts; a limit of 0 is none."""
+    # https://github.com/ilya-zlobintsev/LACT/issues/563: an RX 7900 XT.
+    gpu = facts_of(tmp_path / "0", heat((37000, 100000), (39000, 110000), (60000, 108000)))
+    assert (gpu.temperature_c, gpu.slows_at_c) == (60, 108)
+    # A virtual MI300X: smu_v13_0_6_get_thermal_temperature_range of Linux leaves limits 0.
+    gpu = facts_of(tmp_path / "1", heat(None, (39000, 0), (37000, 0)))
+    assert (gpu.temperature_c, gpu.slows_at_c) == (39, None)
 
 
 @pytest.mark.parametrize(
-    ("sensors", "heat"),
+    "shown",
     [
-        # https://github.com/ilya-zlobintsev/LACT/issues/563: an RX 7900 XT.
-        (((37000, 100000), (39000, 110000), (60000, 108000)), (60, 108)),
-        # A virtual MI300X: smu_v13_0_6_get_thermal_temperature_range of Linux leaves limits 0.
-        ((None, (39000, 0), (37000, 0)), (39, None)),
+        # The second die of an MI250 shows 0 W: aldebaran_get_power_limit of Linux.
+        # https://github.com/ROCm/rocm_smi_lib/issues/160 has AMD's command call it N/A.
+        {"hwmon/hwmon4/power1_cap": "0\n", "hwmon/hwmon4/power1_cap_default": "0\n"},
+        # The device of a partition of an MI300X is a stand-in of the kernel's, without the GPU's
+        # files; https://github.com/ROCm/k8s-device-plugin/issues/157 lists them all.
+        {"driver_override": "(null)\n", "modalias": "platform:amdgpu_xcp\n"},
+        {"gpu_busy_percent": "n/a\n"},
     ],
-    ids=["RX 7900 XT", "virtual"],
+    ids=["second die", "partition", "no number"],
 )
-def test_heat(
-    tmp_path: Path, sensors: tuple[tuple[int, int] | None, ...], heat: tuple[int, int | None]
-) -> None:
-    """The sensor nearest to its limit counts; a limit of 0 is none."""
-    shown = {}
-    for number, sensor in enumerate(sensors, start=1):
-        for name, value in zip(("input", "crit"), sensor or (), strict=False):
-            shown[f"hwmon/hwmon4/temp{number}_{name}"] = f"{value}\n"
-    (gpu,) = amd_gpus.read([0], folder_of(tmp_path, nodes(1, 1) | device(128, shown)))
-    assert (gpu.temperature_c, gpu.slows_at_c) == heat
-
-
-def test_the_second_die_of_an_mi250_has_no_power_limit(tmp_path: Path) -> None:
-    """It shows 0 W: aldebaran_get_power_limit of Linux.
-
-    https://github.com/ROCm/rocm_smi_lib/issues/160 has AMD's command call it N/A.
-    """
-    shown = {"hwmon/hwmon4/power1_cap": "0\n", "hwmon/hwmon4/power1_cap_default": "0\n"}
-    root = folder_of(tmp_path, nodes(1, 1) | device(128, shown))
-    assert amd_gpus.read([0], root) == [GpuFacts(number=0)]
+def test_a_missing_fact_is_none(tmp_path: Path, shown: dict[str, str]) -> None:
+    """A fact is missing if its file is, or has no number in it, or has 0 for a power limit."""
+    assert facts_of(tmp_path, shown) == GpuFacts(number=0)
 
 
 def test_gpus_are_numbered_by_node(tmp_path: Path) -> None:
@@ -143,61 +153,31 @@ def test_a_container_sees_the_gpus_that_it_was_given(
     assert amd_gpus.read([0], root) == [GpuFacts(number=0, busy_percent=7)]
 
 
-def test_a_partition_of_an_mi300x_has_no_facts(tmp_path: Path) -> None:
-    """Its device is a stand-in of the kernel's, without the GPU's files.
-
-    https://github.com/ROCm/k8s-device-plugin/issues/157 lists them all.
-    """
-    shown = {"driver_override": "(null)\n", "modalias": "platform:amdgpu_xcp\n"}
-    assert amd_gpus.read([1], folder_of(tmp_path, nodes(2, 2) | device(136, shown))) == [
-        GpuFacts(number=1)
-    ]
-
-
-@pytest.fixture
-def sys_folder(tmp_path: Path) -> Path:
-    """A made-up /sys with a processor, then an MI300X."""
-    files = {**nodes(1, 1), "module/amdgpu/version": "6.12.12\n"}
+def test_a_gpu(tmp_path: Path) -> None:
+    """All its facts; the clocks are that with a star and the greatest. Its files are made up."""
     shown = {
         "mem_info_vram_total": "205822885888\n",
         "mem_info_vram_used": "822885888\n",
         "gpu_busy_percent": "3\n",
         "pp_dpm_sclk": "0: 132Mhz *\n1: 2100Mhz\n",
         "ras/umc_err_count": "ue: 0\nce: 5\n",
-        "hwmon/hwmon4/power1_cap": "750000000\n",
-        "hwmon/hwmon4/power1_cap_default": "750000000\n",
-        "hwmon/hwmon4/temp1_input": "41000\n",
-        "hwmon/hwmon4/temp1_crit": "100000\n",
+        "hwmon/hwmon7/power1_cap": "750000000\n",
+        "hwmon/hwmon7/power1_cap_default": "750000000\n",
+        **heat((41000, 100000)),
     }
-    return folder_of(tmp_path, files | device(128, shown))
-
-
-def test_a_gpu(sys_folder: Path) -> None:
-    """All its facts; the clocks are that with a star and the greatest."""
-    assert amd_gpus.read([0], sys_folder) == [
-        GpuFacts(
-            number=0,
-            driver="6.12.12",
-            clock_mhz=132,
-            max_clock_mhz=2100,
-            power_limit_w=750.0,
-            usual_power_limit_w=750.0,
-            temperature_c=41,
-            slows_at_c=100,
-            is_ecc=True,
-            uncorrected_errors=0,
-            total_gb=205.822885888,
-            free_gb=205.0,
-            busy_percent=3,
-        )
-    ]
-
-
-def test_a_missing_file_is_none(sys_folder: Path) -> None:
-    """A file without a number is, too."""
-    folder = sys_folder / "class/drm/renderD128/device"
-    for file in [*folder.rglob("*"), sys_folder / "module/amdgpu/version"]:
-        if file.is_file():
-            file.unlink()
-    (folder / "gpu_busy_percent").write_text("n/a\n")
-    assert amd_gpus.read([0], sys_folder) == [GpuFacts(number=0)]
+    folder_of(tmp_path, {"module/amdgpu/version": "6.12.12\n"})
+    assert facts_of(tmp_path, shown) == GpuFacts(
+        number=0,
+        driver="6.12.12",
+        clock_mhz=132,
+        max_clock_mhz=2100,
+        power_limit_w=750.0,
+        usual_power_limit_w=750.0,
+        temperature_c=41,
+        slows_at_c=100,
+        is_ecc=True,
+        uncorrected_errors=0,
+        total_gb=205.822885888,
+        free_gb=205.0,
+        busy_percent=3,
+    )

@@ -76,22 +76,17 @@ def test_settings_that_differ_from_the_baseline() -> None:
         assert bool(lines) == ("power_limit_w" in changes)
 
 
-def test_a_power_limit_below_the_usual_one() -> None:
-    """The command to raise it is that of the GPU's vendor."""
+def test_settings_without_a_baseline() -> None:
+    """A power limit is below the usual one, and is raised by a command of the GPU's vendor.
+
+    Uncorrected memory has a warning of its own, since a flipped bit looks like a wrong kernel.
+    """
     start = "warn GPU 1 policy found power limit 500 W, expected the usual 700 W;"
     facts = replace(with_gpu(power_limit_w=500.0), stored={})
     assert unlike(facts, start, "sudo nvidia-smi -pl 700") == []
     assert unlike(replace(facts, backend="hip"), start, "set it to 700 W") == []
-
-
-def test_uncorrected_memory() -> None:
-    """A warning of its own: a flipped bit looks like a wrong kernel."""
     facts = replace(with_gpu(is_ecc=False), stored={})
     assert unlike(facts, "warn GPU 1 ECC found off, expected on", "a flipped bit") == []
-
-
-def test_without_a_baseline_no_setting_is_compared() -> None:
-    """A row that is not blessed yet has none."""
     assert complaints(replace(with_gpu(max_memory_clock_mhz=1), stored={})) == []
 
 
@@ -106,8 +101,7 @@ def test_a_temperature_below_the_limit() -> None:
 def test_a_driver_that_reports_nothing_leaves_nothing_ok() -> None:
     """Each check of the GPU is unknown, none is left out, and nothing is to be fixed."""
     results = findings(replace(H200, gpus=(GpuFacts(number=1),)))
-    own = [finding for finding in results if finding.check.startswith("GPU 1")]
-    assert {finding.level for finding in own} == {Level.UNKNOWN}
-    checks = {finding.check for finding in findings(H200) if finding.check.startswith("GPU 1")}
-    assert {finding.check for finding in own} == checks
+    own = {finding.check: finding.level for finding in results if finding.check[:5] == "GPU 1"}
+    assert {*own.values()} == {Level.UNKNOWN}
+    assert own.keys() == {check for f in findings(H200) if (check := f.check)[:5] == "GPU 1"}
     assert exit_of(results) == 0

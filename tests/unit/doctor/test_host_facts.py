@@ -51,29 +51,23 @@ def test_a_device_file_whose_driver_does_not_answer(
     assert host_facts.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
 
 
-def test_the_folder_of_triton_s_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Triton's own variables name it, in their order."""
-    monkeypatch.setenv("HOME", "/h")
-    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
-    monkeypatch.delenv("TRITON_HOME", raising=False)
-    assert host_facts.cache_folder() == Path("/h/.triton/cache")
-    monkeypatch.setenv("TRITON_HOME", "/t")
-    assert host_facts.cache_folder() == Path("/t/.triton/cache")
-    monkeypatch.setenv("TRITON_CACHE_DIR", "/c")
-    assert host_facts.cache_folder() == Path("/c")
-
-
-def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its number has no name in a container: there is no cache folder, and no traceback."""
+def test_the_folder_of_triton_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton's own variables name it, in their order; a container's user may have no home."""
 
     def home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
+    monkeypatch.setenv("HOME", "/h")
     monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
     monkeypatch.delenv("TRITON_HOME", raising=False)
+    assert host_facts.cache_folder() == Path("/h/.triton/cache")
     monkeypatch.setattr(Path, "home", home)
     facts = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
     assert (facts.cache, facts.is_cache_writable) == (None, False)
+    monkeypatch.setenv("TRITON_HOME", "/t")
+    assert host_facts.cache_folder() == Path("/t/.triton/cache")
+    monkeypatch.setenv("TRITON_CACHE_DIR", "/c")
+    assert host_facts.cache_folder() == Path("/c")
 
 
 def test_the_version_of_nox_is_the_noxfile_s() -> None:

@@ -77,14 +77,13 @@ def test_answers_become_facts(driver: Callable[..., None]) -> None:
 
 
 def test_a_refused_answer_is_none(driver: Callable[..., None]) -> None:
-    """The GPU is still there if the driver refuses every question about it."""
+    """The GPU is still there if the driver refuses every question about it.
+
+    Without a driver the complaint is NVML's own error message.
+    """
     questions = [name for name in dir(pynvml) if name.startswith("nvmlDeviceGet")]
     refused = {name[4:]: _refuse for name in questions if "Handle" not in name}
     driver(**refused, SystemGetDriverVersion=_refuse)
     assert nvidia_gpus.read([1]) == [GpuFacts(number=1)]
-
-
-def test_a_library_without_a_driver(driver: Callable[..., None]) -> None:
-    """The complaint is NVML's own error message."""
     driver(Init=_refuse)
     assert nvidia_gpus.complaint() == "NVML says not supported"

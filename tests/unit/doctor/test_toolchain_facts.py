@@ -44,17 +44,24 @@ def test_an_environment(environment: Path) -> None:
     assert facts.pinned["torch"] == "2.13.0"
 
 
-@pytest.mark.parametrize("missing", ["bin/python", "installed.sha256"])
-def test_an_environment_that_is_not_made(environment: Path, missing: str) -> None:
+def test_an_environment_that_is_not_made(environment: Path) -> None:
     """Neither is one whose making was interrupted."""
-    (environment / "toolchain-cpu" / missing).unlink()
-    assert not toolchain_facts.read(_row(), is_own=True, root=environment).is_made
+    for missing in ("installed.sha256", "bin/python"):
+        (environment / "toolchain-cpu" / missing).unlink()
+        assert not toolchain_facts.read(_row(), is_own=True, root=environment).is_made
+        (environment / "toolchain-cpu" / "installed.sha256").touch()
 
 
-def test_torch_that_cannot_be_asked(environment: Path) -> None:
-    """The complaint is the last line of its error."""
-    facts = toolchain_facts.read(_row(backend="cuda"), is_own=True, root=environment)
-    assert (facts.sees, facts.complaint) == (None, "no such library")
+def test_torch_that_does_not_answer(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The complaint is the last line of its error; it is given up after a while."""
+
+    def run(command: list[str], *, timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    for complaint in ("no such library", "no answer in 120 s"):
+        facts = toolchain_facts.read(_row(backend="cuda"), is_own=True, root=environment)
+        assert (facts.sees, facts.complaint) == (None, complaint)
+        monkeypatch.setattr(subprocess, "run", run)
 
 
 def test_torch_of_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,14 +72,3 @@ def test_torch_of_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts.sees == ()
     assert facts.complaint.startswith("torch ")
     assert facts.complaint.endswith(" has no cuda device")
-
-
-def test_torch_that_does_not_answer(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up after a while."""
-
-    def run(command: list[str], *, timeout: float, **_: object) -> None:
-        raise subprocess.TimeoutExpired(command, timeout)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    facts = toolchain_facts.read(_row(backend="cuda"), is_own=True, root=environment)
-    assert (facts.sees, facts.complaint) == (None, "no answer in 120 s")

@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from kernelproof.machine.revision import Revision
@@ -42,19 +41,35 @@ def _percent(new: float, old: float) -> float:
     return 100 * (new / old - 1)
 
 
+# Times of runs, times over the floor, the limit, and what is to blame for the step in them; of
+# small limits, under which a step is less than a percent, the step has its direction, too.
+CAUSES: tuple[tuple[list[float], list[float], float, str], ...] = (
+    ([10, 11, 11], [2.0, 2.2, 2.2], 3.0, "kernel"),
+    ([10, 10, 11, 11], [2.0, 2.0, 2.2, 2.2], 3.0, "kernel"),
+    ([10, 11, 11], [2.0, 2.0, 2.0], 3.0, "machine"),
+    ([10, 11, 11], [1.0, 1.01, 1.01], 3.0, "machine"),
+    ([10, 11, 11], [2.0, 1.8, 1.8], 3.0, "machine"),
+    ([10, 9, 9], [2.0, 1.8, 1.8], 3.0, "kernel"),
+    ([10, 9, 9], [2.0, 2.0, 2.0], 3.0, "machine"),
+    ([10, 9, 9], [2.0, 2.2, 2.2], 3.0, "machine"),
+    ([10, 10.09, 10.09], [1.0, 1.0, 1.0], 0.8, "machine"),
+    ([10, 10.09, 10.09], [1.0, 1.009, 1.009], 0.8, "kernel"),
+    ([10, 11.5, 11.5], [2.0, 2.2, 2.2], 1.99 * _percent(2.2, 2.0), "kernel"),
+    ([10, 11.5, 11.5], [2.0, 2.2, 2.2], 2.0 * _percent(2.2, 2.0), "machine"),
+    ([10, 8.5, 8.5], [2.0, 1.8, 1.8], -1.99 * _percent(1.8, 2.0), "kernel"),
+    ([10, 8.5, 8.5], [2.0, 1.8, 1.8], -2.0 * _percent(1.8, 2.0), "machine"),
+)
+
+
 def test_steps() -> None:
     """A step is above half the limit between neighbours, and the runs after it keep it."""
     for name, (times, expected) in STEPS.items():
         steps = history.steps(runs_of(times))
         assert [(step.run, step.percent, step.is_confirmed) for step in steps] == expected, name
         assert all(step.before == step.run - 1 for step in steps)
-
-
-def test_of_two_middle_times_the_one_that_shows_less_counts() -> None:
-    """On both sides, and in both directions."""
-    for name, (times, expected) in MIDDLES.items():
+    for name, (times, of_middles) in MIDDLES.items():
         steps = history.steps(runs_of(times, 6.0))
-        assert [(step.run, step.percent) for step in steps] == expected, name
+        assert [(step.run, step.percent) for step in steps] == of_middles, name
 
 
 def test_runs_without_the_case_are_passed_over() -> None:
@@ -65,10 +80,9 @@ def test_runs_without_the_case_are_passed_over() -> None:
 
 def test_a_time_that_is_reported_again_confirms_nothing() -> None:
     """The same figures of the same commit are one measurement, however often reported."""
-    again = [run_of(0, 10), run_of(1, 11), run_of(1, 11), run_of(1, 11)]
-    assert [step.is_confirmed for step in history.steps(again)] == [None]
-    measured_again = [run_of(0, 10), run_of(1, 11), run_of(1, 11.01)]
-    assert [step.is_confirmed for step in history.steps(measured_again)] == [True]
+    for last, is_confirmed in ((run_of(1, 11), None), (run_of(1, 11.01), True)):
+        runs = [run_of(0, 10), run_of(1, 11), run_of(1, 11), last]
+        assert [step.is_confirmed for step in history.steps(runs)] == [is_confirmed]
 
 
 def test_the_limit_of_either_run() -> None:
@@ -86,74 +100,40 @@ def test_the_limit_of_either_run() -> None:
 
 
 def test_half_the_limit_is_no_step() -> None:
-    """A change of exactly that between neighbours is none; a larger one is."""
-    for times in ([9.0, 9.0, 10.0, 11.0], [10.0, 11.0], [10.0, 9.0], [11.0, 11.0, 10.0, 9.0]):
-        size = abs(_percent(times[-1], times[-2]))
-        assert len(history.steps(runs_of(times, 1.99 * size))) > 0
-        at_half = history.steps(runs_of(times, 2 * size))
-        assert [step.run for step in at_half if step.run == len(times) - 1] == []
-
-
-def test_half_the_limit_against_the_middle_is_no_step() -> None:
-    """That of the runs before, and that of the runs after."""
-    for times, size, run in (
-        ([11, 11, 10, 12], _percent(12.0, 11.0), 3),
-        ([10, 12, 11, 11, 11], _percent(11.0, 10.0), 1),
+    """A change of exactly that is none; a larger one is: between neighbours, and of middles."""
+    for times, new, old, run in (
+        ([9.0, 9.0, 10.0, 11.0], 11.0, 10.0, 3),
+        ([10.0, 11.0], 11.0, 10.0, 1),
+        ([10.0, 9.0], 9.0, 10.0, 1),
+        ([11.0, 11.0, 10.0, 9.0], 9.0, 10.0, 3),
+        ([11, 11, 10, 12], 12.0, 11.0, 3),
+        ([10, 12, 11, 11, 11], 11.0, 10.0, 1),
     ):
-        assert [step.run for step in history.steps(runs_of(times, 1.99 * size))] == [run]
-        assert history.steps(runs_of(times, 2 * size)) == []
+        size = abs(_percent(new, old))
+        for factor, is_step in ((1.99, True), (2, False)):
+            steps = [step.run for step in history.steps(runs_of(times, factor * size))]
+            assert (run in steps) == is_step, times
 
 
-@pytest.mark.parametrize(
-    ("times", "ratios", "by"),
-    [
-        ([10, 11, 11], [2.0, 2.2, 2.2], "kernel"),
-        ([10, 10, 11, 11], [2.0, 2.0, 2.2, 2.2], "kernel"),
-        ([10, 11, 11], [2.0, 2.0, 2.0], "machine"),
-        ([10, 11, 11], [1.0, 1.01, 1.01], "machine"),
-        ([10, 11, 11], [2.0, 1.8, 1.8], "machine"),
-        ([10, 9, 9], [2.0, 1.8, 1.8], "kernel"),
-        ([10, 9, 9], [2.0, 2.0, 2.0], "machine"),
-        ([10, 9, 9], [2.0, 2.2, 2.2], "machine"),
-    ],
-)
-def test_the_cause_of_a_step(times: list[float], ratios: list[float], by: str) -> None:
+def test_the_cause_of_a_step() -> None:
     """It is the kernel if the time over the floor moved in the same direction, by enough."""
-    assert [step.by for step in history.steps(runs_of(times, 3.0, ratios))] == [by]
-
-
-def test_half_the_limit_over_the_floor_is_the_machine_s() -> None:
-    """A change of exactly that does not blame the kernel."""
-    for ratio, times in ((2.2, [10, 11.5, 11.5]), (1.8, [10, 8.5, 8.5])):
-        size = abs(_percent(ratio, 2.0))
-        causes = [
-            history.steps(runs_of(times, factor * size, [2.0, ratio, ratio]))[0].by
-            for factor in (1.99, 2.0)
-        ]
-        assert causes == ["kernel", "machine"]
-
-
-def test_a_small_step_has_its_direction() -> None:
-    """A step may be less than a percent if the limit is."""
-    slower = history.steps(runs_of([10, 10.09, 10.09], 0.8, [1.0, 1.0, 1.0]))
-    assert [(step.percent, step.by) for step in slower] == [(0.9, "machine")]
-    kernel = history.steps(runs_of([10, 10.09, 10.09], 0.8, [1.0, 1.009, 1.009]))
-    assert [(step.percent, step.by) for step in kernel] == [(0.9, "kernel")]
-    assert history.steps(runs_of([10, 10.09, 10.03], 0.8)) == []
+    for times, ratios, limit, by in CAUSES:
+        steps = history.steps(runs_of(times, limit, ratios))
+        assert [step.by for step in steps] == [by], (times, ratios)
 
 
 def test_a_step_has_two_digits() -> None:
     """So has the change over the floor, if both runs have one; without it the kernel is blamed."""
     (step,) = history.steps(runs_of([10, 11.23456, 11.23456], 3.0, [1.0, 1.123456, 1.123456]))
     assert (step.percent, step.ratio_percent) == (12.35, 12.35)
+    assert history.steps(runs_of([10, 10.09, 10.03], 0.8)) == []
     for without in (0, 1):
         runs = runs_of([10, 11, 11], 3.0, [1.0, 1.1, 1.1])
-        numbers = {"time_us": (10.0, 11.0)[without], "limit_percent": 3.0}
         (case,) = runs[without].cases
-        case = case.model_copy(update={"numbers": numbers})
+        case = case.model_copy(update={"numbers": {**case.numbers, "ratio_to_floor": 0.0}})
         runs[without] = runs[without].model_copy(update={"cases": [case]})
         (step,) = history.steps(runs)
-        assert (step.ratio_percent, step.by) == (None, "kernel")
+        assert (step.percent, step.ratio_percent, step.by) == (10.0, None, "kernel")
 
 
 def test_a_time_that_is_none_is_no_point() -> None:
@@ -172,39 +152,21 @@ def _content(runs: list[Report], skipped: tuple[str, ...] = ()) -> dict[str, Any
 def test_the_content_for_the_page() -> None:
     """Letters in the order of the words; a run without the case has a full stop and no point."""
     empty = report_of([], Revision(commit="e" * 40, dirty=True, tree="7" * 64))
-    content = _content([run_of(0, 10), empty, run_of(2, 11, 1.5, verdict="fail")], ("a line",))
+    runs = [run_of(0, 10), empty, run_of(2, 11, 1.5, verdict="fail")]
+    content = _content(runs, ("a line",))
+    fields = ("commit", "dirty", "blocks", "summary")
+    step = {"before": 0, "run": 2, "percent": 10.0, "ratio_percent": -85.0, "by": "machine"}
     points = [[0, 10.0, 10.0], [2, 11.0, 1.5]]
     assert content == {
         "words": {"a": "fail", "b": "pass"},
         "cases": {f"parity {CASE}": {"verdicts": "b.a", "points": points}},
         "runs": [
-            {
-                "date": "2026-11-24T12:00:00+00:00",
-                "commit": f"{0:040}",
-                "dirty": False,
-                "blocks": False,
-                "summary": {"pass": 1},
-            },
-            {"date": None, "commit": "e" * 40, "dirty": True, "blocks": False, "summary": {}},
-            {
-                "date": "2026-11-24T14:00:00+00:00",
-                "commit": f"{2:040}",
-                "dirty": False,
-                "blocks": True,
-                "summary": {"fail": 1},
-            },
+            {"date": date, **{name: getattr(run, name) for name in fields}}
+            for date, run in zip(
+                ("2026-11-24T12:00:00+00:00", None, "2026-11-24T14:00:00+00:00"), runs, strict=True
+            )
         ],
-        "steps": [
-            {
-                "case": CASE,
-                "before": 0,
-                "run": 2,
-                "percent": 10.0,
-                "ratio_percent": -85.0,
-                "by": "machine",
-                "is_confirmed": None,
-            }
-        ],
+        "steps": [{"case": CASE, **step, "is_confirmed": None}],
         "skipped": 1,
     }
     runs = [run_of(place, None, verdict=str(word)) for place, word in enumerate(Verdict)]
@@ -237,15 +199,6 @@ def test_steps_are_in_columns() -> None:
     assert skipped == ["history: 1 runs, 0 steps; 2 unreadable, skipped"]
 
 
-def test_the_commits_of_a_step() -> None:
-    """They are those of the last run before it and of the first run after it."""
-    runs = [
-        run.model_copy(update={"commit": letter * 40})
-        for run, letter in zip(runs_of([10, 11, 11]), "abc", strict=True)
-    ]
-    assert _printed(runs)[1].split()[-3:-1] == ["a" * 12, "b" * 12]
-
-
 def test_the_last_twenty_steps_are_shown() -> None:
     """The number of earlier ones is in the last line."""
     for count, hidden in ((20, ""), (21, ", 1 earlier ones not shown")):
@@ -256,12 +209,18 @@ def test_the_last_twenty_steps_are_shown() -> None:
 
 
 def test_a_name_is_printed_as_it_is() -> None:
-    """It has no colours, markup or emoji."""
+    """It has no colours, markup or emoji; a step has the last commit before, the first after it."""
     name = "[bold]12[/bold]:warning:"
     runs = [
-        run.model_copy(update={"cases": [run.cases[0].model_copy(update={"id": name})]})
-        for run in runs_of([10, 11])
+        run.model_copy(
+            update={
+                "cases": [run.cases[0].model_copy(update={"id": name})],
+                "commit": letter * 40,
+            }
+        )
+        for run, letter in zip(runs_of([10, 11, 11]), "abc", strict=True)
     ]
     lines = _printed(runs, force_terminal=True, color_system="truecolor")
     assert lines[1].startswith(f"{name}  +10.00 %  +10.00 %  ")
+    assert lines[1].split()[-3:-1] == ["a" * 12, "b" * 12]
     assert not [line for line in lines if "\x1b" in line]

@@ -43,21 +43,19 @@ def test_the_whole_of_a_small_report() -> None:
     )
 
 
-def test_the_counts_are_those_of_the_elements() -> None:
-    """A failure is a wrong answer, an error is none; every case is one test of one suite."""
-    root = _parsed(junit(mixed()))
-    tags = {"failures": "failure", "errors": "error", "skipped": "skipped", "tests": "testcase"}
-    counts = {}
-    for suite in root:
-        counts[suite.attrib["name"]] = {word: int(suite.attrib[word]) for word in tags}
-        for word, tag in tags.items():
-            assert len(list(suite.iter(tag))) == int(suite.attrib[word])
-    assert counts == {
-        "parity.cpu-fp32": {"tests": 3, "failures": 1, "errors": 1, "skipped": 0},
-        "parity.h200-bf16": {"tests": 3, "failures": 0, "errors": 2, "skipped": 1},
-    }
-    names = [test.attrib["name"] for test in root.iter("testcase")]
-    assert names == [case.id for case in mixed().cases]
+def test_the_suites_of_cells() -> None:
+    """A failure is a wrong answer, an error is none; kernels of a cell share its suite."""
+    mixture = mixed()
+    other = mixture.cases[0].model_copy(update={"kernel": "other"})
+    cases = [*mixture.cases, other]
+    root = _parsed(junit(mixture.model_copy(update={"cases": cases})))
+    attributes = ("name", "tests", "failures", "errors", "skipped")
+    assert [[suite.attrib[name] for name in attributes] for suite in root] == [
+        ["parity.cpu-fp32", "4", "1", "1", "0"],
+        ["parity.h200-bf16", "3", "0", "2", "1"],
+    ]
+    names = sorted(test.attrib["name"] for test in root.iter("testcase"))
+    assert names == sorted(case.id for case in cases)
 
 
 def test_the_element_of_each_verdict() -> None:
@@ -74,17 +72,6 @@ def test_the_element_of_each_verdict() -> None:
         [("error", "error", "a <bug> & more")],
         [("error", "timeout", "Timeout (>120s)")],
     ]
-
-
-def test_two_kernels_in_a_cell_share_its_suite() -> None:
-    """Readers merge or drop suites of the same name, so that each name stands once."""
-    verdicts = [
-        judged("pass", 1, kernel=kernel, dtype=dtype)
-        for kernel in ("toy", "other")
-        for dtype in ("fp32", "bf16")
-    ]
-    suites = [suite.attrib["name"] for suite in _parsed(junit(report(*verdicts)))]
-    assert len(suites) == len(set(suites))
 
 
 def test_a_reason_comes_through() -> None:

@@ -11,7 +11,7 @@ from kernelproof.errors import ResultsError
 from kernelproof.records.golden import Golden, GoldenBlessing
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report import page_data
-from tests.unit.checks.codegen.codes import BUILD, lock_of
+from tests.unit.checks.codegen.codes import BUILD, COSTS, TOOLS, lock_of
 from tests.unit.records.stored_files import CASE, DIGESTS, card_of
 from tests.unit.records.test_time_baseline import ONE as TIMED
 from tests.unit.records.test_time_baseline import timing_in
@@ -85,20 +85,13 @@ def test_golden_digests_by_case() -> None:
 
 def test_costs_by_build_and_architecture() -> None:
     """Beside them stand date, reason and toolchain of their blessing."""
-    lock = lock_of()
-    costs = {
-        "registers": 62,
-        "spills": 0,
-        "stack": 0,
-        "shared": 256,
-        "resident_warps": 32,
-        "instructions_per_row": 446.0,
-    }
-    assert _content(locks=[lock])["codegen"] == {
+    names = ("registers", "spills", "stack", "shared", "resident_warps", "instructions_per_row")
+    costs = {name: COSTS[name] for name in names}
+    assert _content(locks=[lock_of()])["codegen"] == {
         "toy": {
             "date": "2026-11-23",
             "reason": "the first",
-            "toolchain": {"triton": "3.6.0", "ptxas": "12.8"},
+            "toolchain": TOOLS,
             "builds": {BUILD: {"sm_90": costs, "gfx942": costs}},
         }
     }
@@ -158,20 +151,15 @@ def test_every_fingerprint_says_its_origin() -> None:
     machine = {"path": "/kept", "environment": environment}
     bench = bench_of([1]).model_copy(update={"machine": machine})
     stored = {"baselines": [_baseline()], "cards": [card_of()], "benches": [bench]}
-    assert content_of(report(judged("pass", 1)), **stored)["machines"] == [
-        {"row": "cpu", "of": "results", "what": {"os": "Linux", "device.name": "cpu"}},
-        {"row": "h200", "of": "baseline: toy", "what": {"os": "Moon"}},
-        {"row": "h200", "of": "gate card", "what": {"device.name": "NVIDIA H200"}},
-        {
-            "row": "cpu",
-            "of": "bench",
-            "what": {
-                "path": "/kept",
-                "environment.CUDA_HOME": "a path",
-                "environment.MODE": "fast",
-            },
-        },
+    machines = content_of(report(judged("pass", 1)), **stored)["machines"]
+    flat = {"path": "/kept", "environment.CUDA_HOME": "a path", "environment.MODE": "fast"}
+    assert [tuple(machine.values()) for machine in machines] == [
+        ("cpu", "results", {"os": "Linux", "device.name": "cpu"}),
+        ("h200", "baseline: toy", {"os": "Moon"}),
+        ("h200", "gate card", {"device.name": "NVIDIA H200"}),
+        ("cpu", "bench", flat),
     ]
+    assert list(machines[0]) == ["row", "of", "what"]
 
 
 def test_bench_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:

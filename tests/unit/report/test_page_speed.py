@@ -11,12 +11,9 @@ TIMES = {"time_us": 2.0, "floor_us": 1.0}
 NO_TIMES = report(judged("pass", 4, numbers={"max_ulp": 0.5}))
 
 
-def _timed(*sizes: int) -> Report:
-    return report(*(judged("pass", size, numbers=TIMES) for size in sizes))
-
-
-def _with_shape(*shapes: dict[str, int]) -> Report:
-    (case,) = _timed(4).cases
+def _timed(*shapes: dict[str, int], **numbers: float) -> Report:
+    """Returns a report of cases with these shapes and times."""
+    (case,) = report(judged("pass", 4, numbers=numbers or TIMES)).cases
     cases = [case.model_copy(update={"shape": shape}) for shape in shapes]
     return report().model_copy(update={"cases": cases})
 
@@ -42,27 +39,16 @@ def test_curves_of_bench() -> None:
 
 def test_curves_of_results() -> None:
     """They are shown if bench has none of these axes, and never mixed with those of bench."""
-    (chart,) = page_speed.sets(_timed(4, 2), [], [])
-    assert chart["source"] == "results at cccccccccccc"
+    shapes = [{"E": 8, "K": 2, "T": 4}, {"T": 2, "K": 2, "E": 8}, {"E": 8}, {"E": 8, "T": 0}]
+    (chart,) = page_speed.sets(_timed(*shapes), [], [])
+    assert (chart["axes"], chart["source"]) == ("E8-K2", "results at cccccccccccc")
     assert _curves(chart) == {"kernel": [[2, 2.0], [4, 2.0]], "floor": [[2, 1.0], [4, 1.0]]}
-    (chart,) = page_speed.sets(_timed(4, 2), [], [bench_of([1])])
+    (chart,) = page_speed.sets(_timed(*shapes), [], [bench_of([1])])
     assert chart["source"].startswith("bench of ")
     assert _curves(chart)["kernel"] == [[1, 1.0]]
-
-
-def test_a_result_has_the_curves_of_its_times() -> None:
-    """Without any time there is no chart."""
-    floor = report(judged("pass", 4, numbers={"floor_us": 1.0, "max_ulp": 0.5}))
-    (chart,) = page_speed.sets(floor, [], [])
+    (chart,) = page_speed.sets(_timed(shapes[0], floor_us=1.0, max_ulp=0.5), [], [])
     assert _curves(chart) == {"floor": [[4, 1.0]]}
     assert page_speed.sets(NO_TIMES, [], []) == []
-
-
-def test_a_chart_is_of_all_other_axes_by_name() -> None:
-    """A case without tokens has no place."""
-    shapes = [{"E": 8, "K": 2, "T": 4}, {"T": 8, "K": 2, "E": 8}, {"E": 8}, {"E": 8, "T": 0}]
-    (chart,) = page_speed.sets(_with_shape(*shapes), [], [])
-    assert (chart["axes"], [t for t, _ in chart["curves"][0]["points"]]) == ("E8-K2", [4, 8])
 
 
 def test_curves_of_a_baseline() -> None:

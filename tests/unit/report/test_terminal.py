@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from kernelproof.records.verdict import Verdict
@@ -14,19 +13,14 @@ from tests.unit.report.made_reports import judged, mixed, report, timed
 RED, GREEN, BOLD, DEFAULT, END = (f"\x1b[{code}m" for code in (31, 32, 1, 39, 0))
 
 
-def _printed(shown: Report) -> list[str]:
-    """Returns the lines that a file of 80 columns gets."""
+def _printed(shown: Report, *, in_colour: bool = False) -> list[str]:
+    """Returns the lines that a file of 80 columns gets, or a terminal with colours."""
     file = io.StringIO()
-    print_report(shown, Console(file=file, width=80, force_terminal=False))
+    colours: dict[str, Any] = {"color_system": "standard"} if in_colour else {}
+    print_report(
+        shown, Console(file=file, width=80, force_terminal=in_colour, no_color=False, **colours)
+    )
     return [line.rstrip() for line in file.getvalue().splitlines()]
-
-
-def _coloured(shown: Report) -> list[str]:
-    """Returns the lines that a terminal with colours gets."""
-    file = io.StringIO()
-    terminal: dict[str, Any] = {"force_terminal": True, "color_system": "standard"}
-    print_report(shown, Console(file=file, width=100, no_color=False, **terminal))
-    return file.getvalue().splitlines()
 
 
 def test_the_whole_in_a_terminal() -> None:
@@ -65,15 +59,15 @@ def test_a_good_report_is_short() -> None:
         "parity  cpu-fp32  toy         2  pass 1, skip 1  0.50 ulp  0.2 s",
         "GOOD: 1 pass, 1 skip at cccccccccccc (dirty)",
     ]
-    lines = _coloured(good)
-    assert lines[1].startswith(f"{DEFAULT}parity  cpu-fp32 ")
-    assert lines[-1] == f"{GREEN}GOOD: 1 pass, 1 skip at cccccccccccc (dirty){END}"
+    assert _printed(good, in_colour=True)[-1] == (
+        f"{GREEN}GOOD: 1 pass, 1 skip at cccccccccccc (dirty){END}"
+    )
 
 
 def test_blocking_parts_are_red() -> None:
     """They are its cell, its title and the conclusion; the head is bold."""
-    lines = _coloured(report(judged("pass", 1), judged("fail", 2, "why", row="h200")))
-    head, good, bad = lines[:3]
+    shown = report(judged("pass", 1), judged("fail", 2, "why", row="h200"))
+    head, good, bad, *lines = _printed(shown, in_colour=True)
     assert head.startswith(f"{BOLD}check ")
     assert good.startswith(f"{DEFAULT}parity  cpu-fp32 ")
     assert bad.startswith(f"{RED}parity  h200-fp32 ")
@@ -103,46 +97,35 @@ def test_a_long_line_is_not_folded() -> None:
     assert all(f"{word} 1" in lines[1] for word in words)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
+def test_a_reason_is_printed_as_it_is() -> None:
+    """It has no markup, colours or emoji, and is neither folded nor cut."""
+    for reason in (
         "kernels/toy/kernel.py:100: in launch",
         "[bold]x[/bold] [/] [1, 2] \\[b] a\\ :warning: 12",
-        "wide " * 60,
+        f"{'wide ' * 60}end",
         "tensor([[1, -0.0], [nan, inf]]) != https://example.org 'text'",
-    ],
-    ids=["place", "markup", "wide", "values"],
-)
-def test_a_reason_is_printed_as_it_is(reason: str) -> None:
-    """It has no markup, colours or emoji, and is neither folded nor cut."""
-    shown = report(judged("fail", 1, reason))
-    assert _printed(shown)[4] == reason.rstrip()
-    assert reason in _coloured(shown)
+    ):
+        shown = report(judged("fail", 1, reason))
+        assert _printed(shown)[4] == reason
+        assert reason in _printed(shown, in_colour=True)
 
 
 def test_missing_cases_of_a_cause_are_together() -> None:
-    """They share a title, a reason and a command; report.json names each."""
-    silent = [judged("missing", tokens, "no result") for tokens in range(30)]
+    """They share a title, a reason and a command, which names each row once, in their order."""
+    silent = [judged("missing", t, "no result", row=row) for row in ("h200", "cpu") for t in (1, 2)]
     stale = [judged("missing", 99, "its result is of commit d")]
-    assert _printed(report(*silent, *stale))[3:10] == [
-        "missing toy-cpu-fp32-E8-K2-T0 and 29 more",
+    lines = _printed(report(*silent, *stale))
+    assert lines[4:11] == [
+        "missing toy-h200-fp32-E8-K2-T1 and 3 more",
         "no result",
-        "reproduce: nox -s parity -- --resume --row cpu",
+        "reproduce: nox -s parity -- --resume --row h200 --row cpu",
         "",
         "missing toy-cpu-fp32-E8-K2-T99",
         "its result is of commit d",
         "reproduce: nox -s parity -- --case toy-cpu-fp32-E8-K2-T99",
     ]
-    lines = _coloured(report(*silent[:2]))
-    assert f"{RED}missing toy-cpu-fp32-E8-K2-T0 and 1 more{END}" in lines
-
-
-def test_missing_cases_of_two_rows() -> None:
-    """The command names each row once, in the plan's order."""
-    silent = [judged("missing", t, "no result", row=row) for row in ("h200", "cpu") for t in (1, 2)]
-    lines = _printed(report(*silent))
-    assert "missing toy-h200-fp32-E8-K2-T1 and 3 more" in lines
-    assert "reproduce: nox -s parity -- --resume --row h200 --row cpu" in lines
+    title = f"{RED}missing toy-cpu-fp32-E8-K2-T1 and 1 more{END}"
+    assert title in _printed(report(*silent[2:]), in_colour=True)
 
 
 def test_twenty_failures_are_shown() -> None:
