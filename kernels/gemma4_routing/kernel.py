@@ -105,6 +105,12 @@ def _gemma4_routing_kernel(
     BLOCK_K: tl.constexpr,
     IS_WIDE: tl.constexpr,
 ):
+    """Routes BLOCK_T tokens a program, from E logits a row to K weights and ids.
+
+    `gating_ptr` is ``[num_tokens, E]`` with the row stride `stride_gt`, `scale_ptr` ``[E]`` fp32,
+    `weights_ptr` and `ids_ptr` are ``[num_tokens, K]``, contiguous. IS_WIDE says that logits are
+    fp32.
+    """
     offs_t = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)[:, None]
     offs_e = tl.arange(0, BLOCK_E)[None, :]  # [1, BLOCK_E]
     offs_k = tl.arange(0, BLOCK_K)[None, :]  # [1, BLOCK_K]

@@ -75,6 +75,12 @@ def _gemma4_routing_lanes_kernel(
     stride_gt,
     LANES: tl.constexpr,
 ):
+    """Routes 32 / LANES tokens a program, for any number of tokens.
+
+    `gating_ptr` is ``[num_tokens, 128]`` with the row stride `stride_gt`, `scale_ptr` ``[128]``
+    fp32, `weights_ptr` and `ids_ptr` are ``[num_tokens, 8]``, contiguous. All rows and pointers are
+    multiples of 16 bytes. LANES is 8 or 16.
+    """
     IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
     IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
     ROWS: tl.constexpr = 32 // LANES

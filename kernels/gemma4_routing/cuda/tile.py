@@ -139,6 +139,10 @@ def _gemma4_routing_tile_kernel(
     stride_gt,
     LANES: tl.constexpr,
 ):
+    """Routes 32 / LANES tokens a program, for at least as many tokens.
+
+    Takes the arguments of the lanes kernel. LANES is 2 or 4, for fp32 logits 4.
+    """
     IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
     IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
     ROWS: tl.constexpr = 32 // LANES

@@ -45,6 +45,7 @@ def _gemma4_routing_floor_kernel(
     BLOCK_E: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
+    """Reads BLOCK_T rows a program, and writes their maxima in the form of the outputs."""
     offs_t = tl.program_id(0).to(tl.int64) * BLOCK_T + tl.arange(0, BLOCK_T)[:, None]
     offs_e = tl.arange(0, BLOCK_E)[None, :]  # [1, BLOCK_E]
     offs_k = tl.arange(0, BLOCK_K)[None, :]  # [1, BLOCK_K]

@@ -38,6 +38,7 @@ def _packed_sort_kernel(
     K: tl.constexpr,
     BLOCK_E: tl.constexpr,
 ):
+    """Routes a token a program, by a sort of the row's BLOCK_E keys."""
     row = tl.program_id(0).to(tl.int64)
     offs_e = tl.arange(0, BLOCK_E)  # [BLOCK_E]
     mask_e = offs_e < E

@@ -62,6 +62,7 @@ def _slowed_tile_kernel(
     IS_NVIDIA: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """Runs the tile kernel after `rounds` steps of extra work."""
     x = _steps(rounds, IS_NVIDIA)
     _gemma4_routing_tile_kernel(
         gating_ptr, scale_ptr, weights_ptr, ids_ptr, num_tokens, stride_gt, LANES
@@ -81,6 +82,7 @@ def _slowed_lanes_kernel(
     IS_NVIDIA: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """Runs the lanes kernel after `rounds` steps of extra work."""
     x = _steps(rounds, IS_NVIDIA)
     _gemma4_routing_lanes_kernel(
         gating_ptr, scale_ptr, weights_ptr, ids_ptr, num_tokens, stride_gt, LANES
@@ -105,6 +107,7 @@ def _slowed_kernel(
     BLOCK_K: tl.constexpr,
     IS_WIDE: tl.constexpr,
 ):
+    """Runs the portable kernel after `rounds` steps of extra work."""
     x = _steps(rounds, IS_NVIDIA)
     _gemma4_routing_kernel(
         gating_ptr,

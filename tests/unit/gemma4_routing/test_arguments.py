@@ -55,6 +55,8 @@ def _output(place: int, tensor: Tensor) -> tuple[dict[str, Any], type[Exception]
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"gating_output": [[0.0]]}, TypeError, "gating_output: found list, expected a tensor"),
     ({"gating_output": None}, TypeError, "gating_output: found NoneType, expected a tensor"),
+    ({"gating_output": zeros(4, 8).to_sparse()}, TypeError,
+     "gating_output: found layout torch.sparse_coo, expected torch.strided"),
     *(
         ({"gating_output": zeros(4, 8, dtype=dtype)}, TypeError,
          f"gating_output: found {dtype}, {LOGIT_DTYPES}")
