@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from kernelproof.escape import plain_line
 from kernelproof.files import safe_read
 from kernelproof.files.fault_messages import first_fault
-from kernelproof.files.strict_model import StrictModel
-
-Model = TypeVar("Model", bound=StrictModel)
+from kernelproof.files.strict_model import Model
 
 
 class MalformedError(Exception):

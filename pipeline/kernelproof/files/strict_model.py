@@ -1,5 +1,7 @@
 """The base of every model that is read from a file or from another process."""
 
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -12,3 +14,6 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, ser_json_inf_nan="strings")
+
+
+Model = TypeVar("Model", bound=StrictModel)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Generic
 
 from kernelproof.errors import BaselineError, system_words
-from kernelproof.files.json_file import MalformedError, Model, parse_model, read_json
+from kernelproof.files.json_file import MalformedError, parse_model, read_json
+from kernelproof.files.strict_model import Model
 from kernelproof.plan.repository import shown_path
 
 

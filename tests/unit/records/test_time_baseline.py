@@ -15,6 +15,7 @@ import pytest
 
 from kernelproof.checks.perf.bless import bless_perf
 from kernelproof.errors import BaselineError
+from kernelproof.files.json_file import MalformedError
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.repository import python_path
 from kernelproof.plan.schema import Check
@@ -242,6 +243,9 @@ def test_a_baseline_is_readable_text(tmp_path: Path) -> None:
     assert time_baseline.load(ROW, KERNEL, tmp_path) is not before
     assert json.loads(file.read_text())["kernelproof"]["seal"] != sealed["kernelproof"]["seal"]
     assert time_baseline.load(ROW, KERNEL, tmp_path)
+    origin = {**sealed["kernelproof"], "mine": 1}
+    with pytest.raises(MalformedError, match="mine: extra inputs are not permitted"):
+        time_baseline.write({**sealed, "kernelproof": origin}, tmp_path)
 
 
 def test_a_case_that_was_kept_is_of_its_own_commit_and_machine() -> None:
