@@ -109,11 +109,11 @@ def _jobs(file: WorkflowFile) -> Iterator[str]:
         yield f"found jobs {[*file.jobs]}, expected {[*allowed]}"
     for key, job in file.jobs.items():
         for name, value in allowed.get(key, {}).items():
-            found = job.get(name)
-            if name == "environment" and isinstance(found, dict):
-                found = found["name"]
-            if found != value:
-                yield f"{key}: {name}: found {found!r}, expected {value!r}"
+            setting = job.get(name)
+            if name == "environment" and isinstance(setting, dict):
+                setting = setting["name"]
+            if setting != value:
+                yield f"{key}: {name}: found {setting!r}, expected {value!r}"
 
 
 def _rows(file: WorkflowFile) -> Iterator[str]:
