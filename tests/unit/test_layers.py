@@ -28,9 +28,8 @@ LAYERS = [
     "selftest",
     "sessions",
 ]
-# Layers without torch, Triton and numpy; in the others, the files of these names are without them.
-LIGHT_LAYERS = {"escape", "errors", "files", "plan", "machine", "records", "report", "doctor"}
-LIGHT_LAYERS |= {"sessions"}
+# Layers that measure; the others, and files of these names, do without torch, Triton and numpy.
+HEAVY_LAYERS = {"measure", "run", "checks", "selftest"}
 LIGHT_NAMES = {"__main__", "judge", "bless", "gate_card"}
 HEAVY = {"torch", "triton", "numpy"}
 # Commands that plan, judge or help: they run where none of the three is installed.
@@ -62,14 +61,17 @@ def imports() -> dict[str, list[str]]:
     return names
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
-    """Yields the names that a module imports when it runs, not those for type checkers."""
-    nodes = [tree]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Yields the names that a module imports, except for type checkers alone."""
+    for_checkers = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for line in node.body
+    }
+    for node in ast.walk(tree):
+        if node in for_checkers:
             continue
-        nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,7 +107,7 @@ def layer_of(module: str) -> str:
 
 def is_light(module: str) -> bool:
     """Returns whether a module of the package plans, judges or reports, without torch."""
-    return layer_of(module) in LIGHT_LAYERS or module.rpartition(".")[2] in LIGHT_NAMES
+    return layer_of(module) not in HEAVY_LAYERS or module.rpartition(".")[2] in LIGHT_NAMES
 
 
 def test_imports_go_down_the_layers() -> None:
