@@ -54,35 +54,23 @@ def test_a_second_run_waits_for_its_turn(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "the gpu: another run has the GPU, waiting for it\n"
 
 
-def _lock(folder: Path) -> Path:
-    (file,) = folder.glob("kernelproof-*-the-gpu.lock")
-    return file
-
-
-def test_a_gpu_that_is_kept_too_long_is_told(folder: Path) -> None:
-    """NotTheRowError, exit code 4, with the lock of the run to end."""
+def test_a_gpu_that_is_kept_too_long_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NotTheRowError, exit code 4, with the lock; a run that is killed leaves the GPU free."""
     with (
         _another_run(60),
         pytest.raises(NotTheRowError) as caught,
         exclusive_gpu("the gpu", seconds=1),
     ):
         pytest.fail("both have the turn")
-    message = (
-        "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
-    )
-    assert str(caught.value) == f"{message} {_lock(folder)})"
+    (lock,) = folder.glob("kernelproof-*-the-gpu.lock")
+    told = "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
+    assert str(caught.value) == f"{told} {lock})"
     assert caught.value.exit == 4
-
-
-def test_a_run_that_is_killed_leaves_its_turn(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The lock is the process's, not the file's."""
-    with _another_run(60):
-        pass
+    capsys.readouterr()
     with exclusive_gpu("the gpu", seconds=5):
-        assert _lock(folder).exists()
-    assert capsys.readouterr().out == ""
+        assert (lock.exists(), capsys.readouterr().out) == (True, "")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -91,8 +79,8 @@ def test_the_turn_ends_with_an_error(error: type[BaseException]) -> None:
     """And whoever comes next does not wait."""
     with pytest.raises(error), exclusive_gpu("the gpu"):
         raise error
-    with _another_run(0) as next_one:
-        assert next_one.wait(timeout=10) == 0
+    with _another_run(0) as next_run:
+        assert next_run.wait(timeout=10) == 0
 
 
 def test_every_gpu_has_its_own_lock(monkeypatch: pytest.MonkeyPatch) -> None:

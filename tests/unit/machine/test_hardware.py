@@ -1,6 +1,10 @@
-"""Hardware: which rows of matrix.yaml a machine is, and what is said where it is none."""
+"""Hardware: the accelerators that drivers report, and the rows of matrix.yaml that these are."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -34,87 +38,58 @@ def machine_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return become
 
 
-@pytest.mark.parametrize(
-    ("found", "rows"),
-    [
-        ((), ("cpu",)),
-        ((H200,), ("h200",)),
-        ((H200, H200), ("h200",)),
-        ((H200, A100), ("a100", "h200")),
-        ((STRANGER, H200), ("h200",)),
-        ((Accelerator(backend="hip", arch="gfx942"),), ("mi300x",)),
-        ((Accelerator(backend="hip", name="AMD Instinct MI300X"),), ("mi300x",)),
-        ((B60,), ("b60",)),
-    ],
-    ids=["none", "name", "twice", "two rows", "and a stranger", "arch", "hip by name", "xpu"],
-)
-def test_rows_here(plan: Matrix, found: tuple[Accelerator, ...], rows: tuple[str, ...]) -> None:
-    """By name, by architecture where the driver gives no name, in the matrix's order."""
-    assert rows_here(plan, found) == rows
+# The accelerators of a machine, and the rows that it is: by name, or else by architecture.
+ROWS: list[tuple[tuple[Accelerator, ...], tuple[str, ...]]] = [
+    ((), ("cpu",)),
+    ((H200,), ("h200",)),
+    ((H200, H200), ("h200",)),
+    ((H200, A100), ("a100", "h200")),
+    ((STRANGER, H200), ("h200",)),
+    ((Accelerator(backend="hip", arch="gfx942"),), ("mi300x",)),
+    ((Accelerator(backend="hip", name="AMD Instinct MI300X"),), ("mi300x",)),
+    ((B60,), ("b60",)),
+]
+# Accelerators that are no row, as the message names them: a close name is not the name.
+UNKNOWN = {
+    "NVIDIA GeForce RTX 4090 (cuda, sm_89)": STRANGER,
+    "an unnamed GPU (hip, gfx90a)": UNNAMED,
+    "NVIDIA H200 NVL (cuda, sm_90)": replace(H200, name="NVIDIA H200 NVL"),
+    "NVIDIA H200 (hip, sm_90)": replace(H200, backend="hip"),
+    "an unnamed GPU (xpu)": Accelerator(backend="xpu"),
+}
 
 
-@pytest.mark.parametrize(
-    "gpu",
-    [
-        STRANGER,
-        UNNAMED,
-        Accelerator(backend="cuda", name="NVIDIA H200 NVL", arch="sm_90"),
-        Accelerator(backend="hip", name="NVIDIA H200", arch="sm_90"),
-        Accelerator(backend="xpu"),
-    ],
-    ids=["other name", "other arch", "longer name", "other backend", "nothing told"],
-)
-def test_an_unknown_accelerator_is_no_row(plan: Matrix, gpu: Accelerator) -> None:
-    """The cpu row does not stand in for it, and a close name is not the name."""
-    with pytest.raises(NotTheRowError) as caught:
-        rows_here(plan, [gpu])
-    assert caught.value.exit == 4
-
-
-def test_the_message_of_an_unknown_accelerator(plan: Matrix) -> None:
-    """It has the accelerator found, the known ones, the block to add, and a way without it."""
-    with pytest.raises(NotTheRowError) as caught:
-        rows_here(plan, [STRANGER])
-    assert str(caught.value) == (
-        "this machine is no row of matrix.yaml: found NVIDIA GeForce RTX 4090 (cuda, sm_89), "
-        f"expected one of {', '.join(row.device for row in plan.rows.values())}; "
-        "add a row; or use the CPU: nox -s parity -- --row cpu\n"
-        "  my_row:\n"
-        "    backend: cuda\n"
-        "    device: NVIDIA GeForce RTX 4090\n"
-        "    arch: sm_89\n"
-        "    memory_gb: ...\n"
-        "    toolchain: ...\n"
-        "    runner: [...]"
-    )
-
-
-def test_the_block_to_add_is_a_row_once_it_is_filled_in(plan: Matrix) -> None:
-    """Its keys are those of a row, all of them, and what it fills in makes the machine that row."""
-    with pytest.raises(NotTheRowError) as caught:
-        rows_here(plan, [STRANGER])
-    block = yaml.safe_load(str(caught.value).partition("\n")[2])
-    filled = {"memory_gb": 24, "toolchain": "cuda", "runner": ["mine"]}
-    row = Row.model_validate({**block["my_row"], **filled})
-    assert set(block["my_row"]) == set(Row.model_fields)
-    grown = plan.model_copy(update={"rows": {**plan.rows, "my_row": row}})
-    assert rows_here(grown, [STRANGER]) == ("my_row",)
-
-
-def test_an_unnamed_accelerator_is_called_so(plan: Matrix) -> None:
-    """Dots stand where its driver says nothing."""
-    with pytest.raises(NotTheRowError, match=r"found an unnamed GPU \(hip, gfx90a\)") as caught:
-        rows_here(plan, [UNNAMED])
-    assert "    device: ...\n    arch: gfx90a\n" in str(caught.value)
-
-
-def test_without_accelerator_and_interpreter_there_is_no_row(plan: Matrix) -> None:
-    """A matrix of GPUs alone, on a laptop."""
+def test_the_rows_of_a_machine_are_in_the_order_of_the_matrix(plan: Matrix) -> None:
+    """The cpu row does not stand in for an unknown accelerator."""
+    assert [rows_here(plan, gpus) for gpus, _ in ROWS] == [rows for _, rows in ROWS]
+    for name, gpu in UNKNOWN.items():
+        with pytest.raises(NotTheRowError) as caught:
+            rows_here(plan, [gpu])
+        assert (name in str(caught.value), caught.value.exit) == (True, 4)
+    assert "    device: ...\n    arch: ...\n" in str(caught.value)
     gpus = {name: row for name, row in plan.rows.items() if row.backend != "interpreter"}
     with pytest.raises(NotTheRowError) as caught:
         rows_here(plan.model_copy(update={"rows": gpus}), [])
-    wanted = "this machine has no accelerator, and matrix.yaml no row with backend: interpreter"
-    assert str(caught.value) == wanted
+    expected = "this machine has no accelerator, and matrix.yaml no row with backend: interpreter"
+    assert str(caught.value) == expected
+
+
+def test_the_message_of_an_unknown_accelerator_has_the_row_to_add(plan: Matrix) -> None:
+    """Its keys are those of a row, all of them; once filled in, the machine is that row."""
+    with pytest.raises(NotTheRowError) as caught:
+        rows_here(plan, [STRANGER])
+    line, _, block = str(caught.value).partition("\n")
+    assert line == (
+        "this machine is no row of matrix.yaml: found NVIDIA GeForce RTX 4090 (cuda, sm_89), "
+        f"expected one of {', '.join(row.device for row in plan.rows.values())}; "
+        "add a row; or use the CPU: nox -s parity -- --row cpu"
+    )
+    fields = yaml.safe_load(block)["my_row"]
+    filled = {"memory_gb": 24, "toolchain": "cuda", "runner": ["mine"]}
+    row = Row.model_validate({**fields, **filled})
+    assert set(fields) == set(Row.model_fields)
+    grown = plan.model_copy(update={"rows": {**plan.rows, "my_row": row}})
+    assert rows_here(grown, [STRANGER]) == ("my_row",)
 
 
 def test_the_command_prints_the_rows(
@@ -131,6 +106,9 @@ def test_the_command_prints_the_rows(
         "--row cpu --resume --results elsewhere": "cpu\n",
         # A case of the sanitizer's, which is none of parity's.
         "--sanitize --row cpu --case gemma4_routing-cpu-fp32-E64-K6-T33": "cpu\n",
+        "--bench": "h200\n",
+        "--bench --case *-T4096 --peer eager --rounds 3": "h200\n",
+        "--bench --row b60": "b60\n",
         "--help": "cpu\n",
     }.items():
         assert run_command(lambda words=words: hardware.main(words.split())) == 0  # type: ignore[misc]
@@ -171,29 +149,76 @@ def test_the_command_on_no_row(
         assert (printed.out, printed.err[: len(said)]) == ("", said)
 
 
-def test_rows_to_time_on(
-    machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """GPUs, narrowed by what bench times, whatever other options are there."""
-    machine_with(H200)
-    for words in ("", "--case *-T4096 --peer eager --rounds 3"):
-        assert hardware.main(["--bench", *words.split()]) == 0
-        assert capsys.readouterr().out == "h200\n"
-    machine_with()
-    assert hardware.main(["--bench", "--row", "h200"]) == 0
-
-
-@pytest.mark.parametrize("gpus", [[], [Accelerator(backend="cuda", name="NVIDIA A100")]])
-def test_a_named_row_without_its_gpu_is_refused_early(
-    monkeypatch: pytest.MonkeyPatch, gpus: list[Accelerator]
-) -> None:
+def test_a_named_row_without_its_gpu_is_refused_early(machine_with: Callable[..., None]) -> None:
     """Before its toolchain is installed; other rows are left to torch, which knows them."""
-    monkeypatch.setattr(hardware, "accelerators", lambda: tuple(gpus))
-    with pytest.raises(NotTheRowError) as caught:
-        hardware.main(["--present", "--row", "h200"])
-    found = "NVIDIA A100 (cuda)" if gpus else "no GPU"
-    assert str(caught.value) == (
-        f"row h200: found {found}, expected NVIDIA H200; run it on that machine, "
-        "or mend the row's device in matrix.yaml"
+    for found, gpus in {"no GPU": (), str(A100): (A100,)}.items():
+        machine_with(*gpus)
+        with pytest.raises(NotTheRowError) as caught:
+            hardware.main(["--present", "--row", "h200"])
+        assert str(caught.value) == (
+            f"row h200: found {found}, expected NVIDIA H200; run it on that machine, "
+            "or mend the row's device in matrix.yaml"
+        )
+        assert hardware.main(["--present", "--row", "cpu", "--row", "b60"]) == 0
+
+
+def _nvml(*, works: bool) -> SimpleNamespace:
+    """The part of NVIDIA's library that is asked, on a machine with two GPUs."""
+    gpus = [("NVIDIA H200", (9, 0)), ("NVIDIA GeForce RTX 4090", (8, 9))]
+
+    def begin() -> None:
+        if not works:
+            raise RuntimeError
+
+    return SimpleNamespace(
+        NVMLError=RuntimeError,
+        nvmlInit=begin,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: len(gpus),
+        nvmlDeviceGetHandleByIndex=lambda index: gpus[index],
+        nvmlDeviceGetName=lambda gpu: gpu[0],
+        nvmlDeviceGetCudaComputeCapability=lambda gpu: gpu[1],
     )
-    assert hardware.main(["--present", "--row", "cpu", "--row", "b60"]) == 0
+
+
+@pytest.fixture
+def drivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without any driver, whatever this one has; returns a folder that is on its path."""
+    monkeypatch.setattr(hardware, "pynvml", _nvml(works=False))
+    monkeypatch.setattr(hardware, "_KFD", tmp_path / "nodes")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_the_accelerators_are_those_that_nvidias_library_reports(
+    drivers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name and architecture of each; without a library that works, folder or command, none."""
+    assert [*drivers.iterdir()] == []
+    assert hardware.accelerators() == ()
+    monkeypatch.setattr(hardware, "pynvml", _nvml(works=True))
+    assert hardware.accelerators() == (H200, STRANGER)
+
+
+def test_amds_architectures_are_numbers_of_the_topology(drivers: Path) -> None:
+    """A node without one is a processor."""
+    for number, version in enumerate(("90402", "0", "90010", "100100")):
+        node = drivers / "nodes" / str(number)
+        node.mkdir(parents=True)
+        (node / "properties").write_text(f"cpu_cores_count 0\ngfx_target_version {version}\n")
+    assert [gpu.arch for gpu in hardware.accelerators()] == ["gfx942", "gfx90a", "gfx1010"]
+    assert {gpu.backend for gpu in hardware.accelerators()} == {"hip"}
+
+
+def test_intels_names_are_those_that_its_command_prints(drivers: Path) -> None:
+    """One that fails finds none."""
+    command = drivers / "xpu-smi"
+    for printed, found in {
+        json.dumps({"device_list": [{"device_name": B60.name, "device_id": 0}]}): (B60,),
+        json.dumps({"device_list": []}): (),
+        json.dumps({"error": "no level zero"}): (),
+        "cannot load libze": (),
+    }.items():
+        command.write_text(f"#!/bin/sh\necho '{printed}'\n")
+        command.chmod(0o755)
+        assert hardware.accelerators() == found

@@ -56,35 +56,27 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_without_a_repository_the_commit_is_unknown(tree: Path) -> None:
-    """The tree counts as dirty, since nothing says that it is not."""
-    found = revision.current(tree)
-    assert (found.commit, found.dirty, len(found.tree)) == ("unknown", True, 64)
-
-
 def test_without_git_the_commit_is_unknown(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that has the files alone still gives them their digest."""
+    """The tree counts as dirty, since nothing says that it is not; its digest is the same."""
     digest = revision.current(repository).tree
-    monkeypatch.setenv("PATH", "")
     unknown = revision.Revision(commit="unknown", dirty=True, tree=digest)
-    assert revision.current(repository) == unknown
-
-
-def test_a_commit_without_changes_is_clean(repository: Path) -> None:
-    """The commit has the 40 digits of git."""
-    found = revision.current(repository)
-    assert (found.commit, found.dirty) == (_git(repository, "rev-parse", "HEAD"), False)
+    with monkeypatch.context() as without_git:
+        without_git.setenv("PATH", "")
+        assert revision.current(repository) == unknown
+    (repository / ".git").rename(repository.parent / "moved")
+    assert (revision.current(repository), len(digest)) == (unknown, 64)
 
 
 @pytest.mark.parametrize("name", ["README.md", "kernels/toy/new.py"], ids=["changed", "untracked"])
 def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
     """A change of a file that git knows or of one that it does not; the commit stays."""
-    before = revision.current(repository)
-    (repository / name).write_text("changed\n")
-    after = revision.current(repository)
-    assert (after.commit, after.dirty) == (before.commit, True)
+    commit = _git(repository, "rev-parse", "HEAD")
+    for is_dirty in (False, True):
+        found = revision.current(repository)
+        assert (found.commit, found.dirty) == (commit, is_dirty)
+        (repository / name).write_text("changed\n")
 
 
 def test_the_digest_sees_what_results_depend_on(tree: Path) -> None:
@@ -112,22 +104,16 @@ def test_the_digest_sees_what_results_depend_on(tree: Path) -> None:
     assert wrong == []
 
 
-def test_the_digest_overlooks_what_is_beside_them(tree: Path) -> None:
-    """Prose, unit tests, results, baselines and compiled files leave a result valid."""
-    start, wrong = revision.current(tree).tree, []
+def test_the_digest_overlooks_what_is_beside_them(tree: Path, tmp_path: Path) -> None:
+    """Prose, unit tests, results, baselines, compiled files and the tree's own path."""
+    start, wrong = revision.current(tree), []
     for name in BESIDE:
         (tree / name).write_text("changed\n")
-        if revision.current(tree).tree != start:
-            wrong.append(name)
+        wrong += [] if revision.current(tree) == start else [name]
     assert wrong == []
-
-
-def test_the_digest_is_that_of_the_files_wherever_they_are(tree: Path, tmp_path: Path) -> None:
-    """A result of one machine is valid on another, where the checkout has another path."""
-    before = revision.current(tree)
     elsewhere = tmp_path / "baselines" / "elsewhere"
     elsewhere.parent.mkdir()
-    assert revision.current(tree.rename(elsewhere)) == before
+    assert revision.current(tree.rename(elsewhere)) == start
 
 
 def test_the_places_it_reads_are_those_of_this_tree(tmp_path: Path) -> None:

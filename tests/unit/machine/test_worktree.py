@@ -10,8 +10,6 @@ from kernelproof.errors import Exit, UsageError
 from kernelproof.machine import worktree as worktrees
 from kernelproof.machine.worktree import between, commit_of, require_commit, subject_of, worktree
 
-UNKNOWN = "expected a commit of this clone; fetch it, run again"
-
 
 class Repository:
     """A small repository: three commits on main, each of which writes its number to a file."""
@@ -56,49 +54,32 @@ def test_a_commit_has_many_names(repository: Repository) -> None:
     assert [commit_of(name) for name in ("v1", "HEAD~2", "main^^")] == [first] * 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", "nowhere", "0" * 40, "HEAD~3", "HEAD:file", "main..HEAD", "^HEAD", "a b", "HEAD^@"],
-)
-@pytest.mark.usefixtures("repository")
-def test_what_is_no_commit_is_none(name: str) -> None:
-    """Files, ranges and names that nothing has."""
-    assert commit_of(name) is None
-
-
-@pytest.mark.parametrize("name", ["--all", "-h", "--git-dir=/", "--output=x"])
-def test_what_looks_like_an_option_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Git is not asked: it might obey."""
-    monkeypatch.setattr(worktrees, "_git", lambda *_: pytest.fail("git was asked"))
-    assert commit_of(name) is None
-
-
-def test_an_unknown_commit_is_told(repository: Repository) -> None:
-    """With the option, what was found, and what to do; exit code 2."""
+def test_an_unknown_commit_is_refused(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files, ranges, names that nothing has; git is not asked for an option, which it may obey."""
+    names = ["", "nowhere", "0" * 40, "HEAD~3", "HEAD:file", "main..HEAD", "^HEAD", "a b", "HEAD^@"]
+    assert {commit_of(name) for name in names} == {None}
     assert require_commit("--against", "HEAD") == repository.commits[-1]
+    monkeypatch.setattr(worktrees, "_git", lambda *_: pytest.fail("git was asked"))
+    assert {commit_of(name) for name in ("-h", "--git-dir=/", "--output=x", "a\0b")} == {None}
     with pytest.raises(UsageError) as caught:
         require_commit("--against", "--all")
-    assert str(caught.value) == f"--against: found '--all', {UNKNOWN}"
+    expected = "expected a commit of this clone; fetch it, run again"
+    assert str(caught.value) == f"--against: found '--all', {expected}"
     assert caught.value.exit == Exit.MATRIX
 
 
 def test_between_are_the_commits_after_the_first(repository: Repository) -> None:
-    """The oldest first, up to the last; none where there is nothing between."""
+    """The oldest first, up to the last, along first parents: a merged branch is one step."""
     first, second, third = repository.commits
     assert between(first, third) == [second, third]
-    assert between(second, third) == [third]
     assert between(third, third) == between(third, first) == []
-
-
-def test_between_keeps_to_first_parents(repository: Repository) -> None:
-    """A merged branch is one step: its merge."""
-    second, third = repository.commits[1:]
     repository.git("checkout", "--quiet", "-b", "side", second)
     repository.commit("Aside", "3")
     repository.git("checkout", "--quiet", "main")
     repository.git("merge", "--quiet", "--no-ff", "-m", "Merge it", "side")
-    merged = repository.git("rev-parse", "HEAD")
-    assert between(second, merged) == [third, merged]
+    assert between(second, "HEAD") == [third, repository.git("rev-parse", "HEAD")]
 
 
 def test_a_commit_is_told_by_its_subject(repository: Repository) -> None:
@@ -113,14 +94,14 @@ def _worktrees(repository: Repository) -> int:
 
 
 def test_a_worktree_has_the_files_of_its_commit(repository: Repository) -> None:
-    """While it lasts, beside a tree that stays as it is; then nothing of it is left."""
+    """Beside a tree that stays as it is, and beside another one of the same commit."""
     (repository.root / "file").write_text("changed")
-    with worktree(repository.commits[0]) as root:
-        assert (root / "file").read_text() == "1"
-        assert _worktrees(repository) == 2
+    with worktree(repository.commits[0]) as root, worktree(repository.commits[0]) as second:
+        assert root != second
+        assert (root / "file").read_text() == (second / "file").read_text() == "1"
+        assert _worktrees(repository) == 3
     assert (repository.root / "file").read_text() == "changed"
-    assert not root.exists()
-    assert not root.parent.exists()
+    assert not any(folder.exists() for folder in (root.parent, second.parent))
     assert _worktrees(repository) == 1
 
 
@@ -143,21 +124,10 @@ def test_a_worktree_is_removed_after_an_error(
     assert _worktrees(repository) == 1
 
 
-def test_two_worktrees_of_one_commit(repository: Repository) -> None:
-    """As a bisection may need them; neither is in the other's way."""
-    last = repository.commits[2]
-    with worktree(last) as first, worktree(last) as second:
-        assert first != second
-        assert (first / "file").read_text() == (second / "file").read_text() == "3"
-    assert _worktrees(repository) == 1
-
-
 @pytest.mark.usefixtures("repository")
 def test_a_commit_that_has_no_tree_is_told() -> None:
     """By its first digits, in git's words; no folder is left."""
     with pytest.raises(UsageError) as caught, worktree("f" * 40):
         pytest.fail("there is no such tree")
-    assert (
-        str(caught.value)
-        == f"{'f' * 12}: fatal: invalid reference: {'f' * 40}; fetch it, run again"
-    )
+    words = f"fatal: invalid reference: {'f' * 40}; fetch it, run again"
+    assert str(caught.value) == f"{'f' * 12}: {words}"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,9 +122,9 @@ def test_the_fingerprint_of_an_interpreted_row() -> None:
 
 
 def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such variables are recorded, in order; no other one is, since it may be a secret."""
+    """Such variables are recorded, in order, a UUID as a hash; no other one: it may be a secret."""
     variables = {
-        "CUDA_VISIBLE_DEVICES": "1",
+        "HIP_VISIBLE_DEVICES": "1",
         "NVIDIA_TF32_OVERRIDE": "0",
         "OMP_NUM_THREADS": "2",
         "TORCHINDUCTOR_CACHE_DIR": "here",
@@ -132,14 +133,17 @@ def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch)
     }
     for name, text in {**variables, "GITHUB_TOKEN": "secret", "HOME": "/home"}.items():
         monkeypatch.setenv(name, text)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-0123abcd-4567-89ef-0123-456789abcdef,1")
     recorded = torch_device.fingerprint(CPU)["environment"]
     assert recorded.items() >= variables.items()
     assert list(recorded) == sorted(recorded)
+    assert re.fullmatch(r"GPU-.{16},1", recorded["CUDA_VISIBLE_DEVICES"])
+    assert "0123abcd" not in recorded["CUDA_VISIBLE_DEVICES"]
     assert not recorded.keys() & {"GITHUB_TOKEN", "HOME", "PATH"}
 
 
 def test_the_fingerprint_of_an_nvidia_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The GPU's facts are recorded, its UUID as a hash; facts that no driver has are left out."""
+    """The GPU's facts, its UUID as a hash; facts that the driver lacks are left out."""
 
     def without(*_: object) -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
