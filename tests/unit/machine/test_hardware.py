@@ -211,9 +211,9 @@ def test_amds_architectures_are_numbers_of_the_topology(drivers: Path) -> None:
 
 
 def test_intels_names_are_those_that_its_command_prints(drivers: Path) -> None:
-    """One that fails finds none."""
+    """A command that fails finds none."""
     command = drivers / "xpu-smi"
-    for printed, found in {
+    for printed, gpus in {
         json.dumps({"device_list": [{"device_name": B60.name, "device_id": 0}]}): (B60,),
         json.dumps({"device_list": []}): (),
         json.dumps({"error": "no level zero"}): (),
@@ -221,4 +221,4 @@ def test_intels_names_are_those_that_its_command_prints(drivers: Path) -> None:
     }.items():
         command.write_text(f"#!/bin/sh\necho '{printed}'\n")
         command.chmod(0o755)
-        assert hardware.accelerators() == found
+        assert hardware.accelerators() == gpus
