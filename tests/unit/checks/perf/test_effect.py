@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import product
 from math import atan, cos, exp, inf, pi, sin, sqrt
 from statistics import fmean, stdev
 
@@ -9,28 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernelproof.checks.perf.effect import (
-    ROW_LEVEL,
-    Effect,
-    effect,
-    paired_effect,
-    student_quantile,
-    trimmed_mean,
-)
+from kernelproof.checks.perf import effect as effects
+from kernelproof.checks.perf.effect import Effect, effect, paired_effect, student_quantile
 
-# Student's quantiles as textbooks print them: degrees of freedom, then by probability.
-TABLE = {
-    2: {0.9: 1.886, 0.95: 2.920, 0.975: 4.303, 0.995: 9.925, 0.9995: 31.599},
-    3: {0.9: 1.638, 0.95: 2.353, 0.975: 3.182, 0.995: 5.841, 0.9995: 12.924},
-    4: {0.9: 1.533, 0.95: 2.132, 0.975: 2.776, 0.995: 4.604, 0.9995: 8.610},
-    5: {0.9: 1.476, 0.95: 2.015, 0.975: 2.571, 0.995: 4.032, 0.9995: 6.869},
-    7: {0.9: 1.415, 0.95: 1.895, 0.975: 2.365, 0.995: 3.499, 0.9995: 5.408},
-    10: {0.9: 1.372, 0.95: 1.812, 0.975: 2.228, 0.995: 3.169, 0.9995: 4.587},
-    11: {0.9: 1.363, 0.95: 1.796, 0.975: 2.201, 0.995: 3.106, 0.9995: 4.437},
-    19: {0.9: 1.328, 0.95: 1.729, 0.975: 2.093, 0.995: 2.861, 0.9995: 3.883},
-    30: {0.9: 1.310, 0.95: 1.697, 0.975: 2.042, 0.995: 2.750, 0.9995: 3.646},
-}
-# The figures of this implementation: tables do not tell Hill's coefficients from near ones.
+# The figures of this implementation: rates do not tell Hill's coefficients from near ones.
 HILL = {
     (0.9, 2): 1.8866293122793285,
     (0.9995, 2): 31.61127514950837,
@@ -85,31 +68,21 @@ def _rate_below(quantile: float, freedom: int) -> float:
         ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 100.0], 4.5),
         ([*[5.0] * 6, *[0.0] * 2, *[1e9] * 2], 5),
     ],
-    ids=["one", "three", "four", "five", "eight", "ten"],
 )
 def test_trimmed_mean(values: list[float], mean: float) -> None:
     """A fifth of the values is left out at either end, in any order."""
-    assert trimmed_mean(values) == pytest.approx(mean)
-    assert trimmed_mean(values[::-1]) == trimmed_mean(values)
+    assert effects.trimmed_mean(values) == pytest.approx(mean)
+    assert effects.trimmed_mean(values[::-1]) == effects.trimmed_mean(values)
 
 
 def test_student_quantiles() -> None:
-    """They are those of the textbooks within 0.06 %, and Hill's to the last digit."""
-    for freedom, quantiles in TABLE.items():
-        for probability, quantile in quantiles.items():
-            approximation = student_quantile(probability, freedom)
-            assert approximation == pytest.approx(quantile, rel=6e-4, abs=6e-4), (freedom, quantile)
+    """Beyond a quantile lies the rate that was asked for; its digits are those of Hill's."""
+    bonferroni = [(1 - effects.ROW_LEVEL) / (2 * comparisons) for comparisons in (1, 2, 21, 100)]
+    for freedom, beyond in product(range(2, 40), (0.1, 0.05, 0.025, 0.005, 0.0005, *bonferroni)):
+        rate = 1 - _rate_below(student_quantile(1 - beyond, freedom), freedom)
+        assert rate == pytest.approx(beyond, rel=2e-3), (freedom, beyond)
     for (probability, freedom), quantile in HILL.items():
         assert student_quantile(probability, freedom) == pytest.approx(quantile, rel=1e-9)
-
-
-@pytest.mark.parametrize("comparisons", [1, 2, 21, 100])
-def test_student_quantiles_far_out(comparisons: int) -> None:
-    """Beyond a quantile lies the rate that was asked for, as far out as Bonferroni needs it."""
-    beyond = (1 - ROW_LEVEL) / (2 * comparisons)
-    for freedom in range(2, 40):
-        rate = 1 - _rate_below(student_quantile(1 - beyond, freedom), freedom)
-        assert rate == pytest.approx(beyond, rel=2e-3), freedom
 
 
 @pytest.mark.parametrize(
@@ -130,7 +103,12 @@ def test_processes_that_all_agree_leave_no_width(new: float, old: float, message
 
 @pytest.mark.parametrize("noise", [0.01, 0], ids=["noisy", "identical"])
 def test_too_few_processes_tell_no_interval(noise: float) -> None:
-    """With one or two on either side, or of pairs, the effect is told and its ends are open."""
+    """With one or two on either side, or of pairs, the effect is told and its ends are open.
+
+    So they are of times from a femtosecond to eleven days, as no float holds an end.
+    """
+    apart = effect([1e-9, 1e12, 1], [1e12, 1e-9, 1], comparisons=200)
+    assert (apart.low, apart.high) == (-100, inf)
     dice = dice_of(1)
     for new, old in ((1, 1), (2, 2), (1, 12), (2, 12), (8, 2), (2, 1)):
         interval = effect(stream(dice, new, noise=noise), stream(dice, old, noise=noise))
@@ -144,14 +122,11 @@ def test_too_few_processes_tell_no_interval(noise: float) -> None:
     assert 4 < _width(few) < inf
 
 
-def test_pairs_are_of_the_same_processes() -> None:
-    """Ten new ones beside nine old ones are no pairs."""
-    with pytest.raises(ValueError, match="zip"):
-        paired_effect([1.0] * 10, [1.0] * 9)
-
-
 def test_drift_that_both_sides_share_costs_no_certainty() -> None:
-    """Pairs of processes that differ by a fifth find 3 %, which separate sets do not."""
+    """Pairs of processes that differ by a fifth find 3 %, which separate sets do not.
+
+    Ten processes beside nine are no pairs.
+    """
     dice = dice_of(3)
     drift = [exp(dice.uniform(-0.2, 0.2)) for _ in range(NEW)]
     old = [10 * factor for factor in drift]
@@ -160,6 +135,8 @@ def test_drift_that_both_sides_share_costs_no_certainty() -> None:
     assert 2.5 < paired.low < 3 < paired.high < 3.5
     assert apart.low < 0
     assert apart.high > 10
+    with pytest.raises(ValueError, match="zip"):
+        paired_effect([1.0] * 10, [1.0] * 9)
 
 
 def test_two_clocks_are_told_by_the_width() -> None:
@@ -201,15 +178,11 @@ def test_what_is_unchanged_is_within_the_interval() -> None:
         assert missed <= most
 
 
-def _gauss(dice: random.Random) -> float:
-    return dice.gauss(0, 0.0025)
-
-
-def _long_tail(dice: random.Random) -> float:
-    return dice.expovariate(1 / 0.0025)
-
-
-@pytest.mark.parametrize("drawn", [_gauss, _long_tail])
+@pytest.mark.parametrize(
+    "drawn",
+    [lambda dice: dice.gauss(0, 0.0025), lambda dice: dice.expovariate(1 / 0.0025)],
+    ids=["gauss", "long tail"],
+)
 def test_three_percent_are_told_from_nothing(drawn: Callable[[random.Random], float]) -> None:
     """In 95 of 100 runs of 21 cases, if processes differ by 0.25 %: as `Pace` says of 8."""
     slower_found = 0
@@ -225,15 +198,14 @@ def test_three_percent_are_told_from_nothing(drawn: Callable[[random.Random], fl
 
 
 def test_the_width_is_the_standard_error_times_students_quantile() -> None:
-    """With few processes it is not the smaller one that resampling alone tells."""
+    """With few processes it is not the smaller one that resampling alone tells.
+
+    Bonferroni shares the level out: each of 21 comparisons has a quantile further out.
+    """
     values = [1.0, 1.001, 1.003, 1.006]
     error = 100 * stdev(values) / sqrt(len(values))
     widths = [_width(effect(values, [1.0], seed=seed)) for seed in range(20)]
     assert fmean(widths) / 2 == pytest.approx(error * student_quantile(0.9975, 3), rel=0.03)
-
-
-def test_more_comparisons_are_wider() -> None:
-    """Bonferroni shares the level out: each of 21 comparisons has a quantile further out."""
     dice = dice_of(6)
     new, old = stream(dice, NEW), stream(dice, OLD)
     alone, many = (effect(new, old, comparisons=n) for n in (1, 21))
@@ -256,12 +228,6 @@ def test_an_interval_is_that_of_its_seed() -> None:
     pairs = paired_effect(new, new[::-1])
     assert pairs == paired_effect(new, new[::-1], comparisons=1, seed=0)
     assert pairs != paired_effect(new, new[::-1], seed=1)
-
-
-def test_times_that_nobody_believes_tell_nothing() -> None:
-    """From a femtosecond to eleven days: an end that no number holds is infinite."""
-    interval = effect([1e-9, 1e12, 1], [1e12, 1e-9, 1], comparisons=200)
-    assert (interval.low, interval.high) == (-100, inf)
 
 
 @settings(deadline=None, max_examples=40)

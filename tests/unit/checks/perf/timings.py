@@ -3,14 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
-    CaseTiming,
-    ProcessTimes,
-    StoredTiming,
-)
+from kernelproof.records import timing as names
+from kernelproof.records.timing import CaseTiming, ProcessTimes, StoredTiming
 
 MACHINE: dict[str, Any] = {
     "os": "Linux 6.1",
@@ -38,18 +32,18 @@ def process_of(
     kernel: float, *, floor: float = 5, sentinel: float = 100, **changes: Any
 ) -> ProcessTimes:
     """Returns a process with times in microseconds; `reference` is that of the baseline's code."""
-    samples = {KERNEL: [kernel] * 3, FLOOR: [floor] * 3}
+    samples = {names.KERNEL: [kernel] * 3, names.FLOOR: [floor] * 3}
     if reference := changes.pop("reference", None):
-        samples[REFERENCE] = [reference] * 3
+        samples[names.REFERENCE] = [reference] * 3
     fields = {"discarded": 0, "sm_clock_mhz": 1980, "temperature_c": 40, **changes}
     return ProcessTimes(samples_us=samples, sentinel_us=sentinel, **fields)
 
 
 def timing_of(processes: Sequence[ProcessTimes], **changes: Any) -> CaseTiming:
     """Returns the times of a case, of code ``a…`` beside the floor ``copy`` of code ``f…``."""
-    fields: dict[str, Any] = {"floor": "copy", "bytes": None, "launches": 1, **changes}
     hashes = {"code_hash": "a" * 64, "floor_hash": "f" * 64}
-    return CaseTiming(processes=list(processes), **{**hashes, **fields})
+    fields = {"floor": "copy", "bytes": None, "launches": 1, **hashes, **changes}
+    return CaseTiming(processes=list(processes), **fields)
 
 
 def processes_near(
