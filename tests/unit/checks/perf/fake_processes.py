@@ -6,13 +6,8 @@ from typing import Any, Self
 
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
-from kernelproof.records.timing import (
-    REPEAT,
-    CaseRequest,
-    StoredTiming,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records import timing as records
+from kernelproof.records.timing import CaseRequest, StoredTiming, TimingAnswer
 from tests.unit.checks.perf.timings import process_of, timing_of
 
 CODE, OTHER_CODE, FLOOR_CODE = "c" * 64, "d" * 64, "f" * 64
@@ -41,14 +36,9 @@ def near(us: float, number: int, percent: float = 0.05) -> float:
 
 def stored_of(us: float = 10.0, *, commit: str = COMMIT, floor: str = FLOORS[0]) -> StoredTiming:
     """Returns a baseline of 12 quiet processes, of the code `CODE` on the machine `MACHINE`."""
-    timing = timing_of(
-        [process_of(near(us, n), floor=near(1.0, n)) for n in range(12)],
-        floor=floor,
-        bytes=_BYTES,
-        code_hash=CODE,
-        floor_hash=FLOOR_CODE,
-        launches=_LAUNCHES,
-    )
+    processes = [process_of(near(us, n), floor=near(1.0, n)) for n in range(12)]
+    hashes = {"code_hash": CODE, "floor_hash": FLOOR_CODE}
+    timing = timing_of(processes, floor=floor, bytes=_BYTES, launches=_LAUNCHES, **hashes)
     return StoredTiming(timing=timing, machine=MACHINE, commit=commit)
 
 
@@ -68,7 +58,7 @@ class FakeReplicates:
     deaths: dict[str, str] = field(default_factory=dict)
     raised: dict[int, BaseException] = field(default_factory=dict)
     code: str = CODE
-    requests: list[TimingRequest] = field(default_factory=list)
+    requests: list[records.TimingRequest] = field(default_factory=list)
     is_last: list[bool] = field(default_factory=list)
     entered: int = 0
 
@@ -83,7 +73,7 @@ class FakeReplicates:
     def __exit__(self, *_: object) -> None:
         self.entered -= 1
 
-    def ask(self, request: TimingRequest, *, is_last: bool) -> list[TimingAnswer]:
+    def ask(self, request: records.TimingRequest, *, is_last: bool) -> list[TimingAnswer]:
         """Returns the answers of one more process."""
         assert self.entered == 1
         number = len(self.requests)
@@ -98,7 +88,9 @@ class FakeReplicates:
             answers.append(self._answer(case, request, number))
         return answers
 
-    def _answer(self, case: CaseRequest, request: TimingRequest, number: int) -> TimingAnswer:
+    def _answer(
+        self, case: CaseRequest, request: records.TimingRequest, number: int
+    ) -> TimingAnswer:
         is_beside = request.reference_tree is not None
         errors = self.errors | (self.errors_beside if is_beside else {})
         if error := errors.get(case.case):
@@ -106,16 +98,13 @@ class FakeReplicates:
         if request.task == "calibrate":
             rounds = {f"planted {percent:g}": round(percent) for percent in case.slower_by}
             return TimingAnswer(case=case.case, planted=rounds)
-        us = self.us(case.case, number)
-        process = process_of(
-            us,
-            floor=self.floor_us(case.case, number),
-            reference=self.reference_us(case.case, number) if is_beside else None,
-        )
+        us, floor_us = self.us(case.case, number), self.floor_us(case.case, number)
+        reference_us = self.reference_us(case.case, number) if is_beside else None
+        process = process_of(us, floor=floor_us, reference=reference_us)
         for name, percent in case.planted.items():
             process.samples_us[name] = [us * (1 + percent / 100)]
         if case.is_repeated:
-            process.samples_us[REPEAT] = [us]
+            process.samples_us[records.REPEAT] = [us]
         return TimingAnswer(
             case=case.case,
             floor=case.floor or FLOORS[0],

@@ -3,7 +3,7 @@
 The command is ``perf-regress -- --against REF``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -40,11 +40,6 @@ def compare(
     return CommitComparison(row="gpu", limits=limits, reference_tree=OLD, tree=tree, say=say).run()
 
 
-def verdicts_of(compared: Sequence[ComparedCase]) -> list[Verdict]:
-    """Returns the verdict on each case."""
-    return [pair.verdict for pair in compared]
-
-
 def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """8 are asked for every case beside the old tree; the first chooses the floor."""
     processes, lines = FakeReplicates(), list[str]()
@@ -58,11 +53,7 @@ def test_both_are_timed_in_the_same_processes(monkeypatch: pytest.MonkeyPatch) -
     assert processes.is_last == [False] * 7 + [True]
     assert processes.floors() == [[None] * 3] + [[FLOORS[0]] * 3] * 7
     assert lines == [f"process {n}: 3 cases" for n in range(1, 9)]
-
-
-def test_this_tree_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process imports its kernels anyway."""
-    processes = FakeReplicates()
+    processes = FakeReplicates()  # this tree is named None
     compare(monkeypatch, processes)
     assert {request.tree for request in processes.requests} == {None}
 
@@ -74,7 +65,7 @@ def test_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
         us=lambda case, n: near(us[case], n, 2.0), reference_us=lambda _, n: near(10.0, n, 2.0)
     )
     compared = compare(monkeypatch, processes)
-    assert verdicts_of(compared) == [Verdict.SLOWER, Verdict.FASTER, Verdict.SAME]
+    assert [pair.verdict for pair in compared] == [Verdict.SLOWER, Verdict.FASTER, Verdict.SAME]
     assert [round(pair.effect.percent, 6) for pair in compared] == [5, -5, 0]
     line = f"slower       {IDS[0]}: 10.000 -> 10.500 us, +5.00 % (+5.00 to +5.00)"
     assert str(compared[0]) == line
@@ -86,7 +77,8 @@ def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatc
     compared = compare(monkeypatch, processes)
     assert processes.cases() == [IDS] * 8 + [[IDS[1]]] * 12
     assert [request.seed for request in processes.requests] == [*range(20)]
-    assert verdicts_of(compared) == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
+    verdicts = [pair.verdict for pair in compared]
+    assert verdicts == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
     assert processes.entered == 0
 
 
@@ -115,73 +107,46 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_a_gpu")
-@pytest.mark.parametrize(
-    ("us", "code", "line"),
-    [
-        (10.0, 0, "2 same"),
-        (9.0, 0, "1 faster, 1 same"),
-        (11.0, 1, "1 same, 1 slower"),
-        (None, 75, "1 inconclusive, 1 same"),
-    ],
-)
 def test_the_exit_code_is_the_worst(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    us: float | None,
-    code: int,
-    line: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0 nothing slower, 1 something is, 75 undecided; the commit first, the counts last."""
     cases = [f"{KERNEL}-h200-bf16-E128-K8-T{tokens}" for tokens in (1, 128)]
-
-    def time_of(case: str, number: int) -> float:
-        if case == cases[1]:
-            return near(10.0, number)
-        return near(us or 10.0, number, 0.05 if us else 3.0)
-
-    processes = FakeReplicates(us=time_of)
-    monkeypatch.setattr(commit_comparison, "Replicates", processes)
     arguments = ["--on", "h200", "--against", "HEAD", *(f"--case={case}" for case in cases)]
-    assert run_command(lambda: command.main(arguments)) == code
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"against {str(commit_of('HEAD'))[:12]} ")
-    assert (lines[-1], lines[1]) == (line, "process 1: 2 cases")
-    assert processes.cases()[0] == cases
-
-
-@pytest.mark.usefixtures("on_a_gpu")
-def test_nothing_to_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """A case of another row is no reason to be green."""
+    times = {cases[1]: (10.0, 0.05)}
+    for us, noise, code, line in (
+        (10.0, 0.05, 0, "2 same"),
+        (9.0, 0.05, 0, "1 faster, 1 same"),
+        (11.0, 0.05, 1, "1 same, 1 slower"),
+        (10.0, 3.0, 75, "1 inconclusive, 1 same"),
+    ):
+        times[cases[0]] = (us, noise)
+        processes = FakeReplicates(us=lambda case, n: near(times[case][0], n, times[case][1]))
+        monkeypatch.setattr(commit_comparison, "Replicates", processes)
+        assert run_command(lambda: command.main(arguments)) == code
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith(f"against {str(commit_of('HEAD'))[:12]} ")
+        assert (lines[-1], lines[1]) == (line, "process 1: 2 cases")
+        assert processes.cases()[0] == cases
+    # A case of another row is no reason to be green.
     elsewhere = f"{KERNEL}-h100-bf16-E128-K8-T1"
-    arguments = ["--on", "h200", "--against", "HEAD", "--case", elsewhere]
+    arguments[3:] = ["HEAD", "--case", elsewhere]
     assert run_command(lambda: command.main(arguments)) == 2
     message = f"--on h200: found no perf case to time within --case {elsewhere}; name another\n"
     assert capsys.readouterr().err == message
 
 
-# The code of the new commit: its letter and costs, then the exit code and what is printed.
+# The code of the new commit, then the exit code and what is printed of it.
 COSTS = {
-    "same": (code_of("a", kernel=KERNEL), 0, None),
-    "changed": (
-        code_of("b", a_row=103, kernel=KERNEL),
-        0,
-        f"changed  {BUILD} {ARCHITECTURE}: 100 -> 103 instructions a row",
-    ),
-    "dearer": (
-        code_of("b", a_row=103.1, kernel=KERNEL),
-        1,
-        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> 103.1 instructions a row",
-    ),
+    "same": (code_of("a", kernel=KERNEL), 0, ""),
+    "changed": (code_of("b", a_row=103, kernel=KERNEL), 0, "103 instructions a row"),
+    "dearer": (code_of("b", a_row=103.1, kernel=KERNEL), 1, "103.1 instructions a row"),
     "spills": (
         code_of("b", a_row=90, spills=1, kernel=KERNEL),
         1,
-        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> 90 instructions a row, 0 -> 1 spills",
+        "90 instructions a row, 0 -> 1 spills",
     ),
-    "does not compile": (
-        code_of(ERROR, kernel=KERNEL),
-        1,
-        f"dearer  {BUILD} {ARCHITECTURE}: 100 -> none instructions a row",
-    ),
+    "does not compile": (code_of(ERROR, kernel=KERNEL), 1, "none instructions a row"),
 }
 
 
@@ -190,7 +155,7 @@ def test_code_is_counted_on_the_cpu_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """By instructions a row beyond the limit of 3 %, and by spills; each changed build is told."""
-    new, code, line = COSTS[name]
+    new, code, cost = COSTS[name]
     compiled = []
 
     def compile_kernels(
@@ -205,6 +170,10 @@ def test_code_is_counted_on_the_cpu_row(
     monkeypatch.setattr(commit_comparison, "compile_kernels", compile_kernels)
     assert run_command(lambda: command.main(["--on", "cpu", "--against", "HEAD"])) == code
     assert compiled == [(OLD, [KERNEL]), (ROOT, [KERNEL])]
-    counts = "0 same, 1 changed" if line else "1 same, 0 changed"
+    word, counts = (
+        "dearer" if code else "changed",
+        "0 same, 1 changed" if cost else "1 same, 0 changed",
+    )
+    lines = [f"{word}  {BUILD} {ARCHITECTURE}: 100 -> {cost}"] if cost else []
     summary = f"{counts}, of which {code} dearer"
-    assert capsys.readouterr().out.splitlines()[1:] == [*([line] if line else []), summary]
+    assert capsys.readouterr().out.splitlines()[1:] == [*lines, summary]

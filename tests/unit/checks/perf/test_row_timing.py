@@ -13,24 +13,12 @@ from kernelproof.checks.perf.timing_processes import ProcessError
 from kernelproof.plan.timing_pace import ROUNDS, Pace
 from kernelproof.records import time_baseline
 from kernelproof.records.timing import KERNEL, REFERENCE, StoredTiming
-from tests.unit.checks.perf.fake_processes import (
-    CODE,
-    COMMIT,
-    FLOOR_CODE,
-    FLOORS,
-    MACHINE,
-    OTHER_CODE,
-    FakeReplicates,
-    case_of,
-    near,
-    planned_of,
-    stored_of,
-)
+from tests.unit.checks.perf import fake_processes
+from tests.unit.checks.perf.fake_processes import COMMIT, FLOORS, FakeReplicates, near, stored_of
 
-PLAN = [planned_of(case_of(tokens)) for tokens in (1, 2, 3)]
+PLAN = [fake_processes.planned_of(fake_processes.case_of(tokens)) for tokens in (1, 2, 3)]
 IDS = [planned.case.id for planned in PLAN]
 ALL_STORED = dict.fromkeys(IDS, stored_of())
-MISSING = "b" * 40
 BESIDE = "/beside"
 
 Run = Callable[..., dict[str, CaseAnswers]]
@@ -61,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> Run:
         monkeypatch.setattr(time_baseline, "load", lambda *_: baseline)
         monkeypatch.setattr(row_timing, "commit_of", {COMMIT: COMMIT}.get)
         monkeypatch.setattr(row_timing, "worktree", worktree)
-        return time_row(PLAN, MACHINE, lines.append, pace or Pace())
+        return time_row(PLAN, fake_processes.MACHINE, lines.append, pace or Pace())
 
     return timed
 
@@ -73,9 +61,8 @@ def noisy(name: str, percent: float) -> FakeReplicates:
 
 def slow(us: float = 10.5) -> FakeReplicates:
     """Returns processes of other code, which take `us` at the second case."""
-    return FakeReplicates(
-        us=lambda case, n: near(us if case == IDS[1] else 10.0, n), code=OTHER_CODE
-    )
+    other = fake_processes.OTHER_CODE
+    return FakeReplicates(us=lambda case, n: near({IDS[1]: us}.get(case, 10.0), n), code=other)
 
 
 def test_the_first_processes_suffice_without_a_baseline(run: Run, lines: list[str]) -> None:
@@ -92,41 +79,36 @@ def test_the_first_processes_suffice_without_a_baseline(run: Run, lines: list[st
     assert list(answers) == IDS
     for case in answers.values():
         timing = case.timing
-        assert (timing.code_hash, timing.floor_hash) == (CODE, FLOOR_CODE)
+        assert (timing.code_hash, timing.floor_hash) == (
+            fake_processes.CODE,
+            fake_processes.FLOOR_CODE,
+        )
         assert (timing.launches, timing.bytes, len(timing.processes)) == (64, 4096, 8)
-    assert [line.partition(" cases in ")[0] for line in lines] == [
-        f"process {n}: 3" for n in range(1, 9)
-    ]
-
-
-def test_the_floor_is_the_baselines_or_the_first_process_chooses_it(run: Run) -> None:
-    """Later processes are asked to time beside the same floor."""
+    heads = [line.partition(" cases in ")[0] for line in lines]
+    assert heads == [f"process {n}: 3" for n in range(1, 9)]
+    # The baseline names its floor, or the first process chooses one for the later ones.
     processes = FakeReplicates()
     run(processes, {IDS[1]: stored_of(floor=FLOORS[1])})
-    assert processes.floors() == [
-        [None, FLOORS[1], None],
-        *[[FLOORS[0], FLOORS[1], FLOORS[0]]] * 7,
-    ]
+    assert processes.floors() == [[None, FLOORS[1], None], *[[FLOORS[0], FLOORS[1], FLOORS[0]]] * 7]
 
 
-@pytest.mark.parametrize(("percent", "more"), [(2.0, 12), (1.1, 4)], ids=["never", "by little"])
-def test_undecided_cases_are_timed_again(run: Run, percent: float, more: int) -> None:
-    """4 more processes at a time time them alone, until they are decided, 20 in all."""
-    processes = noisy(IDS[2], percent)
-    answers = run(processes, ALL_STORED)
-    assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * more
-    last = [n for n, is_last in enumerate(processes.is_last, 1) if is_last]
-    assert last == [*range(8, 9 + more, 4)]
-    assert [len(case.timing.processes) for case in answers.values()] == [8, 8, 8 + more]
+def test_undecided_cases_are_timed_again(run: Run) -> None:
+    """4 more processes at a time time them alone, until they are decided, 20 in all.
 
-
-@pytest.mark.parametrize("count", [1, 3, 9])
-def test_so_many_processes_as_are_asked_for(run: Run, count: int) -> None:
-    """Neither more nor fewer, decided or not."""
-    processes = FakeReplicates(us=lambda _, n: near(10.0, n, 2.0))
-    answers = run(processes, ALL_STORED, Pace(first=count, most=count))
-    assert processes.cases() == [IDS] * count
-    assert {len(case.timing.processes) for case in answers.values()} == {count}
+    If a number of processes is asked for, they are neither more nor fewer.
+    """
+    for percent, more in ((2.0, 12), (1.1, 4)):
+        processes = noisy(IDS[2], percent)
+        answers = run(processes, ALL_STORED)
+        assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * more
+        last = [n for n, is_last in enumerate(processes.is_last, 1) if is_last]
+        assert last == [*range(8, 9 + more, 4)]
+        assert [len(case.timing.processes) for case in answers.values()] == [8, 8, 8 + more]
+    for count in (1, 3, 9):
+        processes = FakeReplicates(us=lambda _, n: near(10.0, n, 2.0))
+        answers = run(processes, ALL_STORED, Pace(first=count, most=count))
+        assert processes.cases() == [IDS] * count
+        assert {len(case.timing.processes) for case in answers.values()} == {count}
 
 
 def test_a_case_with_an_error_is_asked_no_more(run: Run, lines: list[str]) -> None:
@@ -144,7 +126,10 @@ def test_a_case_with_an_error_is_asked_no_more(run: Run, lines: list[str]) -> No
 
 
 def test_a_process_that_dies_costs_one_case(run: Run, lines: list[str]) -> None:
-    """Another one with the same seed is asked for the cases after it; later ones go on without."""
+    """Another one with the same seed is asked for the cases after it; later ones go on without.
+
+    A process that does not measure ends the row, as its error is of no case.
+    """
     processes = FakeReplicates(deaths={IDS[1]: "its timing process ended with -11"})
     answers = run(processes, {})
     assert processes.cases() == [IDS, [IDS[2]]] + [[IDS[0], IDS[2]]] * 7
@@ -153,10 +138,6 @@ def test_a_process_that_dies_costs_one_case(run: Run, lines: list[str]) -> None:
     assert (case.error, case.outcome) == ("its timing process ended with -11", "crash")
     assert [len(answers[name].answers) for name in (IDS[0], IDS[2])] == [8, 8]
     assert len(lines) == 8
-
-
-def test_a_process_that_does_not_measure_ends_the_row(run: Run) -> None:
-    """Its error is of no case."""
     processes = FakeReplicates(raised={4: ProcessError("perf: a timing process ended with 1:\nno")})
     with pytest.raises(ProcessError):
         run(processes)
@@ -181,36 +162,34 @@ def test_slower_other_code_is_timed_beside_the_baselines(run: Run, lines: list[s
 def test_some_cases_are_not_timed_beside(run: Run, lines: list[str]) -> None:
     """Neither the same code, nor code that is no slower, nor beside a commit that is not here."""
     same, no_slower, missing = slow(), slow(us=10.0), slow()
-    same.code = CODE
+    same.code = fake_processes.CODE
     for processes in (same, no_slower):
         run(processes, ALL_STORED)
         assert processes.cases() == [IDS] * 8
     lines.clear()
-    answers = run(missing, dict.fromkeys(IDS, stored_of(commit=MISSING)))
+    answers = run(missing, dict.fromkeys(IDS, stored_of(commit="b" * 40)))
     assert missing.reference_trees() == [None] * 8
     assert answers[IDS[1]].timing.reference is None
-    assert lines[8:] == [
-        f"the baseline's commit {MISSING[:12]} is not in this clone: not timed beside"
-    ]
-
-
-def test_an_undecided_case_of_other_code_is_decided_beside(run: Run) -> None:
-    """It takes no more processes of its own, if the baseline's commit is at hand."""
-    processes = noisy(IDS[2], 2.0)
-    processes.code, processes.reference_us = OTHER_CODE, processes.us
-    run(processes, ALL_STORED)
-    assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * 8
-    assert processes.reference_trees()[8:] == [BESIDE] * 8
-    assert [request.seed for request in processes.requests] == [*range(16)]
+    message = "the baseline's commit bbbbbbbbbbbb is not in this clone: not timed beside"
+    assert lines[8:] == [message]
 
 
 def test_cases_undecided_beside_are_timed_until_the_budget_is_spent(run: Run) -> None:
-    """8, then 4 more at a time, 20 beside; the other cases of the commit end when decided."""
+    """8, then 4 more at a time, 20 beside; the other cases of the commit end when decided.
+
+    An undecided case of other code takes no more processes of its own.
+    """
     processes = slow()
     processes.us = lambda case, n: near(10.5, n, 2.0 if case == IDS[2] else 0.05)
     answers = run(processes, ALL_STORED)
     assert processes.cases() == [IDS] * 16 + [[IDS[2]]] * 12
     assert [len(case.reference_answers) for case in answers.values()] == [8, 8, 20]
+    processes = noisy(IDS[2], 2.0)
+    processes.code, processes.reference_us = fake_processes.OTHER_CODE, processes.us
+    run(processes, ALL_STORED)
+    assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * 8
+    assert processes.reference_trees()[8:] == [BESIDE] * 8
+    assert [request.seed for request in processes.requests] == [*range(16)]
 
 
 def test_an_error_beside_is_the_cases(run: Run) -> None:

@@ -6,6 +6,7 @@ They are processes, since their ends, their pipes and their order are what is as
 import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -13,13 +14,7 @@ from kernelproof.checks.perf import timing_processes
 from kernelproof.checks.perf.timing_processes import ProcessError, Replicates, TimingProcess
 from kernelproof.errors import Exit
 from kernelproof.plan.repository import ROOT
-from kernelproof.records.timing import (
-    KERNEL,
-    CaseRequest,
-    ProcessTimes,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records.timing import KERNEL, CaseRequest, TimingAnswer, TimingRequest
 from kernelproof.run.child_process import ChildProcess
 
 CASES = [CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)]
@@ -73,14 +68,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[NotedChild]]:
     assert [child.command for child in NotedChild.started if child.code is None] == []
 
 
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> "Runs":
-    """Puts a script in the place of the timing worker."""
-    return Runs(monkeypatch)
-
-
 class Runs:
-    """The script that timing processes run."""
+    """The script that timing processes run in the place of the timing worker."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
@@ -103,18 +92,20 @@ class Runs:
         return str(caught.value)
 
 
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Puts a script in the place of the timing worker."""
+    return Runs(monkeypatch)
+
+
 def test_answers_are_parsed(runs: Runs) -> None:
     """Each case has its answer, in the order of the request; other lines are left out."""
-    times = ProcessTimes(
-        samples_us={KERNEL: [5.0] * 3},
-        discarded=0,
-        sentinel_us=9.0,
-        sm_clock_mhz=None,
-        temperature_c=None,
-    )
-    assert runs.answers(ANSWERS) == [
-        TimingAnswer(case=case.case, floor="f", process=times) for case in CASES
-    ]
+    answers = runs.answers(ANSWERS)
+    assert [(answer.case, answer.floor) for answer in answers] == [("toy-1", "f"), ("toy-2", "f")]
+    for answer in answers:
+        assert answer.process is not None
+        assert answer.process.samples_us == {KERNEL: [5.0] * 3}
+        assert (answer.process.sentinel_us, answer.error) == (9.0, "")
 
 
 def test_it_compiles_as_locked_code_is(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,46 +137,36 @@ def test_a_process_that_does_not_measure_is_an_error(runs: Runs) -> None:
     assert runs.error(SLEEPS, SECONDS) == late
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ('{"case": "toy-1"}', "answered for 1 of 2 cases"),
-        ('{"case": "toy-2"}', "answered for cases that were not asked"),
-        ('{"case": "toy-1", "mine": 1}', "Extra inputs are not permitted"),
-        ('{"case": "toy-1"', "Invalid JSON"),
-        ('{"floor": "f"}', "Field required"),
-    ],
-)
-def test_wrong_answers_are_an_error(runs: Runs, line: str, words: str) -> None:
+def test_wrong_answers_are_an_error(runs: Runs) -> None:
     """A case without an answer, cases out of order, and lines that are no answer are refused."""
-    message = runs.error(f"print({line!r})")
-    assert message.startswith("perf: a timing process ")
-    assert words in message
+    for line, words in {
+        '{"case": "toy-1"}': "answered for 1 of 2 cases",
+        '{"case": "toy-2"}': "answered for cases that were not asked",
+        '{"case": "toy-1", "mine": 1}': "Extra inputs are not permitted",
+        '{"case": "toy-1"': "Invalid JSON",
+        '{"floor": "f"}': "Field required",
+    }.items():
+        message = runs.error(f"print({line!r})")
+        assert message.startswith("perf: a timing process ")
+        assert words in message
 
 
-@pytest.mark.parametrize(
-    ("script", "outcome", "error"),
-    [
-        ("os.kill(os.getpid(), 11)", "crash", "its timing process ended with -11\na word"),
-        ("sys.exit(9)", "crash", "its timing process ended with 9\na word"),
-        (SLEEPS, "timeout", "its timing process took more than 1 s and was ended\na word"),
-    ],
-    ids=["killed", "ended", "late"],
-)
-def test_the_case_at_which_a_process_ends_is_to_blame(
-    runs: Runs, script: str, outcome: str, error: str
-) -> None:
-    """Answers before that case count; there are none for cases after it."""
-    first, second = runs.answers(BEGINS + script, SECONDS)
-    assert first == TimingAnswer(case="toy-1", floor="f")
-    assert (second.case, second.outcome, second.error) == ("toy-2", outcome, error)
+def test_the_case_at_which_a_process_ends_is_to_blame(runs: Runs) -> None:
+    """Answers before that case count; there are none for cases after it.
 
-
-def test_a_process_that_reports_a_lost_device_may_end_there(runs: Runs) -> None:
-    """It has answered for the case at which the device was lost."""
-    lost = '{"case": "toy-1", "error": "CUDA error", "outcome": "crash"}'
-    answer = TimingAnswer(case="toy-1", error="CUDA error", outcome="crash")
-    assert runs.answers(f"print('ready'); print({lost!r})") == [answer]
+    A process that reports a lost device may end there: it has answered for that case.
+    """
+    for script, outcome, end in (
+        ("os.kill(os.getpid(), 11)", "crash", "ended with -11"),
+        ("sys.exit(9)", "crash", "ended with 9"),
+        (SLEEPS, "timeout", "took more than 1 s and was ended"),
+    ):
+        first, second = runs.answers(BEGINS + script, SECONDS)
+        assert first == TimingAnswer(case="toy-1", floor="f")
+        assert (second.case, second.outcome) == ("toy-2", outcome)
+        assert second.error == f"its timing process {end}\na word"
+    lost = TimingAnswer(case="toy-1", error="CUDA error", outcome="crash")
+    assert runs.answers(f"print('ready'); print({lost.model_dump_json()!r})") == [lost]
 
 
 def test_the_next_one_is_started_while_the_first_answers(
@@ -209,15 +190,11 @@ def test_the_next_one_is_started_while_the_first_answers(
     assert counts == [2, 3, 3]
 
 
-def _interrupted(*_: object) -> list[TimingAnswer]:
-    raise KeyboardInterrupt
-
-
 def test_no_process_is_left(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
 ) -> None:
     """Neither the one that was asked nor the one that waits, whichever way it ends."""
-    ask = TimingProcess.ask
+    ask, interrupt = TimingProcess.ask, mock.Mock(side_effect=KeyboardInterrupt)
     runs.script(ANSWERS)
     with Replicates() as processes:
         processes.ask(REQUEST, is_last=False)
@@ -226,7 +203,7 @@ def test_no_process_is_left(
     runs.script(SLEEPS)
     for kind, method in [
         (ProcessError, lambda process, request: ask(process, request, SECONDS)),
-        (KeyboardInterrupt, _interrupted),
+        (KeyboardInterrupt, interrupt),
     ]:
         started.clear()
         monkeypatch.setattr(TimingProcess, "ask", method)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import torch
@@ -10,16 +11,8 @@ from gemma4_routing.proof import SPEC
 from kernelproof.checks.perf import timing_worker
 from kernelproof.machine.gpu_monitor import State
 from kernelproof.measure.clock import Contestant, Recording
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
-    REPEAT,
-    CaseRequest,
-    ProcessTimes,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records import timing
+from kernelproof.records.timing import FLOOR, KERNEL, CaseRequest, TimingAnswer, TimingRequest
 from tests.unit.measure.fake_clock import FakeClock
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
@@ -71,7 +64,7 @@ def _bench(driver: Driver, sentinel: Recording) -> timing_worker.TimingBench:
     )
 
 
-def _times(driver: Driver, rounds: int = 2) -> ProcessTimes:
+def _times(driver: Driver, rounds: int = 2) -> timing.ProcessTimes:
     contestants = {
         name: Contestant(recording=Replay(us, driver.events), launches=2)
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
@@ -97,19 +90,15 @@ def test_the_state_is_read_around_each_sample() -> None:
     assert all(events[at - 1] == events[at + 1] == "read" for at in samples)
 
 
-@pytest.mark.parametrize("reading", range(READINGS_A_ROUND), ids=["before", "within", "after"])
-def test_a_round_that_meets_a_throttled_clock_is_discarded(reading: int) -> None:
-    """At any reading of the second round; the others count, also the one after it has cooled."""
-    first_round = READINGS_A_ROUND - 1
-    cool = [COOL] * (WARM_UP + first_round + reading)
-    times = _times(Driver([*cool, HOT]), rounds=3)
-    assert (times.discarded, len(times.samples_us[KERNEL])) == (1, 3)
-    times = _times(Driver([*[COOL] * (WARM_UP + 1), HOT]))
-    assert (times.discarded, len(times.samples_us[KERNEL])) == (1, 2)
+def test_a_round_that_meets_a_throttled_clock_is_discarded() -> None:
+    """At any reading of the second round; the others count, also the one after it has cooled.
 
-
-def test_a_gpu_that_is_always_held_back_is_an_error() -> None:
-    """After some tries for each round that was asked for."""
+    A GPU that is always held back is an error after some tries for each round.
+    """
+    before = WARM_UP + READINGS_A_ROUND - 1
+    for cool, rounds in ((WARM_UP + 1, 2), *((before + n, 3) for n in range(READINGS_A_ROUND))):
+        times = _times(Driver([*[COOL] * cool, HOT]), rounds=rounds)
+        assert (times.discarded, len(times.samples_us[KERNEL])) == (1, rounds)
     with pytest.raises(RuntimeError, match=r"^all 8 rounds were discarded: power or heat held"):
         _times(Driver([HOT] * 100))
 
@@ -126,16 +115,13 @@ def test_an_error_is_of_one_case_while_the_device_answers(
         return TimingAnswer(case=case.case)
 
     monkeypatch.setattr(timing_worker, "answer_case", answer_case)
-    cases = [
-        CaseRequest(case=f"toy-{n}", kernel="toy", dtype="fp32", shape={"T": n}) for n in (1, 2)
-    ]
+    toy: dict[str, Any] = {"kernel": "toy", "dtype": "fp32", "shape": {}}
+    cases = [CaseRequest(case=name, **toy) for name in ("toy-1", "toy-2")]
     request = TimingRequest(row="gpu", cases=cases, rounds=1, seed=1)
     bench = _bench(Driver(), Replay(None if is_lost else 9.0))
     first, *others = timing_worker.answer_all(request, bench)
-    message = "RuntimeError: a bug"
-    if is_lost:
-        message += "\nthe device does not answer any more: CUDA error: an illegal memory access"
-        message += " was encountered"
+    lost = "the device does not answer any more: CUDA error: an illegal memory access"
+    message = "RuntimeError: a bug" + (f"\n{lost} was encountered" if is_lost else "")
     outcome = "crash" if is_lost else "error"
     assert (first.case, first.error, first.outcome) == ("toy-1", message, outcome)
     assert others == ([] if is_lost else [TimingAnswer(case="toy-2")])
@@ -143,19 +129,15 @@ def test_an_error_is_of_one_case_while_the_device_answers(
 
 def test_a_case_is_timed_beside_what_the_request_names() -> None:
     """Its floor, itself again, planted slowdowns and the reference; the fastest floor if none."""
-    floors = [floor for floor in SPEC.floors if "1 row" in str(floor)][:1]
-    spec = replace(SPEC, floors=tuple(floors))
-    bench = replace(
-        _bench(Driver(), Replay(9.0)),
-        clock=FakeClock(),  # type: ignore[arg-type]
-        specs={"gemma4_routing": spec},
-    )
-    case = CaseRequest(
-        case="a", kernel="gemma4_routing", dtype="fp32", shape={"E": 8, "K": 2, "T": 1}
-    )
+    floor = next(floor for floor in SPEC.floors if "1 row" in str(floor))
+    specs = {"gemma4_routing": replace(SPEC, floors=(floor,))}
+    fake: Any = FakeClock()
+    bench = replace(_bench(Driver(), Replay(9.0)), clock=fake, specs=specs)
+    shape = {"E": 8, "K": 2, "T": 1}
+    case = CaseRequest(case="a", kernel="gemma4_routing", dtype="fp32", shape=shape)
     request = TimingRequest(row="gpu", cases=[case], rounds=2, seed=1)
     answer = timing_worker.answer_case(case, request, bench)
-    assert (answer.case, answer.floor) == ("a", str(floors[0]))
+    assert (answer.case, answer.floor) == ("a", str(floor))
     assert answer.process is not None
     assert answer.process.samples_us == {KERNEL: [2.0] * 2, FLOOR: [2.0] * 2}
     launches = 19 * 26  # about a millisecond of 2 us each, over sets of 80 bytes beyond the cache
@@ -165,4 +147,4 @@ def test_a_case_is_timed_beside_what_the_request_names() -> None:
     case = case.model_copy(update={"is_repeated": True, "planted": {"planted 3": 4}})
     bench = replace(bench, references=bench.specs)
     answer = timing_worker.answer_case(case, request, bench)
-    assert list(answer.launches) == [KERNEL, FLOOR, REPEAT, REFERENCE, "planted 3"]
+    assert list(answer.launches) == [KERNEL, FLOOR, timing.REPEAT, timing.REFERENCE, "planted 3"]
