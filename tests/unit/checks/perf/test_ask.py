@@ -17,29 +17,21 @@ from kernelproof.plan.schema import Check
 from kernelproof.records import record_files, time_baseline
 from kernelproof.records.record_files import Record
 from kernelproof.records.timing import KERNEL
-from tests.unit.checks.perf.fake_processes import (
-    CODE,
-    FLOOR_CODE,
-    FLOORS,
-    FakeReplicates,
-    near,
-)
+from tests.unit.checks.perf.fake_processes import CODE, FLOOR_CODE, FLOORS, FakeReplicates, near
 from tests.unit.run.worker_in_process import STARTED, InProcessWorker
 
 TIMED = [f"gemma4_routing-h200-{dtype}-E128-K8-T1" for dtype in ("fp32", "bf16")]
 FAILED = "gemma4_routing-h200-bf16-E128-K8-T128"
 NAMES = [*TIMED, FAILED]
 ERROR = "RuntimeError: all 28 rounds were discarded"
-FIELDS = ["case", "floor_us", "ratio_to_floor", "bytes", "code_hash"]
 
 
 def _worker(monkeypatch: pytest.MonkeyPatch, folder: Path) -> InProcessWorker:
     """Returns a worker on a machine that takes itself for the row, with made-up times."""
-
-    def time_us(case: str, number: int) -> float:
-        return near(2.0 if "bf16" in case else 3.0, number, 0.5)
-
-    fake = FakeReplicates(us=time_us, errors={FAILED: ERROR})
+    fake = FakeReplicates(
+        us=lambda case, number: near(2.0 if "bf16" in case else 3.0, number, 0.5),
+        errors={FAILED: ERROR},
+    )
     monkeypatch.setattr(torch_device, "device_of", lambda *_: torch.device("cuda", 0))
     monkeypatch.setattr(torch_device, "uuid_of", lambda _: "made up")
     monkeypatch.setattr(torch_device, "fingerprint", lambda row: {"device": {"name": row.device}})
@@ -67,25 +59,16 @@ def records(worker: InProcessWorker) -> dict[str, Record]:
     return worker.records()
 
 
-@pytest.fixture(scope="module")
-def benchmarks(worker: InProcessWorker) -> dict[str, dict[str, Any]]:
-    """Returns the benchmarks of pytest-benchmark's file, by case."""
-    content = json.loads((worker.folder / "perf" / "h200.benchmark.json").read_bytes())
-    return {benchmark["extra_info"]["case"]: benchmark for benchmark in content["benchmarks"]}
-
-
-def _samples(record: Record) -> list[float]:
-    assert record.timing is not None
-    return [us for process in record.timing.processes for us in process.samples_us[KERNEL]]
-
-
 def test_a_worker_leaves_a_record_a_case(
     worker: InProcessWorker, records: dict[str, Record]
 ) -> None:
-    """And one file of pytest-benchmark's; nothing else is left."""
+    """And one file of pytest-benchmark's; a case that failed has its error, and no times."""
     assert set(records) == set(NAMES)
     names = {file.name for file in (worker.folder / "perf").iterdir()}
     assert names == {f"{name}.json" for name in NAMES} | {"h200.benchmark.json"}
+    record = records[FAILED]
+    assert (record.outcome, record.timing, record.numbers) == ("error", None, {})
+    assert record.reason == ERROR
 
 
 @pytest.mark.parametrize("name", TIMED)
@@ -107,48 +90,28 @@ def test_a_record_holds_the_timing(records: dict[str, Record], name: str) -> Non
     assert record.reproduce == f"nox -s perf-regress -- --case {name}"
 
 
-@pytest.mark.parametrize("name", TIMED)
-def test_a_benchmark_holds_the_samples(
-    records: dict[str, Record], benchmarks: dict[str, dict[str, Any]], name: str
-) -> None:
-    """In seconds: each sample is a round of one launch, though no launch is run here."""
-    samples = [us * 1e-6 for us in _samples(records[name])]
-    stats = benchmarks[name]["stats"]
-    assert (stats["rounds"], stats["iterations"]) == (len(samples), 1)
-    assert len(samples) == 24
-    assert stats["data"] == pytest.approx(samples)
-    assert stats["median"] == pytest.approx(statistics.median(samples))
-    assert stats["min"] == pytest.approx(min(samples))
-    assert stats["max"] == pytest.approx(max(samples))
-    assert stats["mean"] == pytest.approx(statistics.fmean(samples))
+def test_a_benchmark_holds_the_samples(worker: InProcessWorker, records: dict[str, Record]) -> None:
+    """In seconds: each sample is a round of one launch, though no launch is run here.
 
-
-@pytest.mark.parametrize("name", TIMED)
-def test_extra_info_is_what_a_baseline_needs(
-    records: dict[str, Record], benchmarks: dict[str, dict[str, Any]], name: str
-) -> None:
-    """The case, the floor beside it, bytes, the code; and every process, as in the record."""
-    extra, timing = benchmarks[name]["extra_info"], records[name].timing
-    assert timing is not None
-    assert {word: extra[word] for word in FIELDS} == {
-        "case": name,
-        "floor_us": round(timing.floor_us, 4),
-        "ratio_to_floor": round(timing.ratio, 4),
-        "bytes": 4096,
-        "code_hash": CODE,
-    }
-    assert extra["timing"] == timing.model_dump(mode="json")
-    assert benchmarks[name]["group"] == name.split("-", 1)[1].partition("-E")[0]
-
-
-def test_a_case_that_failed_has_its_error(
-    records: dict[str, Record], benchmarks: dict[str, dict[str, Any]]
-) -> None:
-    """Its record has the words of the timing process, and no times; it is no benchmark."""
-    record = records[FAILED]
-    assert (record.outcome, record.timing, record.numbers) == ("error", None, {})
-    assert record.reason == ERROR
-    assert set(benchmarks) == {*TIMED}
+    Beside them stands what a baseline needs: every process, as in the record.
+    """
+    content = json.loads((worker.folder / "perf" / "h200.benchmark.json").read_bytes())
+    assert [benchmark["extra_info"]["case"] for benchmark in content["benchmarks"]] == TIMED
+    for benchmark in content["benchmarks"]:
+        name, extra = benchmark["extra_info"]["case"], benchmark["extra_info"]
+        timing, stats = records[name].timing, benchmark["stats"]
+        assert timing is not None
+        samples = [us * 1e-6 for process in timing.processes for us in process.samples_us[KERNEL]]
+        assert (stats["rounds"], stats["iterations"]) == (len(samples), 1) == (24, 1)
+        assert stats["data"] == pytest.approx(samples)
+        assert stats["median"] == pytest.approx(statistics.median(samples))
+        assert (stats["min"], stats["max"]) == pytest.approx((min(samples), max(samples)))
+        assert stats["mean"] == pytest.approx(statistics.fmean(samples))
+        assert extra["floor_us"] == round(timing.floor_us, 4)
+        assert extra["ratio_to_floor"] == round(timing.ratio, 4)
+        assert (extra["bytes"], extra["code_hash"]) == (4096, CODE)
+        assert extra["timing"] == timing.model_dump(mode="json")
+        assert benchmark["group"] == name.split("-", 1)[1].partition("-E")[0]
 
 
 def test_pytest_benchmark_reads_the_file(
@@ -168,8 +131,8 @@ def test_progress_is_shown(
     """A line for each process, each red case and each cell, and the file of the samples."""
     assert _worker(monkeypatch, tmp_path).run()[0] == 0
     lines = re.sub(r"[0-9]+\.[0-9] s", "N s", capsys.readouterr().out).splitlines()
-    processes = ["process 1: 3 cases in N s"]
-    processes += [f"process {number}: 2 cases in N s" for number in range(2, 9)]
+    counts = [3, *[2] * 7]
+    processes = [f"process {n}: {count} cases in N s" for n, count in enumerate(counts, 1)]
     assert lines[:8] == processes
     assert f"error  {FAILED}  (N s)" in lines
     cells = [line.partition(" in ")[0] for line in lines if line.startswith("h200-")]
@@ -190,9 +153,7 @@ def test_a_worker_times_its_cases_alone_with_as_many_processes_as_asked(
         file.write_bytes(record_files.path_of(worker.folder, case).read_bytes())
     assert few.run("--processes", "2", names=names[:1])[0] == 0
     records = few.records()
-    assert {name: records[name] for name in names[1:]} == {
-        name: worker.records()[name] for name in names[1:]
-    }
+    assert [records[name] for name in names[1:]] == [worker.records()[name] for name in names[1:]]
     timing = records[names[0]].timing
     assert timing is not None
     assert len(timing.processes) == 2

@@ -59,13 +59,19 @@ def _subjects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bisection, "subject_of", lambda commit: commit)
 
 
-@pytest.mark.parametrize("first", range(1, 17))
-def test_the_first_bad_one_is_found(first: int) -> None:
-    """Wherever it is among sixteen, code alone finds it: only the last is judged."""
-    history = History(letters="a" * first + "z" * (17 - first))
-    assert history.bisect() == f"c{first}"
-    assert history.judged == ["c16"]
-    assert len(history.compiled) == len(set(history.compiled)) <= 6
+def test_the_first_bad_one_is_found() -> None:
+    """Wherever it is among sixteen, code alone finds it: only the last is judged.
+
+    Each step is told: good or bad, and by what.
+    """
+    for first in range(1, 17):
+        history = History(letters="a" * first + "z" * (17 - first))
+        assert history.bisect() == f"c{first}"
+        assert history.judged == ["c16"]
+        assert len(history.compiled) == len(set(history.compiled)) <= 6
+    history = History(letters="aabzz")
+    history.bisect()
+    assert history.lines == ["bad   c4 (judged)", "good  c2 (judged)", "bad   c3 (the code of c4)"]
 
 
 @pytest.mark.parametrize(
@@ -87,17 +93,6 @@ def test_only_code_of_neither_end_is_judged(
     """A last commit that is no worse ends the search with None."""
     history = History(letters=letters, worse=worse)
     assert (history.bisect(), history.judged) == (first, judged)
-
-
-def test_each_step_is_told() -> None:
-    """Good or bad, and by what: the code of either end, or the judge."""
-    history = History(letters="aabzz")
-    history.bisect()
-    assert history.lines == [
-        "bad   c4 (judged)",
-        "good  c2 (judged)",
-        "bad   c3 (the code of c4)",
-    ]
 
 
 def test_a_commit_is_compiled_in_a_tree_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,14 +133,8 @@ NO_RANGE = "expected GOOD..BAD, two commits"
         ("cpu --bisect HEAD..HEAD", "--bisect: found no commit after HEAD up to HEAD"),
         ("cpu --against nowhere", f"--against: found 'nowhere', {UNKNOWN}"),
         ("cpu --against=--all", f"--against: found '--all', {UNKNOWN}"),
-        (
-            "cpu --against HEAD --kernel toi",
-            "--kernel: found toi, expected one with perf: and codegen:",
-        ),
-        (
-            "tpu --against HEAD",
-            "--on: found 'tpu', expected one of cpu, a100, h100, h200, b200, mi300x, b60",
-        ),
+        ("cpu --against HEAD --kernel toi", "--kernel: found toi, expected one with perf: and "),
+        ("tpu --against HEAD", "--on: found 'tpu', expected one of cpu, a100, h100, h200, b200, "),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -153,39 +142,30 @@ def test_a_mistake_is_one_line(
 ) -> None:
     """It says what was found and expected; the exit code is 2, and nothing is compiled."""
     assert run_command(lambda: command.main(["--on", *arguments.split()])) == 2
-    assert capsys.readouterr().err == f"{message}\n"
+    error = capsys.readouterr().err
+    assert error.startswith(message)
+    assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("a_row", "code", "output"),
-    [
-        (
-            {"c3": 120.0, "c4": 120.0},
-            1,
-            "bad   c4 (judged)\ngood  c2 (judged)\nbad   c3 (the code of c4)\nfirst slower: c3\n",
-        ),
-        ({}, 0, "good  c4 (judged)\nBAD is not slower than GOOD\n"),
-    ],
-    ids=["found", "none"],
-)
 def test_commits_are_counted_on_the_cpu_row(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    a_row: dict[str, float],
-    code: int,
-    output: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By instructions, over 3 % more is slower; the exit code is 1 if a commit is found."""
     letters = {"GOOD": "a", "c1": "a", "c2": "b", "c3": "z", "c4": "z"}
+    a_row: dict[str, float] = {}
 
     def compile_at(commit: str) -> CompiledCode:
         return code_of(letters[commit], a_row=a_row.get(commit, 100.0), kernel="gemma4_routing")
 
-    names = {"GOOD": "GOOD", "BAD": "c4"}
-    monkeypatch.setattr(command, "require_commit", lambda _, name: names[name])
+    monkeypatch.setattr(command, "require_commit", lambda _, name: {"BAD": "c4"}.get(name, name))
     monkeypatch.setattr(command, "between", lambda *_: ["c1", "c2", "c3", "c4"])
     monkeypatch.setattr(command, "commit_compiler", lambda *_, **__: compile_at)
     monkeypatch.setattr(command, "subject_of", lambda commit: commit)
     arguments = ["--on", "cpu", "--bisect", "GOOD..BAD"]
-    assert run_command(lambda: command.main(arguments)) == code
-    assert capsys.readouterr().out == output
+    assert run_command(lambda: command.main(arguments)) == 0
+    out = capsys.readouterr().out
+    assert out == "good  c4 (judged)\nBAD is not slower than GOOD\n"
+    a_row |= {"c3": 120.0, "c4": 120.0}
+    assert run_command(lambda: command.main(arguments)) == 1
+    steps = ["bad   c4 (judged)", "good  c2 (judged)", "bad   c3 (the code of c4)"]
+    assert capsys.readouterr().out.splitlines() == [*steps, "first slower: c3"]

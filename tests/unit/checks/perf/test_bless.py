@@ -1,7 +1,6 @@
 """The blessing of times: what is refused, and what of an older baseline stays."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +12,9 @@ from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.timings import processes_near, timing_of
+from tests.unit.records import test_time_baseline as made
 from tests.unit.records.made_records import record_of
-from tests.unit.records.test_time_baseline import (
-    KERNEL,
-    ONE,
-    REASON,
-    ROW,
-    TWO,
-    judged_of,
-    place,
-    timing_in,
-)
+from tests.unit.records.test_time_baseline import KERNEL, ONE, REASON, ROW, TWO, judged_of, place
 
 ID, OTHER_ID = ONE.planned.case.id, TWO.planned.case.id
 STORED = {"same", "faster", "slower", "inconclusive", "no-baseline", "wrong-machine"}
@@ -55,7 +46,7 @@ def baseline_in(folder: Path) -> TimeBaseline:
 
 
 def test_only_times_are_stored(tmp_path: Path) -> None:
-    """Whatever they were judged to be; a case that has none is refused."""
+    """Whatever they were judged to be; a case that has none, or fewer than a run, is refused."""
     place(tmp_path, ONE, TWO)
     assert bless(tmp_path, ONE, TWO) == f"{tmp_path}/h200/toy.json: 2 cases; commit it"
     for verdict in Verdict:
@@ -69,38 +60,30 @@ def test_only_times_are_stored(tmp_path: Path) -> None:
     for record in (None, record_of(ONE.planned)):
         judged = replace(ONE, record=record, reason="why")
         assert refusal(tmp_path, judged) == f"{ID}: found no times, expected some; why"
-
-
-def test_too_few_processes(tmp_path: Path) -> None:
-    """Fewer than a run takes at first."""
     few = judged_of(1, timing=timing_of(processes_near(10)[:7]))
-    place(tmp_path, few)
     assert refusal(tmp_path, few) == f"{ID}: found times of 7 processes, expected at least 8"
 
 
-@pytest.mark.parametrize(
-    ("reason", "is_named"),
-    [
-        ("slower on purpose", False),
-        ("slower on purpose: toy", False),
-        ("toy-h200-fp32-E8-K2-T2 is to be slower", False),
-        ("TOY-*", False),
-        (f"slower on purpose: {ID}.", True),
-        (f"{ID}, which is rarely used", True),
-        ("toy-h200-*-T1: one more check", True),
-        ("all of them: *", True),
-    ],
-)
-def test_a_slower_case_has_to_be_named(tmp_path: Path, reason: str, *, is_named: bool) -> None:
+def test_a_slower_case_has_to_be_named(tmp_path: Path) -> None:
     """The reason has its name or a pattern; so nobody blesses a slowdown unawares."""
     place(tmp_path, ONE, TWO)
     slower = replace(ONE, verdict=Verdict.SLOWER, reason="kernel: +3 %")
-    if is_named:
+    expected = "found it slower, expected its name in the reason (* stands for anything)"
+    for reason in (
+        "slower on purpose",
+        "slower on purpose: toy",
+        "toy-h200-fp32-E8-K2-T2 is to be slower",
+        "TOY-*",
+    ):
+        assert refusal(tmp_path, TWO, slower, reason=reason) == f"{ID}: {expected}: kernel: +3 %"
+    for reason in (
+        f"slower on purpose: {ID}.",
+        f"{ID}, which is rarely used",
+        "toy-h200-*-T1: one more check",
+        "all of them: *",
+    ):
         bless(tmp_path, slower, TWO, reason=reason)
         assert baseline_in(tmp_path).kernelproof.blessings[0].reason == reason
-        return
-    expected = "found it slower, expected its name in the reason (* stands for anything)"
-    assert refusal(tmp_path, TWO, slower, reason=reason) == f"{ID}: {expected}: kernel: +3 %"
 
 
 def test_no_gate_card(tmp_path: Path) -> None:
@@ -117,40 +100,33 @@ def test_no_gate_card(tmp_path: Path) -> None:
     assert refusal(tmp_path, ONE) == f"{ID}: {NO_CARD}"
 
 
-@pytest.mark.parametrize(
-    ("noise", "spread", "difference"),
-    [
+def test_times_noisier_than_the_card(tmp_path: Path) -> None:
+    """Over twice its spread, and over half a percent, times say nothing to be held to.
+
+    The judge leaves one bad process out, and so does this; two are noise.
+    """
+    mend = "by its gate card; run it again on a quiet machine"
+    for noise, spread, difference in (
         (17, 0.1, "0.58 % between processes, expected at most 0.50 %"),
         (17, 0.25, "0.58 % between processes, expected at most 0.50 %"),
         (25, 0.4, "0.85 % between processes, expected at most 0.80 %"),
         (17, 0.3, None),
         (14, 0.01, None),
-    ],
-    ids=["noisy", "twice", "noisier", "its own", "quiet"],
-)
-def test_times_noisier_than_the_card(
-    tmp_path: Path, noise: float, spread: float, difference: str | None
-) -> None:
-    """Over twice its spread, and over half a percent, times say nothing to be held to."""
-    judged = judged_of(1, timing=timing_of(processes_near(10, noise=noise)))
-    place(tmp_path, judged, time=spread)
-    if difference is None:
-        bless(tmp_path, judged)
-        return
-    mend = "by its gate card; run it again on a quiet machine"
-    assert refusal(tmp_path, judged) == f"{ID}: found {difference}, {mend}"
-
-
-def test_one_bad_process_is_no_noise(tmp_path: Path) -> None:
-    """The judge leaves it out as well; two are noise."""
-    for bad, is_noisy in ((1, False), (2, True)):
-        processes = [*processes_near(10)[bad:], *processes_near(20)[:bad]]
-        judged = judged_of(1, timing=timing_of(processes))
-        place(tmp_path, judged)
-        if is_noisy:
-            assert " % between processes, expected at most 0.50 %" in refusal(tmp_path, judged)
+    ):
+        judged = judged_of(1, timing=timing_of(processes_near(10, noise=noise)))
+        place(tmp_path, judged, time=spread)
+        if difference:
+            assert refusal(tmp_path, judged) == f"{ID}: found {difference}, {mend}"
         else:
             bless(tmp_path, judged)
+    one, two = (
+        judged_of(1, timing=timing_of([*processes_near(10)[bad:], *processes_near(20)[:bad]]))
+        for bad in (1, 2)
+    )
+    place(tmp_path, one)
+    bless(tmp_path, one)
+    place(tmp_path, two)
+    assert " % between processes, expected at most 0.50 %" in refusal(tmp_path, two)
 
 
 def test_samples_of_another_run(tmp_path: Path) -> None:
@@ -167,20 +143,20 @@ def test_samples_of_another_run(tmp_path: Path) -> None:
     assert refusal(tmp_path, ONE, error=ResultsError) == message
 
 
-SPOILED: dict[str, Callable[[Path], object]] = {
-    "absent": Path.unlink,
-    "cut": lambda file: file.write_bytes(file.read_bytes()[:1000]),
-    "without extra": lambda file: file.write_text(file.read_text().replace("extra_info", "extra")),
-}
-
-
-@pytest.mark.parametrize("name", SPOILED)
-def test_the_file_of_pytest_benchmark_is_needed(tmp_path: Path, name: str) -> None:
+def test_the_file_of_pytest_benchmark_is_needed(tmp_path: Path) -> None:
     """ResultsError, exit code 3, if it is absent or spoiled."""
-    SPOILED[name](place(tmp_path, ONE, TWO) / "perf" / f"{ROW}.benchmark.json")
-    message = refusal(tmp_path, ONE, error=ResultsError)
-    assert "benchmark.json: " in message
-    assert message.endswith(("expected what perf-regress leaves; run it", "run perf-regress again"))
+    file = place(tmp_path, ONE, TWO) / "perf" / f"{ROW}.benchmark.json"
+    text = file.read_text()
+    for spoiled in (text[:1000], text.replace("extra_info", "extra"), None):
+        if spoiled is None:
+            file.unlink()
+        else:
+            file.write_text(spoiled)
+        message = refusal(tmp_path, ONE, error=ResultsError)
+        assert "benchmark.json: " in message
+        assert message.endswith(
+            ("expected what perf-regress leaves; run it", "run perf-regress again")
+        )
     assert ResultsError.exit == Exit.RESULTS
 
 
@@ -198,7 +174,7 @@ def test_cases_that_are_not_blessed_now_are_kept(tmp_path: Path) -> None:
         assert stored.keys() == {ID, OTHER_ID}
         assert stored[OTHER_ID] == kept
         case = stored[ID]
-        assert (case.timing, case.machine, case.commit) == (timing_in(fresh), machine, commit)
+        assert (case.timing, case.machine, case.commit) == (made.timing_in(fresh), machine, commit)
     blessings = baseline_in(tmp_path).kernelproof.blessings
     assert [(blessing.reason, blessing.commit[0], [*blessing.cases]) for blessing in blessings] == [
         ("faster", "e", [ID]),
