@@ -13,15 +13,7 @@ import torch
 import triton
 
 from kernelproof.measure import clock
-from kernelproof.measure.clock import (
-    Contestant,
-    host_us,
-    launch_count,
-    race,
-    record_contestant,
-    set_count,
-    timed_rounds,
-)
+from kernelproof.measure.clock import Contestant, host_us, race, record_contestant, set_count
 from tests.unit.measure.fake_clock import FakeClock, FakeRecording
 
 MIB = 2**20
@@ -32,61 +24,39 @@ def recordings(
     names: str, replays: list[str], *, launches: int = 1, us: float = 1.0
 ) -> dict[str, Contestant]:
     """Returns contestants, by a letter each, that take a microsecond more at each replay."""
-    return {
-        name: Contestant(
-            recording=FakeRecording(
-                name=name, launches=launches, us=us, replays=replays, drift=1.0
-            ),
-            launches=launches,
-        )
-        for name in names
-    }
+    drifting = partial(FakeRecording, launches=launches, us=us, replays=replays, drift=1.0)
+    return {name: Contestant(recording=drifting(name=name), launches=launches) for name in names}
 
 
-@pytest.mark.parametrize(
-    ("bytes_per_set", "l2_bytes", "sets"),
-    [
+def test_sets_exceed_the_cache_twice() -> None:
+    """At least two, at most 1024; if more were needed, 1024 are taken, or as many as asked for."""
+    for bytes_per_set, l2_bytes, sets in (
         (100 * MIB, 60 * MIB, 2),
         (61 * MIB, 60 * MIB, 2),
         (60 * MIB, 60 * MIB, 3),
         (MIB, 60 * MIB, 121),
         (1024, 1023 * 512, 1024),
-    ],
-)
-def test_sets_exceed_the_cache_twice(bytes_per_set: int, l2_bytes: int, sets: int) -> None:
-    """At least two, at most 1024."""
-    assert (sets - 1) * bytes_per_set <= 2 * l2_bytes < sets * bytes_per_set or sets == 2
-    assert set_count(bytes_per_set, l2_bytes) == sets
+    ):
+        assert (sets - 1) * bytes_per_set <= 2 * l2_bytes < sets * bytes_per_set or sets == 2
+        assert set_count(bytes_per_set, l2_bytes) == sets
+    for bytes_per_set, l2_bytes in ((1024, 1024 * 512), (600, 60 * MIB), (0, 60 * MIB)):
+        assert set_count(bytes_per_set, l2_bytes) == 1024
+        assert set_count(bytes_per_set, l2_bytes, within=64) == 64
 
 
-@pytest.mark.parametrize(
-    ("bytes_per_set", "l2_bytes"), [(1024, 1024 * 512), (600, 60 * MIB), (0, 60 * MIB)]
-)
-def test_small_sets_stay_in_the_cache(bytes_per_set: int, l2_bytes: int) -> None:
-    """If 1025 or more were needed, 1024 are taken, or as many as are asked for."""
-    assert set_count(bytes_per_set, l2_bytes) == 1024
-    assert set_count(bytes_per_set, l2_bytes, within=64) == 64
-
-
-@pytest.mark.parametrize(
-    ("us", "sets", "launches"),
-    [
-        (1.5, 2, 666),
-        (1.5, 64, 640),
-        (1.5, 1024, 1024),
-        (30.0, 2, 34),
-        (30.0, 100, 100),
-        (30.0, 1024, 1024),
-        (900.0, 2, 2),
-        (3000.0, 2, 2),
-        (50_000.0, 2, 2),
-    ],
-)
-def test_launches_fill_a_replay(us: float, sets: int, launches: int) -> None:
+def test_launches_fill_a_replay() -> None:
     """A replay takes a millisecond, within 5 ms, each set equally often; slow sets once each."""
-    assert launch_count(us, sets) == launches
-    assert launches % sets == 0
-    assert 200 <= us * launches <= max(clock.AT_MOST_US, sets * us)
+    for us, by_sets in {
+        1.5: {2: 666, 64: 640, 1024: 1024},
+        30.0: {2: 34, 100: 100, 1024: 1024},
+        900.0: {2: 2},
+        3000.0: {2: 2},
+        50_000.0: {2: 2},
+    }.items():
+        for sets, launches in by_sets.items():
+            assert clock.launch_count(us, sets) == launches
+            assert launches % sets == 0
+            assert 200 <= us * launches <= max(clock.AT_MOST_US, sets * us)
 
 
 def test_a_contestant_rotates_over_its_sets() -> None:
@@ -114,16 +84,13 @@ def test_a_race_is_interleaved() -> None:
 def test_each_pair_of_rounds_is_a_palindrome() -> None:
     """A steady drift cancels; the order is another one in each pair."""
     replays: list[str] = []
-    rounds = [*islice(timed_rounds(recordings("abcdef", replays), seed=7), 8)]
+    rounds = [*islice(clock.timed_rounds(recordings("abcdef", replays), seed=7), 8)]
     pairs = [tuple(replays[i : i + 12]) for i in range(6, len(replays), 12)]
     assert len(pairs) == 4
     assert all(pair == pair[::-1] for pair in pairs)
     assert len(set(pairs)) > 1
     assert all([*times.values()] == [i + 2.0] * 6 for i, times in enumerate(rounds))
-
-
-def test_a_seed_fixes_the_order() -> None:
-    """The order depends on no other generator."""
+    # A seed fixes the order, which depends on no other generator.
     orders: list[list[str]] = []
     for seed in (3, 3, 4):
         random.seed(len(orders))
@@ -151,15 +118,12 @@ def test_host_time_is_the_median_of_warm_calls(monkeypatch: pytest.MonkeyPatch) 
     assert host_us({"call": call}, {"call": 41}, synchronize) == {"call": 7.0}
     batches = "".join("w" if event == "wait" else "c" for event in events).split("w")
     assert [len(batch) for batch in batches] == [0, 20, 20, 20, 1, 0]
-
-
-def test_host_times_take_turns() -> None:
-    """Each gets a batch, then those that have calls left the next one."""
+    # Each gets a batch in turn, then those that have calls left the next one.
     calls: list[str] = []
     by_name = {name: partial(calls.append, name) for name in ("a", "b")}
     host_us(by_name, {"a": 45, "b": 10}, lambda: None)
-    batches = [(name, len([*same])) for name, same in groupby(calls)]
-    assert batches == [("a", 20), ("b", 10), ("a", 20), ("b", 10), ("a", 25)]
+    turns = [(name, len([*same])) for name, same in groupby(calls)]
+    assert turns == [("a", 20), ("b", 10), ("a", 20), ("b", 10), ("a", 25)]
 
 
 @pytest.mark.skipif(not ON_GPU, reason="asks a GPU; set TRITON_INTERPRET=0 on a machine with one")

@@ -31,9 +31,5 @@ def test_a_copy_of_a_set_is_at_another_place() -> None:
     copy = first.copy()
     assert copy.inputs["topk"] == 2
     assert torch.equal(copy.inputs["gating_output"], first.inputs["gating_output"])
-    tensors = [
-        tensor
-        for tensors in (first, copy)
-        for tensor in (*tensors.out, tensors.inputs["gating_output"])
-    ]
-    assert len({tensor.data_ptr() for tensor in tensors}) == 6
+    logits = [tensors.inputs["gating_output"] for tensors in (first, copy)]
+    assert len({tensor.data_ptr() for tensor in (*first.out, *copy.out, *logits)}) == 6

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -100,28 +101,17 @@ def test_a_peer_that_raises(
     def failing(**_: Any) -> Any:
         raise OverflowError("too much\nof it")
 
-    def unsupported(**_: Any) -> Any:
-        raise NotImplementedError
-
-    def unreadable() -> Any:
-        raise OSError(5, "no library")
-
     peers = {
-        "failing": lambda: failing,
-        "narrow": lambda: unsupported,
-        "broken": unreadable,
-        "absent": lambda: None,
-        "eager": package.SPEC.peers["eager"],
+        "failing": (lambda: failing, "error"),
+        "narrow": (lambda: mock.Mock(side_effect=NotImplementedError), "unsupported"),
+        "broken": (mock.Mock(side_effect=OSError(5, "no library")), "error"),
+        "absent": (lambda: None, "not installed"),
+        "eager": (package.SPEC.peers["eager"], "timed"),
     }
-    change_spec(monkeypatch, peers=peers)
+    change_spec(monkeypatch, peers={name: peer for name, (peer, _) in peers.items()})
     assert run_bench(*SMALL, "--out", tmp_path) == 1
-    assert {name: result.state for name, result in case_in(tmp_path).peers.items()} == {
-        "failing": "error",
-        "narrow": "unsupported",
-        "broken": "error",
-        "absent": "not installed",
-        "eager": "timed",
-    }
+    for name, result in case_in(tmp_path).peers.items():
+        assert result.state == peers[name][1], name
     assert capsys.readouterr().err.splitlines()[1:] == [
         f"error {CASE}: failing: OverflowError: too much",
         f"error {CASE}: broken: OSError: [Errno 5] no library",
@@ -145,10 +135,7 @@ def test_an_interrupted_run_leaves_the_last_one(
     """Nothing is written before a shape is measured; exit code 130."""
     (tmp_path / "h200.json").write_text("the last one")
 
-    def interrupted() -> Any:
-        raise KeyboardInterrupt
-
-    change_spec(monkeypatch, peers={"eager": interrupted})
+    change_spec(monkeypatch, peers={"eager": mock.Mock(side_effect=KeyboardInterrupt)})
     assert run_bench(*SMALL, "--out", tmp_path) == 130
     assert [file.read_text() for file in tmp_path.iterdir()] == ["the last one"]
 
@@ -209,12 +196,7 @@ def test_an_earlier_run_is_shown_again(tmp_path: Path) -> None:
         "import sys; from kernelproof.checks.bench.__main__ import main; main(sys.argv[1:]); "
         "sys.exit(' '.join({'torch', 'triton', 'numpy'} & sys.modules.keys()) or 0)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, "--show", str(file)],
-        cwd=repository.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-c", script, "--show", str(file)]
+    settings: dict[str, Any] = {"cwd": repository.ROOT, "capture_output": True, "text": True}
+    done = subprocess.run(command, **settings, timeout=60, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (TERMINAL, "", 0)

@@ -12,7 +12,7 @@ from kernelproof.errors import ResultsError
 from kernelproof.records import bench_run
 from kernelproof.records.bench_run import BenchCase, BenchRun, ContestantResult, ContestantTimes
 
-ABSENT = ContestantResult(state="not installed")
+ABSENT, UNSUPPORTED = (ContestantResult(state=state) for state in ("not installed", "unsupported"))
 
 
 def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> ContestantResult:
@@ -24,23 +24,22 @@ def timed(us: float, host_us: float | None = None, *, is_graph: bool = True) -> 
 
 def measured(
     dtype: str,
-    shape: dict[str, int],
+    tokens: int,
     ours: ContestantResult,
     peers: dict[str, ContestantResult],
-    bare: float | None,
+    bare: float | None = None,
 ) -> BenchCase:
     """Returns a case whose second floor is the fastest, and whose third does not support it."""
-    sizes = "-".join(f"{axis}{size}" for axis, size in shape.items())
     floors = {"1 row, 1 warp": timed(30.0), "4 rows, 1 warp": timed(20.0)}
     return BenchCase(
-        case=f"gemma4_routing-h200-{dtype}-{sizes}",
+        case=f"gemma4_routing-h200-{dtype}-E128-K8-T{tokens}",
         kernel="gemma4_routing",
         dtype=dtype,
-        shape=shape,
+        shape={"E": 128, "K": 8, "T": tokens},
         sets=2,
         least_bytes=80_000_000,
         ours=ours,
-        floors={**floors, "8 rows, 1 warp": ContestantResult(state="unsupported")},
+        floors={**floors, "8 rows, 1 warp": UNSUPPORTED},
         peers=peers,
         bare_host_us=bare,
     )
@@ -59,17 +58,17 @@ RUN = BenchRun(
     measured=[
         measured(
             "fp32",
-            {"E": 128, "K": 8, "T": 1},
+            1,
             timed(1.5, 21.25),
             {"packed sort": timed(1.875, 20.5), "eager": timed(30.0, 98.125), "vllm": ABSENT},
             7.0,
         ),
         measured(
             "fp32",
-            {"E": 128, "K": 8, "T": 4194304},
+            4194304,
             timed(400.0, 21.5),
             {
-                "packed sort": ContestantResult(state="unsupported"),
+                "packed sort": UNSUPPORTED,
                 "eager": timed(52_731.0, 98.0, is_graph=False),
                 "vllm": ABSENT,
             },
@@ -77,13 +76,12 @@ RUN = BenchRun(
         ),
         measured(
             "bf16",
-            {"E": 128, "K": 8, "T": 1},
+            1,
             ContestantResult(state="error", error="ValueError: no"),
             {
                 "packed sort": timed(1.875),
                 "eager": ContestantResult(state="error", error="OSError: x"),
             },
-            None,
         ),
     ],
 )
@@ -118,11 +116,7 @@ x a peer's time by ours
 not installed: vllm
 host time: the median, in us a call; bare is the launch of the jitted function alone
 """
-MARKDOWN = f"""\
-## {HEADING}
-
-### gemma4_routing fp32, device time
-
+MARKDOWN = """
 | shape | kernel | +-% | GB/s | floor | /floor | packed sort | eager |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | E128 K8 T1 | 1.500 | 2.0 | 53333 | 20.00 | 0.07 | 1.875 x1.25 | 30.00 x20.0 |
@@ -143,24 +137,21 @@ def test_the_tables() -> None:
     """Device times, then host times, a table a dtype, and each note once; so in Markdown."""
     assert printed(RUN) == TERMINAL
     text = bench_tables.markdown(RUN)
-    assert text.startswith(MARKDOWN)
+    title = "### gemma4_routing fp32, device time"
+    assert text.startswith(f"## {HEADING}\n\n{title}\n{MARKDOWN}")
     assert text.count("| ---: |\n") == 4
-    assert text.endswith(
-        "\n\n- \\* is no graph but a loop of launches: the host's time may show\n\n"
-        "- not installed: vllm\n\n"
-        "- host time: the median, in us a call; bare is the launch of the jitted function alone\n"
-    )
+    notes = [line.replace("*", "\\*") for line in TERMINAL.splitlines()[-4:]]
+    assert text.endswith("".join(f"\n\n- {note}" for note in notes[1:]) + "\n")
 
 
 def test_every_peer_fits_into_120_columns() -> None:
     """Five of them, at the largest numbers that a run may give."""
     names = ("packed sort", "eager", "torch.compile", "vllm", "sglang")
-    shape = {"E": 1000, "K": 32, "T": 262144}
     peers = {name: timed(12_345.6, 1234.5) for name in names}
     looped = {**peers, "eager": timed(52_731.0, 98.0, is_graph=False)}
-    fewer = {**peers, "vllm": ContestantResult(state="unsupported")}
+    fewer = {**peers, "vllm": UNSUPPORTED}
     cases = [
-        measured("fp32", shape, timed(1234.5, 1234.5), results, 12.5) for results in (looped, fewer)
+        measured("fp32", 10**7, timed(1234.5, 1234.5), results, 12.5) for results in (looped, fewer)
     ]
     lines = printed(RUN.model_copy(update={"measured": cases})).splitlines()
     assert max(map(len, lines[2:])) <= 120
@@ -172,8 +163,7 @@ def test_numbers_of_a_run() -> None:
     assert numbers == ["0.857", "1.784", "21.00", "343.1", "52731"]
     first = RUN.measured[0]
     assert first.floor == first.floors["4 rows, 1 warp"].timing
-    unsupported = {"x": ContestantResult(state="unsupported")}
-    assert first.model_copy(update={"floors": unsupported}).floor is None
+    assert first.model_copy(update={"floors": {"x": UNSUPPORTED}}).floor is None
     assert ContestantTimes(samples_us=[3.0], launches=2, is_graph=True).spread == 0
     assert RUN.errors == [
         "error gemma4_routing-h200-bf16-E128-K8-T1: kernel: ValueError: no",
@@ -190,28 +180,21 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
     assert content["version"] == 1
     case = content["measured"][0]
     assert case["floors"]["4 rows, 1 warp"]["timing"]["samples_us"] == [10, 19.8, 20, 20.2, 30]
-    assert case["peers"]["vllm"] == {
-        "state": "not installed",
-        "timing": None,
-        "host_us": None,
-        "error": "",
-    }
+    absent = {"state": "not installed", "timing": None, "host_us": None, "error": ""}
+    assert case["peers"]["vllm"] == absent
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_a_file_that_is_no_run(tmp_path: Path) -> None:
+    """The message names the file, and the exit code is that of unreadable results."""
+    file = tmp_path / "x.json"
+    for text, message in (
         (None, "no such file or directory; expected a file that bench wrote"),
         ("{", "found text that is no JSON (Expecting"),
         ('{"row": 7}', "row: input should be a valid string; expected a file that bench wrote"),
-    ],
-)
-def test_a_file_that_is_no_run(tmp_path: Path, text: str | None, message: str) -> None:
-    """The message names the file, and the exit code is that of unreadable results."""
-    file = tmp_path / "x.json"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(ResultsError) as caught:
-        bench_run.read(file)
-    assert str(caught.value).startswith(f"{file}: {message}")
-    assert caught.value.exit == 3
+    ):
+        if text is not None:
+            file.write_text(text)
+        with pytest.raises(ResultsError) as caught:
+            bench_run.read(file)
+        assert str(caught.value).startswith(f"{file}: {message}")
+        assert caught.value.exit == 3
