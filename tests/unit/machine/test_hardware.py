@@ -151,12 +151,12 @@ def test_the_command_on_no_row(
 
 def test_a_named_row_without_its_gpu_is_refused_early(machine_with: Callable[..., None]) -> None:
     """Before its toolchain is installed; other rows are left to torch, which knows them."""
-    for found, gpus in {"no GPU": (), str(A100): (A100,)}.items():
+    for name, gpus in {"no GPU": (), str(A100): (A100,)}.items():
         machine_with(*gpus)
         with pytest.raises(NotTheRowError) as caught:
             hardware.main(["--present", "--row", "h200"])
         assert str(caught.value) == (
-            f"row h200: found {found}, expected NVIDIA H200; run it on that machine, "
+            f"row h200: found {name}, expected NVIDIA H200; run it on that machine, "
             "or mend the row's device in matrix.yaml"
         )
         assert hardware.main(["--present", "--row", "cpu", "--row", "b60"]) == 0
