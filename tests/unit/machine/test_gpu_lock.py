@@ -65,7 +65,9 @@ def test_a_gpu_that_is_kept_too_long_is_told(
     ):
         pytest.fail("both have the turn")
     (lock,) = folder.glob("kernelproof-*-the-gpu.lock")
-    expected = "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
+    expected = (
+        "the gpu: found another run on it for 1 s, expected it free; end that run (its lock is"
+    )
     assert str(caught.value) == f"{expected} {lock})"
     assert caught.value.exit == 4
     capsys.readouterr()

@@ -59,10 +59,11 @@ def test_an_unknown_commit_is_refused(
 ) -> None:
     """Files, ranges, names that nothing has; git is not asked for an option, which it may obey."""
     names = ["", "nowhere", "0" * 40, "HEAD~3", "HEAD:file", "main..HEAD", "^HEAD", "a b", "HEAD^@"]
+    names += ["HEAD; touch x"]
     assert {commit_of(name) for name in names} == {None}
     assert require_commit("--against", "HEAD") == repository.commits[-1]
     monkeypatch.setattr(worktrees, "_git", lambda *_: pytest.fail("git was asked"))
-    assert {commit_of(name) for name in ("-h", "--git-dir=/", "--output=x", "a\0b")} == {None}
+    assert {commit_of(name) for name in ("-h", "--git-dir=/", "--upload-pack=x", "a\0b")} == {None}
     with pytest.raises(UsageError) as caught:
         require_commit("--against", "--all")
     expected = "expected a commit of this clone; fetch it, run again"

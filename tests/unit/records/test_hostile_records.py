@@ -8,13 +8,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from kernelproof.machine.worktree import commit_of
 from kernelproof.plan.cases import Planned
 from kernelproof.records.record_files import Record
 from kernelproof.records.sensitivity import GateCard, lines_of
@@ -45,35 +45,33 @@ def test_a_hostile_reason_stays_text() -> None:
     assert "  second line\n" in written.getvalue()
 
 
-def _timing(edit: Callable[[dict[str, Any]], None]) -> Any:
-    data = stored_of().timing.model_dump(mode="json")
-    edit(data)
-    return data
+def _first(data: Any) -> Any:
+    return data["processes"][0]
 
 
-@pytest.mark.parametrize(
-    ("edit", "said"),
-    [
-        (lambda data: data["processes"][0]["samples_us"].pop("floor"), "found no times of floor"),
-        (lambda data: data["processes"][0]["samples_us"].pop("kernel"), "found no times of kernel"),
-        (
-            lambda data: data.update(reference_processes=[process_of(1.0).model_dump()]),
-            "found no times of reference",
-        ),
-        (lambda data: data["processes"][0]["samples_us"].update(kernel=[]), "at least 1 item"),
-        (lambda data: data["processes"][0]["samples_us"].update(kernel=[5e-324]), "or equal to 0"),
-        (lambda data: data["processes"][0]["samples_us"].update(kernel=[1e308]), "less than or eq"),
-        (lambda data: data["processes"][0].update(sm_clock_mhz=10**400), "or equal to"),
-        (lambda data: data.update(processes=data["processes"] * 20), "at most 200 items"),
-    ],
-    ids=["floor", "kernel", "reference", "none", "tiny", "huge", "clock", "processes"],
-)
-def test_times_that_cannot_be_judged_are_refused(
-    edit: Callable[[dict[str, Any]], None], said: str
-) -> None:
-    """A judge divides them, takes logarithms, and resamples all of them."""
-    with pytest.raises(ValidationError, match=said):
-        CaseTiming.model_validate_json(json.dumps(_timing(edit)))
+# An edit of the times of a case, and the fault that a judge, who divides and resamples, is spared.
+TIMES: list[tuple[Callable[[Any], object], str]] = [
+    (lambda data: _first(data)["samples_us"].pop("floor"), "found no times of floor"),
+    (lambda data: _first(data)["samples_us"].pop("kernel"), "found no times of kernel"),
+    (
+        lambda data: data.update(reference_processes=[process_of(1.0).model_dump()]),
+        "found no times of reference",
+    ),
+    (lambda data: _first(data)["samples_us"].update(kernel=[]), "at least 1 item"),
+    (lambda data: _first(data)["samples_us"].update(kernel=[5e-324]), "or equal to 0"),
+    (lambda data: _first(data)["samples_us"].update(kernel=[1e308]), "less than or eq"),
+    (lambda data: _first(data).update(sm_clock_mhz=10**400), "or equal to"),
+    (lambda data: data.update(processes=data["processes"] * 20), "at most 200 items"),
+]
+
+
+def test_times_that_cannot_be_judged_are_refused() -> None:
+    """With the fault of each."""
+    for edit, fault in TIMES:
+        data = stored_of().timing.model_dump(mode="json")
+        edit(data)
+        with pytest.raises(ValidationError, match=fault):
+            CaseTiming.model_validate_json(json.dumps(data))
 
 
 def test_a_card_of_no_case_is_refused_and_one_of_a_hostile_name_is_shown() -> None:
@@ -86,26 +84,20 @@ def test_a_card_of_no_case_is_refused_and_one_of_a_hostile_name_is_shown() -> No
     assert all(line.isprintable() for line in lines_of(hostile))
 
 
-@pytest.mark.parametrize(
-    "case",
-    ["", "x", "x-y-z", "toy-gpu-fp32", "toy-gpu-fp32-T", "toy-gpu-fp32-7T", "toy-gpu-fp32-T7-",
-     "toy-gpu-fp32-T" + "9" * 5000, "toy-gpu-fp32-T٣"],
-)  # fmt: skip
 def test_a_stored_case_of_no_shape_has_no_place_in_the_chart(
-    case: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A baseline may name its cases as it likes; only an id with sizes is drawn."""
-    report = report_of([judged("pass", 1)], REVISION)
-
-    class Made:
-        stored = {case: stored_of(), case_of(7).id: stored_of()}  # noqa: RUF012  (of this test)
-
-        class kernelproof:  # noqa: N801
-            kernel, row = "toy", "gpu"
-
+    names = ["", "x", "x-y-z", "toy-gpu-fp32", "toy-gpu-fp32-T", "toy-gpu-fp32-7T"]
+    names += ["toy-gpu-fp32-T7-", "toy-gpu-fp32-T" + "9" * 5000, "toy-gpu-fp32-T٣"]
+    baseline = SimpleNamespace(
+        stored=dict.fromkeys([*names, case_of(7).id], stored_of()),
+        kernelproof=SimpleNamespace(kernel="toy", row="gpu"),
+    )
     monkeypatch.setattr(page_speed, "_of_report", lambda _: [])
-    (found,) = page_speed.sets(report, [Made()], [])  # type: ignore[list-item]
-    assert [curve["points"][0][0] for curve in found["curves"]] == [7, 7]
+    report = report_of([judged("pass", 1)], REVISION)
+    (chart,) = page_speed.sets(report, [baseline], [])  # type: ignore[list-item]
+    assert [[point[0] for point in curve["points"]] for curve in chart["curves"]] == [[7], [7]]
 
 
 ENVIRONMENT = {
@@ -147,12 +139,6 @@ def test_a_record_sets_switches_and_no_places(
     assert changed == {"TRITON_INTERPRET": "1", "TRITON_F32_DEFAULT": "ieee"}
     file.write_text(record.model_copy(update={"machine": {"environment": [1]}}).model_dump_json())
     assert reproduce.main([str(file), "--row", "cpu", "--this-python"]) == 0
-
-
-@pytest.mark.parametrize("name", ["--upload-pack=x", "a\0b", "", "HEAD; touch x"])
-def test_a_commit_of_a_record_is_a_name_or_nothing(name: str) -> None:
-    """It is a word of git's, which is asked without a shell."""
-    assert commit_of(name) is None
 
 
 @pytest.mark.parametrize("count", ["0", "201", "x", "9" * 20])

@@ -10,7 +10,7 @@ from kernelproof.errors import ResultsError, run_command
 from kernelproof.plan import matrix
 from kernelproof.records import mutation_run
 from kernelproof.records.mutation_run import MutationRun, VerdictMutationRun
-from kernelproof.report import page_data, page_mutants
+from kernelproof.report import page_data
 from kernelproof.report.__main__ import main
 
 WANTED = "; expected what nox -s mutants wrote; run it again, or delete the file"
@@ -66,19 +66,20 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """All of it; no file is no run."""
+    """All of it, the coverage of verdict code, too; an older run names no commit; none is none."""
     assert mutation_run.read(tmp_path / "mutants.json") is None
     run = mutation_run.read(_write(tmp_path, json.dumps(_run())))
     assert run
     assert json.loads(run.model_dump_json()) == _run()
-
-
-def test_an_older_run_names_no_commit(tmp_path: Path) -> None:
-    """It is still read."""
     old = {name: value for name, value in _run().items() if name not in {"date", "commit", "dirty"}}
     run = mutation_run.read(_write(tmp_path, json.dumps(old)))
     assert run
     assert (run.date, run.commit, run.dirty) == (None, None, False)
+    file = {"file": "toy.py", "statements": 3, "branches": 2, "seconds": 0.5}
+    file |= {"missing_lines": [1], "missing_branches": [[1, -1]]}
+    content = _run(files=[file])
+    run = VerdictMutationRun.model_validate_json(json.dumps(content))
+    assert json.loads(run.model_dump_json()) == content
 
 
 def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
@@ -104,55 +105,22 @@ def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
         line = str(caught.value)
         facts = (line.startswith(f"{file}: {fault}"), line.endswith(WANTED), "\n" in line)
         assert facts == (True, True, False), line
-
-
-def test_a_folder_is_no_run(tmp_path: Path) -> None:
-    """It is told like a file that cannot be read."""
-    (tmp_path / "mutants.json").mkdir()
+    file.unlink()
+    file.mkdir()
     with pytest.raises(ResultsError) as caught:
-        mutation_run.read(tmp_path / "mutants.json")
-    assert str(caught.value) == f"{tmp_path}/mutants.json: is a directory{WANTED}"
+        mutation_run.read(file)
+    assert str(caught.value) == f"{file}: is a directory{WANTED}"
 
 
-def test_a_run_of_verdict_code_has_the_coverage_of_its_files() -> None:
-    """Beside the same fields and the same agreement."""
-    file = {
-        "file": "pipeline/kernelproof/toy.py",
-        "statements": 3,
-        "branches": 2,
-        "missing_lines": [1],
-        "missing_branches": [[1, -1]],
-        "seconds": 0.5,
-    }
-    run = VerdictMutationRun.model_validate_json(json.dumps(_run(files=[file])))
-    assert json.loads(run.model_dump_json()) == _run(files=[file])
-
-
-def test_the_page_has_each_mutant() -> None:
-    """Blocking statuses come first, and a killer is the place of its case."""
-    page = page_mutants.content(MutationRun.model_validate_json(json.dumps(_run())))
-    assert page["statuses"] == [
-        {"status": "survived", "count": 1, "blocks": True},
-        {"status": "killed", "count": 1, "blocks": False},
-        {"status": "equivalent", "count": 1, "blocks": False},
-    ]
-    assert [mutant["id"] for mutant in page["mutants"]] == ["a", "b", "c"]
-    assert page["mutants"][0]["killed_by"] == [[0, "fail", "one_nan"], [1, "fail", "one_nan"]]
-    assert (page["cases"], page["score"]) == (CASES, {"killed": 1, "of": 2})
-    assert json.loads(json.dumps(page)) == page
-
-
-def test_the_results_folder_has_the_run(tmp_path: Path) -> None:
-    """The report reads it there."""
+def test_the_report_reads_the_run_of_its_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A broken one ends it with exit code 3 and one line."""
     plan = matrix.load()
     assert page_data.stored(plan, tmp_path).mutants is None
-    _write(tmp_path, json.dumps(_run()))
+    file = _write(tmp_path, json.dumps(_run()))
     run = MutationRun.model_validate_json(json.dumps(_run()))
     assert page_data.stored(plan, tmp_path).mutants == run
-
-
-def test_a_broken_file_ends_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With exit code 3 and one line."""
-    file = _write(tmp_path, '{"version": 1}')
+    file.write_text('{"version": 1}')
     assert run_command(lambda: main(["--row", "cpu", "--results", str(tmp_path)])) == 3
     assert capsys.readouterr().err == f"{file}: row: field required{WANTED}\n"
