@@ -13,8 +13,9 @@ import torch
 import triton
 from torch import Tensor
 
-from gemma4_routing.cuda.keys import EXPERTS
+from gemma4_routing.cuda.keys import CHOSEN, EXPERTS
 from gemma4_routing.cuda.lanes import _gemma4_routing_lanes_kernel
+from gemma4_routing.cuda.ptx import WARP
 from gemma4_routing.cuda.tile import _gemma4_routing_tile_kernel
 from gemma4_routing.kernel import _gemma4_routing_kernel
 
@@ -23,7 +24,6 @@ OPTIONS = {"enable_fp_fusion": False}
 _MANY = float("inf")
 _INT32 = 2**31
 _ALIGNMENT = 16  # bytes, of the widest load and store
-_CHOSEN = 8  # experts of a token, in the warp kernels
 
 
 class Warp(NamedTuple):
@@ -115,10 +115,10 @@ def launch_settings(
     T and the row stride are below 2**31.
     """
     num_tokens, num_experts, topk = shape
-    if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, _CHOSEN):
+    if backend == "cuda" and is_aligned and (num_experts, topk) == (EXPERTS.value, CHOSEN.value):
         function, lanes = next(w for most, w in _WARPS[dtype.itemsize] if num_tokens <= most)
         return LaunchSettings(
-            function=function, rows=32 // lanes, num_warps=1, constants={"LANES": lanes}
+            function=function, rows=WARP.value // lanes, num_warps=1, constants={"LANES": lanes}
         )
     block = next(block for most, block in _BLOCKS[backend] if num_tokens <= most)
     block_e = triton.next_power_of_2(num_experts)

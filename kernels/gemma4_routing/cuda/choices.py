@@ -12,8 +12,9 @@ import triton
 import triton.language as tl
 
 from gemma4_routing.cuda import ptx
-from gemma4_routing.cuda.keys import EXPERTS, as_fp32, logit_and_expert, undecided
+from gemma4_routing.cuda.keys import CHOSEN, EXPERTS, as_fp32, logit_and_expert, undecided
 from gemma4_routing.cuda.network import best8, larger, sort_bitonic4
+from gemma4_routing.cuda.ptx import HALF_WARP
 from gemma4_routing.kernel import ordered
 
 _LOWEST = tl.constexpr(-(2**31))  # below the order of every number
@@ -33,8 +34,8 @@ def _chosen_keys(best, lane, part, EACH: tl.constexpr, IS_WIDE: tl.constexpr):
     of these. Lanes below 16 need the upper four of the merged keys, the others the lower four:
     there keys are negated, which makes the maximum a minimum, so that a lane sorts four keys.
     """
-    sign = tl.where(lane < 16, 1, -1) if IS_WIDE else tl.where(lane < 16, 1.0, -1.0)
-    a, b, c, d, e, f, g, h = [key * sign for key in best8(best, of_lane_xor(best, 16))]
+    sign = tl.where(lane < HALF_WARP, 1, -1) if IS_WIDE else tl.where(lane < HALF_WARP, 1.0, -1.0)
+    a, b, c, d, e, f, g, h = [key * sign for key in best8(best, of_lane_xor(best, HALF_WARP))]
     half = larger(a, e), larger(b, f), larger(c, g), larger(d, h)
     a, b, c, d = sort_bitonic4([key * sign for key in half])
     is_odd = (part & 1) != 0
@@ -86,7 +87,7 @@ def select_row(orders, lane, part, is_row, chosen, EACH: tl.constexpr):
     """
     a, b, c, d = orders
     largest, logits, experts = chosen
-    for k in tl.static_range(8):
+    for k in tl.static_range(CHOSEN):
         # The largest order of the row, and the first expert that has it.
         best = tl.max(tl.maximum(tl.maximum(a, b), tl.maximum(c, d)), axis=0)
         third = tl.where(c == best, 2, tl.where(d == best, 3, EXPERTS))

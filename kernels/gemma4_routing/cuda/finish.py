@@ -32,7 +32,7 @@ def _row_sum(exps, ROWS: tl.constexpr):
         total += ptx.from_lane_xor(total, ROWS)
     if len(exps) < 2:
         total += ptx.from_lane_xor(total, 2 * ROWS)
-    return total + ptx.from_lane_xor(total, 16)
+    return total + ptx.from_lane_xor(total, ptx.HALF_WARP)
 
 
 @triton.jit

@@ -35,13 +35,17 @@ from gemma4_routing.cuda.network import larger
 from gemma4_routing.kernel import ordered
 
 EXPERTS = tl.constexpr(128)
-_CODE = tl.constexpr(127)
-_QUAD = tl.constexpr(124)
+CHOSEN = tl.constexpr(8)
+HIGH_HALF = tl.constexpr(-65536)  # the high 16 bits of a word
+_CODE_BITS = tl.constexpr(7)
+_CODE = tl.constexpr(127)  # of expert 0, and all bits of a code
+_QUAD = tl.constexpr(124)  # of quad 0, and all bits of the code of a quad
+# The largest exact distance, the field of distance 0, and a step of that field.
 _REACH = tl.constexpr(2**25 - 2)
 _NEAREST = tl.constexpr(2**24 - 1)
-# Every key of a logit beyond the reach is below this: its distance field is the lowest, and one
-# step of that field is 128.
-_WITHIN_REACH = tl.constexpr(-(2**31) + 2 * 128)
+_STEP = tl.constexpr(128)
+# Every key of a logit beyond the reach is below this: its distance field is the lowest.
+_WITHIN_REACH = tl.constexpr(-(2**31) + 2 * _STEP.value)
 # A choice at most 60 below the largest logit has a weight that is a normal number (exp(-60) is
 # 8.8e-27), and logits below 1e30 in size have orders so far from the ends of int32 that no key
 # overflows.
@@ -170,7 +174,7 @@ def largest8(orders):
 def _key32(order, top, code):
     """Returns the int32 key of a logit's order, `top` being the largest order of its row."""
     # Both products wrap around, their sum is within int32; its low seven bits are zero.
-    near = tl.maximum(order, top - _REACH) * 128 + (_NEAREST - top) * 128
+    near = tl.maximum(order, top - _REACH) * _STEP + (_NEAREST - top) * _STEP
     return near ^ code
 
 
@@ -201,7 +205,7 @@ def experts_of_quad(key, row, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr)
     """
     if IS_WIDE:
         code = key & _QUAD
-        a, b, c, d = ptx.load_shared4(row - code * 4, 496)
+        a, b, c, d = ptx.load_shared4(row - code * 4, 4 * _QUAD)
         return (
             _key32(order_of(a), top, code | 3),
             _key32(order_of(b), top, code | 2),
@@ -210,7 +214,7 @@ def experts_of_quad(key, row, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr)
         )
     else:
         code = _code(key, _QUAD)
-        a, b = ptx.load_shared2(row - code * 2, 248)
+        a, b = ptx.load_shared2(row - code * 2, 2 * _QUAD)
         return _two_keys16(a, code | 2, IS_BF16) + _two_keys16(b, code, IS_BF16)
 
 
@@ -218,10 +222,10 @@ def experts_of_quad(key, row, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr)
 def logit_and_expert(key, top, IS_WIDE: tl.constexpr, IS_BF16: tl.constexpr):
     """Returns the fp32 logit and the expert of a key; `top` is the largest order of the row."""
     if IS_WIDE:
-        return as_fp32(ordered((key >> 7) + (top - _NEAREST))), (key & _CODE) ^ _CODE
+        return as_fp32(ordered((key >> _CODE_BITS) + (top - _NEAREST))), (key & _CODE) ^ _CODE
     bits = as_word(key)
     if IS_BF16:
-        logit = as_fp32(bits & -65536)
+        logit = as_fp32(bits & HIGH_HALF)
     else:
         logit = (bits >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     return logit, _code(key, _CODE) ^ _CODE

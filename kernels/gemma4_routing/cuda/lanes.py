@@ -12,6 +12,7 @@ from gemma4_routing.cuda import ptx
 from gemma4_routing.cuda.choices import decoded, of_lane_xor
 from gemma4_routing.cuda.finish import weighted
 from gemma4_routing.cuda.keys import (
+    CHOSEN,
     EXPERTS,
     as_fp32,
     as_word,
@@ -22,6 +23,7 @@ from gemma4_routing.cuda.keys import (
     orders8,
 )
 from gemma4_routing.cuda.network import merge8, sort8
+from gemma4_routing.cuda.ptx import HALF_WARP, WARP
 
 
 @triton.jit
@@ -31,7 +33,7 @@ def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF
     Lanes below 16 have one half, the others the other one. `source` points to this lane's logits,
     `turn` is the first expert there. Only an fp32 row has a largest order.
     """
-    ROWS: tl.constexpr = 32 // LANES
+    ROWS: tl.constexpr = WARP // LANES
     top = turn
     if IS_WIDE:
         orders = orders8(ptx.load_global4(source, 0) + ptx.load_global4(source, 16))
@@ -40,7 +42,7 @@ def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF
             more = orders8(ptx.load_global4(source, 32) + ptx.load_global4(source, 48))
             top = tl.maximum(top, largest8(more))
         for level in tl.static_range(4):
-            if ROWS << level < 32:
+            if ROWS << level < WARP:
                 top = tl.maximum(top, ptx.from_lane_xor(top, ROWS << level))
         best = sort8(keys32(orders, top, turn, 127, 1))
         if LANES == 8:
@@ -51,7 +53,7 @@ def _best_of_row(source, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF
             more = expert_keys16(ptx.load_global4(source, 16), turn ^ 112, IS_BF16)
             best = merge8(best, sort8(more))
     for level in tl.static_range(3):
-        if ROWS << level < 16:
+        if ROWS << level < HALF_WARP:
             best = merge8(best, of_lane_xor(best, ROWS << level))
     return best, top
 
@@ -83,9 +85,9 @@ def _gemma4_routing_lanes_kernel(
     """
     IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
     IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
-    ROWS: tl.constexpr = 32 // LANES
+    ROWS: tl.constexpr = WARP // LANES
     # The lanes of a row: part `part` of row `place` each.
-    lane = tl.arange(0, 32)
+    lane = tl.arange(0, WARP)
     part, place = lane // ROWS, lane % ROWS
     scales = ptx.load_global4(scale_ptr + lane * 4, 0)
     # Finds the best experts. Rows beyond the last are computed as the last one, and not stored.
@@ -95,14 +97,14 @@ def _gemma4_routing_lanes_kernel(
     best, top = _best_of_row(source, part * (EXPERTS // LANES), LANES, IS_WIDE, IS_BF16)
     # Each lane has one choice: lanes below 16 the first four of a row, the others the last four.
     # With 16 lanes a row, two lanes have the same.
-    choice = lane // 16 * 4 + part % 4
+    choice = lane // HALF_WARP * (CHOSEN // 2) + part % (CHOSEN // 2)
     chosen, rest = decoded(best, top, lane, part, place, 1, IS_WIDE, IS_BF16)
     memory = gating_ptr, first, num_tokens, stride_gt
     scaled, experts = weighted(
         chosen, rest, scales, lane, choice, place, memory, _orders_in_memory, 1, ROWS
     )
     # Stores this lane's choice.
-    offset = (first + place) * 8 + choice
+    offset = (first + place) * CHOSEN + choice
     mask = first + place < num_tokens
     tl.store(weights_ptr + offset, as_fp32(scaled[0]), mask=mask)
     tl.store(ids_ptr + offset, experts[0], mask=mask)

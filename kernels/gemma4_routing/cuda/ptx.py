@@ -8,6 +8,10 @@ An instruction without a result sets a register to 0, because Triton wants one.
 import triton
 import triton.language as tl
 
+WARP = tl.constexpr(32)  # lanes of a warp
+HALF_WARP = tl.constexpr(16)
+VECTOR = tl.constexpr(16)  # bytes of a lane's widest load, store and copy
+
 
 @triton.jit
 def _asm(

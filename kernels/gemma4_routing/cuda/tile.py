@@ -32,7 +32,9 @@ from gemma4_routing.cuda import ptx
 from gemma4_routing.cuda.choices import decoded, of_lane_xor
 from gemma4_routing.cuda.finish import weighted
 from gemma4_routing.cuda.keys import (
+    CHOSEN,
     EXPERTS,
+    HIGH_HALF,
     as_word,
     experts_of_quad,
     keys32,
@@ -42,6 +44,7 @@ from gemma4_routing.cuda.keys import (
     quad_orders,
 )
 from gemma4_routing.cuda.network import best8, merge8, sort8
+from gemma4_routing.cuda.ptx import HALF_WARP, VECTOR, WARP
 
 
 @triton.jit
@@ -50,15 +53,16 @@ def _copied_tile(gating_ptr, first, stride_gt, lane, ROWS: tl.constexpr, ITEM: t
 
     ITEM is the size of a logit in bytes. A copy moves 16 bytes a lane, 512 a warp.
     """
-    IN_ROW: tl.constexpr = EXPERTS * ITEM // 16
-    COPIES: tl.constexpr = ROWS * IN_ROW // 32
-    tl.static_assert(COPIES * 512 == ROWS * EXPERTS * ITEM, "whole copies of 512 bytes are a tile")
+    IN_ROW: tl.constexpr = EXPERTS * ITEM // VECTOR
+    COPIES: tl.constexpr = ROWS * IN_ROW // WARP
+    COPIED: tl.constexpr = WARP * VECTOR
+    tl.static_assert(COPIES * COPIED == ROWS * EXPERTS * ITEM, "whole copies are a tile")
     tile = ptx.shared_bytes(lane, ROWS * EXPERTS * ITEM)
     source = gating_ptr + (first + lane // IN_ROW) * stride_gt
     source += lane % IN_ROW * (EXPERTS // IN_ROW)
     for copy in tl.static_range(COPIES):
-        ptx.copy_async(tile + copy * 512 + lane * 16, source)
-        source += (32 // IN_ROW) * stride_gt.to(tl.int64)
+        ptx.copy_async(tile + copy * COPIED + lane * VECTOR, source)
+        source += (WARP // IN_ROW) * stride_gt.to(tl.int64)
     ptx.await_copies(lane)
     return tile
 
@@ -70,14 +74,14 @@ def _best_quads(own, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: 
     Reads this lane's quads at the address `own`; `turn` is the first expert there. The keys are in
     reverse order in the lanes from 16 on. Only an fp32 row has a largest order.
     """
-    ROWS: tl.constexpr = 32 // LANES
+    ROWS: tl.constexpr = WARP // LANES
     top = turn
     if IS_WIDE:
         tl.static_assert(LANES == 4, "4 lanes have eight quads of a row each")
         orders = quad_orders(own)
         top = largest8(orders)
         top = tl.maximum(top, ptx.from_lane_xor(top, ROWS))
-        top = tl.maximum(top, ptx.from_lane_xor(top, 16))
+        top = tl.maximum(top, ptx.from_lane_xor(top, HALF_WARP))
         quads = sort8(keys32(orders, top, turn, 124, 4))
     else:
         quads = sort8(quad_keys16(own, turn, IS_BF16))
@@ -85,7 +89,7 @@ def _best_quads(own, turn, LANES: tl.constexpr, IS_WIDE: tl.constexpr, IS_BF16: 
             quads = merge8(quads, sort8(quad_keys16(own ^ 64, turn ^ 32, IS_BF16)))
     if LANES == 4:
         quads = merge8(quads, of_lane_xor(quads, ROWS))
-    return best8(quads, of_lane_xor(quads, 16)), top
+    return best8(quads, of_lane_xor(quads, HALF_WARP)), top
 
 
 @triton.jit
@@ -103,7 +107,7 @@ def _best_experts(
     some = experts_of_quad(a, row, top, IS_WIDE, IS_BF16)
     best = sort8(some + experts_of_quad(b, row, top, IS_WIDE, IS_BF16))
     if LANES == 4:
-        return merge8(best, of_lane_xor(best, 32 // LANES))
+        return merge8(best, of_lane_xor(best, WARP // LANES))
     else:
         more = experts_of_quad(c, row, top, IS_WIDE, IS_BF16)
         return merge8(best, sort8(more + experts_of_quad(d, row, top, IS_WIDE, IS_BF16)))
@@ -118,11 +122,11 @@ def _orders_in_tile(source, n, lane):
     ITEM: tl.constexpr = 4 if IS_WIDE else 2
     row = tile + n * (EXPERTS * ITEM)
     if IS_WIDE:
-        words = ptx.load_shared4(row + lane * 16, 0)
+        words = ptx.load_shared4(row + lane * VECTOR, 0)
     else:
         a, b = ptx.load_shared2(row + lane * 8, 0)
         if IS_BF16:
-            words = (a << 16, a & -65536, b << 16, b & -65536)
+            words = (a << 16, a & HIGH_HALF, b << 16, b & HIGH_HALF)
         else:
             halves = [x.to(tl.int16).to(tl.float16, bitcast=True) for x in (a, a >> 16, b, b >> 16)]
             words = [as_word(x.to(tl.float32)) for x in halves]
@@ -145,12 +149,12 @@ def _gemma4_routing_tile_kernel(
     """
     IS_WIDE: tl.constexpr = gating_ptr.dtype.element_ty == tl.float32
     IS_BF16: tl.constexpr = gating_ptr.dtype.element_ty == tl.bfloat16
-    ROWS: tl.constexpr = 32 // LANES
-    EACH: tl.constexpr = 8 // LANES
+    ROWS: tl.constexpr = WARP // LANES
+    EACH: tl.constexpr = CHOSEN // LANES
     ITEM: tl.constexpr = 4 if IS_WIDE else 2
     OWN: tl.constexpr = EXPERTS * ITEM // LANES
     # The lanes of a row: part `part` of row `place` each.
-    lane = tl.arange(0, 32)
+    lane = tl.arange(0, WARP)
     part, place = lane // ROWS, lane % ROWS
     scales = ptx.load_global4(scale_ptr + lane * 4, 0)
     # Copies the rows. The last tile ends with the last row: those that it shares with the tile
@@ -160,9 +164,9 @@ def _gemma4_routing_tile_kernel(
     row = tile + place * (EXPERTS * ITEM)
     # Finds the best quads, then the best experts. Rows start at the same bank of shared memory, so
     # that neighbouring lanes read their chunks of 16 bytes in another order each.
-    step = place % (OWN // 16)
-    turn = part * (EXPERTS // LANES) ^ step * (16 // ITEM)
-    quads, top = _best_quads(row + part * OWN + step * 16, turn, LANES, IS_WIDE, IS_BF16)
+    step = place % (OWN // VECTOR)
+    turn = part * (EXPERTS // LANES) ^ step * (VECTOR // ITEM)
+    quads, top = _best_quads(row + part * OWN + step * VECTOR, turn, LANES, IS_WIDE, IS_BF16)
     best = _best_experts(quads, row, top, part, LANES, IS_WIDE, IS_BF16)
     chosen, rest = decoded(best, top, lane, part, place, EACH, IS_WIDE, IS_BF16)
     # One NaN makes the keys of all the row's quads NaN, but may be in a quad not read again.
@@ -172,6 +176,6 @@ def _gemma4_routing_tile_kernel(
         chosen, rest, scales, lane, part, place, source, _orders_in_tile, EACH, ROWS
     )
     # Stores this lane's choices, 2 or 4 words of each output.
-    offset = (first + place) * 8 + part * EACH
+    offset = (first + place) * CHOSEN + part * EACH
     ptx.store_global(weights_ptr + offset, scaled)
     ptx.store_global(ids_ptr + offset, experts)
