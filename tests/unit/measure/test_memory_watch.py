@@ -24,17 +24,21 @@ def _copy(source_ptr: Any, target_ptr: Any, first: int, size: int, BLOCK: tl.con
     tl.store(target_ptr + offsets, values, mask=offsets < size)
 
 
-def launch_watched(*, first: int = 0, programs: int = 2) -> torch.Tensor:
-    """Returns 12 of 16 values, copied by programs of 8 in memory of 16."""
-    source, target = torch.arange(16.0)[:12], torch.zeros(16)[:12]
+def launch_watched(
+    *, first: int = 0, size: int = 12, grid: tuple[int, ...] = (2,), values: int = 12
+) -> torch.Tensor:
+    """Returns `values` of 16 values, copied by programs of 8 in memory of 16."""
+    source, target = torch.arange(16.0)[: max(values, size)], torch.zeros(16)[:values]
     with watch_memory([_copy]):
-        _copy[(programs,)](source, target, first, 12, BLOCK=8)
+        _copy[grid](source, target, first, size, BLOCK=8)
     return target
 
 
-def test_launch_within_its_arguments_passes() -> None:
-    """A launch within its arguments does what it does without a watch."""
+def test_a_launch_within_its_arguments_passes() -> None:
+    """It does what it does without a watch; an error of the interpreter is raised as it is."""
     assert torch.equal(launch_watched(), torch.arange(12.0))
+    with watch_memory([_copy]), pytest.raises(Exception, match="power of 2"):
+        _copy[(1,)](torch.zeros(3), torch.zeros(3), 0, 3, BLOCK=3)
 
 
 @pytest.mark.parametrize(
@@ -42,32 +46,16 @@ def test_launch_within_its_arguments_passes() -> None:
     [
         ({"first": 1}, r"bounds: found 1 reads outside .* by program \(1, 0, 0\); expected none"),
         ({"first": -3}, r"bounds: found 3 reads outside .* by program \(0, 0, 0\); expected none"),
-        ({"programs": 3}, r"grid: found program \(2, 0, 0\), which stores nothing"),
-        ({"programs": 4}, r"grid: found program \(2, 0, 0\), which stores nothing"),
+        ({"size": 16}, "bounds: found 4 writes outside"),
+        ({"grid": (3,)}, r"grid: found program \(2, 0, 0\), which stores nothing"),
+        ({"grid": (4,)}, r"grid: found program \(2, 0, 0\), which stores nothing"),
+        (
+            {"grid": (1, 2), "size": 8, "values": 8},
+            r"grid: found 8 values stored by program \(0, 0, 0\) and by \(0, 1, 0\)",
+        ),
     ],
 )
-def test_launch_beyond_is_told(settings: dict[str, int], message: str) -> None:
-    """The message has the number of values and the program."""
+def test_a_launch_beyond_is_told(settings: dict[str, Any], message: str) -> None:
+    """The message has the number of values and the program, on another axis, too."""
     with pytest.raises(Mismatch, match=message):
         launch_watched(**settings)
-
-
-def test_write_beyond_is_told() -> None:
-    """A write outside is told even if the read is inside."""
-    source, target = torch.arange(16.0), torch.zeros(16)[:12]
-    with watch_memory([_copy]), pytest.raises(Mismatch, match="bounds: found 4 writes outside"):
-        _copy[(2,)](source, target, 0, 16, BLOCK=8)
-
-
-def test_value_stored_twice_is_told() -> None:
-    """Two programs that store the same values are told, on another axis, too."""
-    source, target = torch.arange(8.0), torch.zeros(8)
-    message = r"grid: found 8 values stored by program \(0, 0, 0\) and by \(0, 1, 0\)"
-    with watch_memory([_copy]), pytest.raises(Mismatch, match=message):
-        _copy[(1, 2)](source, target, 0, 8, BLOCK=8)
-
-
-def test_other_errors_come_through() -> None:
-    """An error of the interpreter is raised as it is."""
-    with watch_memory([_copy]), pytest.raises(Exception, match="power of 2"):
-        _copy[(1,)](torch.zeros(3), torch.zeros(3), 0, 3, BLOCK=3)

@@ -43,62 +43,39 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
     return to_have
 
 
-def refusal(row: Row) -> str:
-    """Returns the message on a machine that is not the row."""
-    with pytest.raises(NotTheRowError) as caught:
-        torch_device.device_of("the_row", row)
-    assert caught.value.exit == Exit.NOT_THE_ROW
-    return str(caught.value)
+def test_the_device_of_a_row_that_is_here(pretend: Any) -> None:
+    """It is the first one of its kind; the row of the interpreter needs none."""
+    for kind in (None, "cuda", "xpu"):
+        pretend(kind, "NVIDIA H200")
+        assert torch_device.device_of("cpu", CPU) == torch.device("cpu")
+    for row, kind, hip in ((H200, "cuda", None), (MI300X, "cuda", "7.0"), (B60, "xpu", None)):
+        pretend(kind, row.device, hip)
+        assert torch_device.device_of("the_row", row) == torch.device(kind, 0)
 
 
-@pytest.mark.parametrize("kind", [None, "cuda", "xpu"])
-def test_every_machine_can_interpret(kind: str | None, pretend: Any) -> None:
-    """The row of the interpreter needs no device."""
-    pretend(kind, "NVIDIA H200")
-    assert torch_device.device_of("cpu", CPU) == torch.device("cpu")
+# A row, the kind and name of another device, torch's version of HIP, and the words for the device.
+OTHERS: list[tuple[Row, str | None, str, str | None, str]] = [
+    (H200, None, "", None, "no cuda device"),
+    (MI300X, None, "", None, "no hip device"),
+    (B60, None, "", None, "no xpu device"),
+    (H200, "cuda", "NVIDIA H200 NVL", None, "NVIDIA H200 NVL"),
+    # CUDA and HIP are both torch.cuda, so that the name alone does not tell them apart.
+    (H200, "cuda", H200.device, "7.0", H200.device),
+    (MI300X, "cuda", MI300X.device, None, MI300X.device),
+]
 
 
-@pytest.mark.parametrize("row", [H200, MI300X, B60], ids=lambda row: row.backend)
-def test_a_machine_without_accelerator_is_no_row_of_one(row: Row, pretend: Any) -> None:
-    """The message names the backend, the device and torch's version."""
-    pretend(None)
-    assert refusal(row) == (
-        f"row the_row: found no {row.backend} device (torch {torch.__version__}), "
-        f"expected {row.device} with {row.backend}; run it on that machine, "
-        "or mend the row's device in matrix.yaml"
-    )
-
-
-def test_another_device_is_named(pretend: Any) -> None:
-    """A device with a longer name is another device."""
-    pretend("cuda", "NVIDIA H200 NVL")
-    assert refusal(H200) == (
-        f"row the_row: found NVIDIA H200 NVL (torch {torch.__version__}), "
-        "expected NVIDIA H200 with cuda; run it on that machine, "
-        "or mend the row's device in matrix.yaml"
-    )
-
-
-@pytest.mark.parametrize(
-    ("row", "hip"), [(H200, "7.0"), (MI300X, None)], ids=["cuda-row", "hip-row"]
-)
-def test_a_build_of_torch_for_another_backend(row: Row, hip: str | None, pretend: Any) -> None:
-    """CUDA and HIP are both torch.cuda, so that the name alone does not tell them apart."""
-    pretend("cuda", row.device, hip)
-    assert refusal(row).startswith(f"row the_row: found {row.device} (torch ")
-
-
-@pytest.mark.parametrize(
-    ("row", "kind", "hip"),
-    [(H200, "cuda", None), (MI300X, "cuda", "7.0"), (B60, "xpu", None)],
-    ids=["cuda", "hip", "xpu"],
-)
-def test_the_device_of_a_row_that_is_here(
-    row: Row, kind: str, hip: str | None, pretend: Any
-) -> None:
-    """The device of a row is the first one of its kind."""
-    pretend(kind, row.device, hip)
-    assert torch_device.device_of("the_row", row) == torch.device(kind, 0)
+def test_a_machine_without_the_rows_device_is_refused(pretend: Any) -> None:
+    """The message names the device, its backend and torch's version."""
+    for row, kind, name, hip, device in OTHERS:
+        pretend(kind, name, hip)
+        with pytest.raises(NotTheRowError) as caught:
+            torch_device.device_of("the_row", row)
+        assert caught.value.exit == Exit.NOT_THE_ROW
+        assert str(caught.value) == (
+            f"row the_row: found {device} (torch {torch.__version__}), expected {row.device} with "
+            f"{row.backend}; run it on that machine, or mend the row's device in matrix.yaml"
+        )
 
 
 def test_the_fingerprint_of_an_interpreted_row() -> None:
