@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tests of `gemma4_routing`."""

@@ -1,4 +1,4 @@
-"""A hundred broken and hostile files for every reader; ``nox -s fuzz`` makes very many more."""
+"""Two hundred broken and hostile files for every reader; ``nox -s fuzz`` makes very many more."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.fuzz.fills import fills
 from tests.fuzz.readers import READERS
 from tests.fuzz.trial import TAKEN, prepare, try_input
 
-INPUTS, SEED = 100, 0
+INPUTS, SEED = 200, 0
 
 each_reader = pytest.mark.parametrize("name", READERS)
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tests of `kernelproof.checks.perf`."""
