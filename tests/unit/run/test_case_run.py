@@ -64,17 +64,6 @@ def test_a_worker_runs_what_it_is_assigned(worker: InProcessWorker) -> None:
     assert [message.case for message in messages if message.case] == NAMES[::-1]
 
 
-def test_older_records_go_before_the_first_case(
-    worker: InProcessWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A case that a worker does not reach has no record, though an older one passed."""
-    assert worker.run()[0] == 0
-    monkeypatch.setattr(cells, "test_parity", _raise_a_bug)
-    monkeypatch.setattr(case_plugin, "pulse", lambda _: "CUDA error")
-    worker.run()
-    assert worker.outcomes() == {NAMES[0]: "crash"}
-
-
 def test_another_machine_removes_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 4; the records that the right machine left are still there."""
     name = NAMES[0].replace("-cpu-", "-h200-")
@@ -97,14 +86,15 @@ def test_an_error_leaves_the_other_cases(
 def test_a_lost_device_ends_a_worker(
     worker: InProcessWorker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The case at which it was lost is a crash; the others have no record yet."""
+    """The case at which it was lost is a crash; of the others, not even an older record is left."""
+    for case in worker.cases:
+        record_files.write(worker.folder, case, record_of(case))
     monkeypatch.setattr(cells, "test_parity", _raise_a_bug)
     monkeypatch.setattr(case_plugin, "pulse", lambda _: "CUDA error")
     assert worker.run()[0] == LOST_DEVICE
     assert worker.outcomes() == {NAMES[0]: "crash"}
-    assert worker.records()[NAMES[0]].reason.startswith(
-        f"RuntimeError: a bug of {NAMES[0]} in cpu\n"
-    )
+    error = f"RuntimeError: a bug of {NAMES[0]} in cpu\n"
+    assert worker.records()[NAMES[0]].reason.startswith(error)
     assert f"crash  {NAMES[0]}" in capsys.readouterr().out
 
 

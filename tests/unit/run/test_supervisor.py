@@ -8,9 +8,11 @@ import re
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from kernelproof.machine.revision import Revision
 from kernelproof.run.supervisor import ChangedFilesError
 from tests.unit.run.stand_in_worker import (
     CHANGED,
@@ -29,12 +31,23 @@ KILLED = "os.kill(os.getpid(), 9)"
 STOPPED = "os.kill(os.getpid(), signal.SIGSTOP)"
 
 
-def test_a_run_without_faults_is_one_worker(supervised: SupervisedRun) -> None:
-    """Its worker is told all cases, and the revision that the run is of."""
-    assert supervised.supervise_fault("pass") == 0
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        ("pass", []),
+        (r"os.write(pipe, b'\xff\n[]\n{}\n{\"x\": 1}\nnull\n{\n')", []),
+        ("write(case); send(); sys.exit(70)", [("T2049",)]),
+    ],
+    ids=["none", "bytes of a library on the pipe", "a lost device"],
+)
+def test_a_run_whose_cases_pass(
+    supervised: SupervisedRun, fault: str, last: list[tuple[str]]
+) -> None:
+    """A worker is told the revision and its cases; one that lost its device leaves the others."""
+    assert supervised.supervise_fault(fault) == 0
     assert supervised.outcomes() == PASSES
-    (assignment,) = supervised.assignments()
-    assert (assignment.revision, assignment.cases) == (STARTED, tuple(IDS))
+    assert supervised.assigned() == [("T1", "T130", "T2049"), *last]
+    assert {assignment.revision for assignment in supervised.assignments()} == {STARTED}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +69,7 @@ def test_a_fault_costs_one_case(
     """Another worker runs the rest; the record is of this run, machine and command."""
     assert supervised.supervise_fault(fault, seconds=seconds) == 0
     assert supervised.outcomes() == PASSES | {"T130": outcome}
-    assert supervised.assigned() == [["T1", "T130", "T2049"], ["T2049"]]
+    assert supervised.assigned() == [("T1", "T130", "T2049"), ("T2049",)]
     record = supervised.records()["T130"]
     assert pytest.approx(record.seconds, abs=5) == 0
     assert (record.commit, record.tree, record.device) == (STARTED.commit, STARTED.tree, "cpu")
@@ -91,20 +104,6 @@ def test_a_dump_shows_where_python_was(
     assert fatal == f"Fatal Python error: {error}"
     assert thread.startswith("Current thread 0x")
     assert "worker.py" in place
-
-
-def test_a_lost_device_is_left_to_another_worker(supervised: SupervisedRun) -> None:
-    """The worker's own record of the case stays."""
-    assert supervised.supervise_fault("write(case); send(); sys.exit(70)") == 0
-    assert supervised.outcomes() == PASSES
-    assert supervised.assigned() == [["T1", "T130", "T2049"], ["T2049"]]
-
-
-def test_messages_that_are_none_are_left_out(supervised: SupervisedRun) -> None:
-    """Bytes of some library on the pipe cost no case."""
-    garbage = r"os.write(pipe, b'\xff\n[]\n{}\n{\"x\": 1}\nnull\n{\n')"
-    assert supervised.supervise_fault(garbage) == 0
-    assert supervised.outcomes() == PASSES
 
 
 def test_a_device_that_does_not_answer_ends_the_run(
@@ -169,9 +168,12 @@ def test_older_records_do_not_outlive_a_death(
     assert len(supervised.records()) == count
 
 
-def test_files_that_change_end_the_run(supervised: SupervisedRun) -> None:
+@pytest.mark.parametrize("revisions", [(CHANGED,), (CHANGED, STARTED)], ids=["for good", "a while"])
+def test_files_that_change_end_the_run(
+    supervised: SupervisedRun, revisions: tuple[Revision, ...]
+) -> None:
     """With exit code 3 and one line; no other worker starts, and records are of the start."""
-    supervised.set_revisions(CHANGED)
+    supervised.set_revisions(*revisions)
     with pytest.raises(ChangedFilesError, match=r"^results: found files that changed") as caught:
         supervised.supervise_fault(KILLED)
     assert caught.value.exit == 3
@@ -181,22 +183,13 @@ def test_files_that_change_end_the_run(supervised: SupervisedRun) -> None:
 
 def test_files_that_change_before_the_end_make_no_good_run(supervised: SupervisedRun) -> None:
     """Though every case passed; files that are as they were, dirty or not, are no change."""
-    dirty = STARTED.__class__(commit=STARTED.commit, dirty=True, tree=STARTED.tree)
-    supervised.set_revisions(dirty)
+    supervised.set_revisions(replace(STARTED, dirty=True))
     assert supervised.supervise_fault("pass") == 0
-    other = STARTED.__class__(commit="b" * 40, dirty=False, tree=STARTED.tree)
-    for revision in (other, CHANGED):
+    for revision in (replace(STARTED, commit="b" * 40), CHANGED):
         supervised.set_revisions(revision)
         with pytest.raises(ChangedFilesError):
             supervised.supervise_fault("pass")
     assert supervised.outcomes() == PASSES
-
-
-def test_files_that_changed_for_a_while_end_the_run(supervised: SupervisedRun) -> None:
-    """A change that was seen counts, though the files are as before at the end."""
-    supervised.set_revisions(CHANGED, STARTED)
-    with pytest.raises(ChangedFilesError):
-        supervised.supervise_fault(KILLED)
 
 
 def test_each_gpu_has_a_worker_that_sees_it_alone(
@@ -221,15 +214,11 @@ def test_a_single_worker_has_the_terminal(
     assert capfd.readouterr() == ("a word\n\n", "a complaint\n\n")
 
 
-@pytest.mark.parametrize(
-    ("codes", "worst"),
-    [((0, 0), 0), ((0, 4), 4), ((4, 3), 4), ((65, 2), 65), ((0, 130), 130)],
-)
-def test_the_exit_code_is_the_worst(
-    supervised: SupervisedRun, codes: tuple[int, int], worst: int
-) -> None:
+def test_the_exit_code_is_the_worst(supervised: SupervisedRun) -> None:
     """The worst of all shares, whichever ends last."""
-    assert supervised.supervise(f"sys.exit({codes!r}[int(share[0]) - 1])", GPUS) == worst
+    for codes in ((0, 0), (0, 4), (4, 3), (65, 2), (0, 130)):
+        code = f"sys.exit({codes!r}[int(share[0]) - 1])"
+        assert supervised.supervise(code, GPUS) == max(codes)
 
 
 def test_a_share_that_dies_leaves_the_others(
