@@ -42,8 +42,9 @@ class Chromium:
         self.driver = webdriver.Chrome(options=options, service=Service(driver))
         self.keys = Keys
 
-    def show(self, content: dict[str, Any], fragment: str = "") -> None:
-        """Opens the page of this content anew, and waits until its charts are drawn."""
+    def show(self, content: dict[str, Any], fragment: str = "", **screen: Any) -> None:
+        """Opens the page of this content anew on such a screen, and waits for its charts."""
+        self.set_screen(**screen)
         file = self.folder / "report.html"
         file.write_text(page(content), encoding="utf-8")
         self.driver.get("about:blank")
@@ -51,6 +52,13 @@ class Chromium:
         self.driver.get_log("performance")
         self.driver.get(file.as_uri() + fragment)
         self.until("return performance.getEntriesByName('drawn').length > 0")
+
+    def times(self) -> tuple[float, float]:
+        """Returns and prints the milliseconds until the page could be used, and was drawn."""
+        script = "return performance.getEntriesByName(arguments[0])[0].startTime"
+        opened, drawn = (float(self.run(script, mark)) for mark in ("opened", "drawn"))
+        print(f"usable after {opened:.0f} ms, charts after {drawn:.0f} ms")
+        return opened, drawn
 
     def set_screen(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """Sets the colour scheme and the size of the screen."""

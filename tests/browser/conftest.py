@@ -28,13 +28,21 @@ def pytest_sessionstart() -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """A browser for all tests."""
     paths = programs()
     assert paths
-    chromium = Chromium(tmp_path_factory.mktemp("chromium"), *paths)
-    yield chromium
-    chromium.driver.quit()
+    browser = Chromium(tmp_path_factory.mktemp("chromium"), *paths)
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def chromium(browser: Chromium) -> Iterator[Chromium]:
+    """The browser; after the test its page has to be without complaints and requests."""
+    yield browser
+    assert browser.complaints() == []
+    assert browser.requests() == []
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +63,7 @@ def content(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shown(chromium: Chromium, content: dict[str, Any]) -> Iterator[Chromium]:
-    """A browser with that page; after the test its console has to be empty."""
-    chromium.set_screen()
+def shown(chromium: Chromium, content: dict[str, Any]) -> Chromium:
+    """The browser with that page."""
     chromium.show(content)
-    yield chromium
-    assert chromium.complaints() == []
-    assert chromium.requests() == []
+    return chromium

@@ -51,56 +51,46 @@ def read(numbers: Sequence[int]) -> list[GpuFacts]:
 def _read(number: int) -> GpuFacts:
     gpu = pynvml.nvmlDeviceGetHandleByIndex(number)
 
-    def ask(question: Callable[..., Any], *more: Any) -> Any:
+    def ask(
+        question: Callable[..., Any], *more: Any, fact: Callable[[Any], Any] = lambda answer: answer
+    ) -> Any:
         with suppress(pynvml.NVMLError):
-            return question(gpu, *more)
+            return fact(question(gpu, *more))
         return None
 
+    def watts(milliwatts: int) -> float:
+        return milliwatts * _MILLI
+
     memory = ask(pynvml.nvmlDeviceGetMemoryInfo)
-    repairs = ask(pynvml.nvmlDeviceGetRemappedRows)  # corrected, not corrected, pending, failed
-    ecc = ask(pynvml.nvmlDeviceGetEccMode)
-    users = ask(pynvml.nvmlDeviceGetComputeRunningProcesses)
     errors = (pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, pynvml.NVML_VOLATILE_ECC)
     return GpuFacts(
         number=number,
         name=ask(pynvml.nvmlDeviceGetName) or "",
-        driver=_driver(),
+        driver=ask(lambda _: pynvml.nvmlSystemGetDriverVersion()),
         clock_mhz=ask(pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_SM),
         max_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM),
         max_memory_clock_mhz=ask(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM),
         application_clock_mhz=ask(pynvml.nvmlDeviceGetApplicationsClock, pynvml.NVML_CLOCK_SM),
-        is_persistent=_bool(ask(pynvml.nvmlDeviceGetPersistenceMode)),
-        power_limit_w=_scaled(ask(pynvml.nvmlDeviceGetEnforcedPowerLimit), _MILLI),
-        usual_power_limit_w=_scaled(ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit), _MILLI),
-        held_back_by=_reasons(ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons)),
+        is_persistent=ask(pynvml.nvmlDeviceGetPersistenceMode, fact=bool),
+        power_limit_w=ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, fact=watts),
+        usual_power_limit_w=ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, fact=watts),
+        held_back_by=ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, fact=_reasons),
         temperature_c=ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
         slows_at_c=ask(
             pynvml.nvmlDeviceGetTemperatureThreshold, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
         ),
-        is_ecc=_bool(ecc[0] if ecc else None),
+        is_ecc=ask(pynvml.nvmlDeviceGetEccMode, fact=lambda modes: bool(modes[0])),
         uncorrected_errors=ask(pynvml.nvmlDeviceGetTotalEccErrors, *errors),
-        is_repair_pending=bool(repairs[2] or repairs[3]) if repairs else None,
+        # Rows that were corrected, that were not, whose repair is pending, whose repair failed.
+        is_repair_pending=ask(pynvml.nvmlDeviceGetRemappedRows, fact=lambda rows: any(rows[2:])),
         total_gb=memory.total / _GIGA if memory else None,
         free_gb=memory.free / _GIGA if memory else None,
-        processes=None if users is None else tuple(sorted(user.pid for user in users)),
+        processes=ask(
+            pynvml.nvmlDeviceGetComputeRunningProcesses,
+            fact=lambda users: tuple(sorted(user.pid for user in users)),
+        ),
     )
 
 
-def _driver() -> str | None:
-    with suppress(pynvml.NVMLError):
-        return str(pynvml.nvmlSystemGetDriverVersion())
-    return None
-
-
-def _bool(value: Any) -> bool | None:
-    return None if value is None else bool(value)
-
-
-def _scaled(value: Any, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-def _reasons(bits: int | None) -> tuple[str, ...] | None:
-    if bits is None:
-        return None
+def _reasons(bits: int) -> tuple[str, ...]:
     return tuple(reason for bit, reason in _REASONS.items() if bits & bit)

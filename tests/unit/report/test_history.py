@@ -213,10 +213,7 @@ def test_a_name_is_printed_as_it_is() -> None:
     name = "[bold]12[/bold]:warning:"
     runs = [
         run.model_copy(
-            update={
-                "cases": [run.cases[0].model_copy(update={"id": name})],
-                "commit": letter * 40,
-            }
+            update={"cases": [run.cases[0].model_copy(update={"id": name})], "commit": letter * 40}
         )
         for run, letter in zip(runs_of([10, 11, 11]), "abc", strict=True)
     ]

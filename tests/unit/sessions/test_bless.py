@@ -1,6 +1,6 @@
 """Blessing of golden digests, from made-up results of a kernel with two shapes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Repository:
 
 
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
     """A clean tree in which every case of the cpu row passes, and nothing is blessed."""
     made = Repository(tmp_path)
     monkeypatch.setattr(matrix, "load", lambda: MATRIX)
@@ -85,13 +85,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
         monkeypatch.setattr(function, "__defaults__", (tmp_path / "golden",))
     golden.load.cache_clear()
     made.record()
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _fresh_cache() -> Any:
-    """Forgets the digests of a test's folder."""
-    yield
+    yield made
     golden.load.cache_clear()
 
 
@@ -147,17 +141,15 @@ def _refusal(tree: Repository, *arguments: str, kind: str = "golden") -> str:
     return str(caught.value)
 
 
-def test_a_dirty_tree_is_refused(tree: Repository) -> None:
-    """The bits of uncommitted files are nobody's."""
+def test_what_has_no_bits_to_bless_is_refused(tree: Repository) -> None:
+    """An empty reason, results without a digest, and uncommitted files, whose bits are nobody's."""
+    for reason in ("", " \n "):
+        assert _refusal(tree, "--reason", reason).startswith("--reason: found nothing, expected")
+    tree.record(digest=None)
+    assert "found no digest in its result" in _refusal(tree)
     tree.state = replace(STATE, dirty=True)
     message = "found uncommitted changes, expected a clean tree: commit them, run parity again"
     assert _refusal(tree) == message
-
-
-def test_an_empty_reason_is_refused(tree: Repository) -> None:
-    """The history would have a gap."""
-    for reason in ("", " \n "):
-        assert _refusal(tree, "--reason", reason).startswith("--reason: found nothing, expected")
 
 
 def test_results_of_another_commit_are_refused(tree: Repository) -> None:
@@ -173,21 +165,14 @@ def test_results_of_another_commit_are_refused(tree: Repository) -> None:
 
 def test_rows_that_disagree_are_refused(tree: Repository) -> None:
     """A digest is the same on every row."""
+    rows = (*REASON, "--row=cpu", "--row=h200")
     tree.record("h200", digest="3" * 64)
-    message = _refusal(tree, *REASON, "--row=cpu", "--row=h200")
-    assert (
-        message == "toy-h200-fp32-E8-K2-T10: found other bits than another row, expected the same"
-    )
+    message = "toy-h200-fp32-E8-K2-T10: found other bits than another row, expected the same"
+    assert _refusal(tree, *rows) == message
     assert not (tree.root / "golden").exists()
     tree.record("h200")
-    tree.bless(*REASON, "--row=cpu", "--row=h200")
+    tree.bless(*rows)
     assert len(tree.stored().digests) == 2
-
-
-def test_a_result_without_a_digest_is_refused(tree: Repository) -> None:
-    """There is nothing to bless in it."""
-    tree.record(digest=None)
-    assert "found no digest in its result" in _refusal(tree)
 
 
 def test_an_unreadable_baseline_is_not_replaced(tree: Repository) -> None:
@@ -214,14 +199,14 @@ def test_code_and_times_are_blessed_after_parity(
     monkeypatch.setattr(toolchain, "python_of", lambda name: f"/{name}/python")
     capsys.readouterr()
     tree.bless(kind="codegen")
-    timed = "toy-h200-fp32-E8-K2-T9"
+    timed = (*REASON, "--case", "toy-h200-fp32-E8-K2-T9")
     message = "found 2 of 2 cases that do not pass, expected none: missing toy-h200-fp32-E8-K2-T10"
-    assert _refusal(tree, *REASON, "--case", timed, kind="perf").startswith(message)
+    assert _refusal(tree, *timed, kind="perf").startswith(message)
     tree.record("h200")
-    tree.bless(*REASON, "--case", timed, kind="perf")
+    tree.bless(*timed, kind="perf")
     assert capsys.readouterr().out == "blessed\nblessed\n"
     of_code, (verdicts, *of_times) = calls
     assert of_code == ("the first bits", MATRIX, Path("/codegen/python"))
     names = [(verdict.planned.check, verdict.planned.case.id) for verdict in verdicts]
-    assert names == [("perf", timed)]
+    assert names == [("perf", timed[-1])]
     assert of_times == ["the first bits", tree.root / "results"]

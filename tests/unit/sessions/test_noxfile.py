@@ -92,16 +92,7 @@ def test_the_sessions_are_those_of_the_rows() -> None:
         if (check, row) != (Check.PERF, "cpu"):
             assert sessions[f"{session_of(check)}({row})"] == f"The same on {rows[row].device}."
     assert "perf-regress(cpu)" not in sessions
-    others = {
-        "gate-card",
-        "mutants",
-        "sanitize",
-        "bench",
-        "report",
-        "tests",
-        "fuzz",
-        "lint",
-    }
+    others = {"gate-card", "mutants", "sanitize", "bench", "report", "tests", "fuzz", "lint"}
     assert {*map(session_of, Check), *others} <= sessions.keys()
     assert [name for name, text in sessions.items() if not text.strip().endswith(".")] == []
 
@@ -184,28 +175,26 @@ def test_an_interrupted_run_is_judged(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "BLOCKED: 1 missing at " in capsys.readouterr().out
 
 
-def test_speed_without_a_gpu_is_that_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
-    """perf-regress compares generated code on the cpu row, or two commits if they are named."""
-    for words, check in (
-        ([], "codegen"),
-        (["--against=main"], "perf"),
-        (["--bisect", "a"], "perf"),
+def test_modules_of_sessions(capsys: pytest.CaptureFixture[str]) -> None:
+    """perf-regress compares generated code on the cpu row, or two commits if they are named.
+
+    Mutants of verdicts need no row, those of kernels do.
+    """
+    hardware, mutation = "kernelproof.machine.hardware", "kernelproof.selftest.mutation"
+    checks = "kernelproof.checks"
+    for name, words, modules in (
+        ("perf-regress", ["--row=cpu"], [f"{checks}.codegen"]),
+        ("perf-regress", ["--row=cpu", "--against=main"], [f"{checks}.perf"]),
+        ("perf-regress", ["--row=cpu", "--bisect", "a"], [f"{checks}.perf"]),
+        ("mutants", ["--mutant=x"], [hardware, mutation]),
+        ("mutants", ["--mutant=x", "--of=verdicts"], [mutation]),
     ):
-        session = SessionHere(capsys, "--row=cpu", *words)
-        module = f"kernelproof.checks.{check}"
-        session.fakes = {module: CommandFailed(return_code=5)}
-        assert _code(session, "perf-regress") == 5
-        assert session.commands[-1][2] == module
-
-
-def test_mutants_of_verdicts_need_no_row(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every machine runs them in the environment of the cpu row; kernels' mutants ask for a row."""
-    module, hardware = "kernelproof.selftest.mutation", "kernelproof.machine.hardware"
-    for words, modules in (([], [hardware, module]), (["--of=verdicts"], [module])):
-        session = SessionHere(capsys, *words, "--mutant=x")
-        session.fakes = {module: CommandFailed(return_code=2)}
-        assert _code(session, "mutants") == 2
-        assert [command[2] for command in session.commands] == modules
+        session = SessionHere(capsys, *words)
+        session.fakes = {modules[-1]: CommandFailed(return_code=5)}
+        assert _code(session, name) == 5
+        commands = [command[2] for command in session.commands]
+        assert commands[-len(modules) :] == modules
+        assert name != "mutants" or commands == modules
 
 
 def test_the_matrix_decides(tmp_path: Path) -> None:

@@ -17,11 +17,7 @@ from kernelproof.records.code_lock import CodeLock
 
 
 def bless_codegen(
-    reason: str,
-    matrix: Matrix,
-    folder: Path = locks.FOLDER,
-    *,
-    python: Path = Path(sys.executable),
+    reason: str, matrix: Matrix, folder: Path = locks.FOLDER, *, python: Path = Path(sys.executable)
 ) -> str:
     """Writes the lock of every kernel with budgets, and returns a line for each.
 

@@ -45,12 +45,12 @@ def work(request: CompileRequest) -> Iterator[CompiledBuild]:
     tools = toolchain()
     for kernel in request.kernels:
         spec = spec_of(kernel)
-        builds = [build for build in spec.builds if _is_wanted(build, request)]
         pairs = [
             (build, architecture)
-            for build in builds
+            for build in spec.builds
             for architecture in request.architectures
             if build.backend == backend_of(architecture)
+            and any(fnmatchcase(build.name, pattern) for pattern in request.builds)
         ]
         for build, architecture in pairs[request.share :: request.shares]:
             answer = CompiledBuild(
@@ -67,10 +67,6 @@ def work(request: CompileRequest) -> Iterator[CompiledBuild]:
             except Exception as error:  # noqa: BLE001  (a compiler's own, of any kind)
                 message = f"{type(error).__name__}: {error}".strip()
                 yield answer.model_copy(update={"error": message})
-
-
-def _is_wanted(build: Build, request: CompileRequest) -> bool:
-    return any(fnmatchcase(build.name, pattern) for pattern in request.builds)
 
 
 def backend_of(architecture: str) -> str:

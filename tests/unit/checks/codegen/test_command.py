@@ -23,7 +23,7 @@ from kernelproof.errors import RefusedError, UsageError, run_command
 from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
-from tests.unit.checks.codegen.codes import TOOLS, compiled
+from tests.unit.checks.codegen.codes import BUILD, TOOLS, compiled
 
 ARCHITECTURES = ["sm_90", "gfx942"]
 KERNEL = "kernels/toy/kernel.py"
@@ -101,7 +101,13 @@ def _run(*arguments: str) -> int:
 
 
 def test_blessed_code_is_good(compiler: Compiler, capsys: Capture) -> None:
-    """A line for each architecture; a second blessing writes nothing."""
+    """Its lines are missing until it is blessed; a second blessing writes nothing."""
+    assert _run() == 1
+    output = capsys.readouterr().out
+    assert "missing: 2 lines of the lock" in output
+    assert "BLOCKED: 2 missing" in output
+    assert "accept: nox -s bless -- codegen" in output
+    assert compiler.pythons == [Path(sys.executable)]
     assert _bless(compiler) == "toy: 2 new; wrote toy.json"
     assert _run() == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -118,72 +124,56 @@ def test_blessed_code_is_good(compiler: Compiler, capsys: Capture) -> None:
     assert (lock["reason"], lock["moved"], lock["moves"]) == ("why not", "2 new", [])
 
 
-def test_code_without_a_lock_blocks(compiler: Compiler, capsys: Capture) -> None:
-    """Its lines are missing until it is blessed."""
-    assert _run() == 1
-    output = capsys.readouterr().out
-    assert "missing: 2 lines of the lock" in output
-    assert "BLOCKED: 2 missing" in output
-    assert "accept: nox -s bless -- codegen" in output
-    assert compiler.pythons == [Path(sys.executable)]
+def test_a_change_blocks_until_it_is_blessed(compiler: Compiler, capsys: Capture) -> None:
+    """Exit code 1, the moves, the diff of the code, and the commands to look and to accept.
 
-
-def test_a_change_blocks_and_is_shown(compiler: Compiler, capsys: Capture) -> None:
-    """Exit code 1, the moves, the diff of the code, and the commands to look and to accept."""
+    The new lock says for each build and architecture what moved, with the reason and a count.
+    """
     _bless(compiler)
     compiler.edit("MUL 0.7\nADD 1")
     assert _run("--arch", "sm_90", "--diff") == 1
     output = capsys.readouterr().out
-    build = compiled().build
-    assert "toy  sm_90   1 changed\n" in output
-    assert f"\nchanged {build} sm_90: the kernel, or how it is launched" in output
     assert re.search(r"^    instructions_per_row +2\.0 +-> 3\.0$", output, re.MULTILINE)
-    assert f"\n--- blessed {build} sm_90\n+++ now {build} sm_90\n" in output
-    assert "\n MUL 0.7\n+ADD 1\n" in output
-    assert "BLOCKED: 1 changed\n" in output
-    assert f"nox -s codegen -- --build {build} --arch sm_90 --diff\n" in output
-    assert 'nox -s bless -- codegen --reason "why the code may change"\n' in output
-    assert "they see neither predicated traffic, nor how often" in output
-
-
-def test_a_blessing_keeps_old_and_new(compiler: Compiler) -> None:
-    """The lock says for each build and architecture what moved, with the reason and a count."""
-    _bless(compiler)
-    compiler.edit("MUL 0.7\nADD 1")
+    for words in (
+        "toy  sm_90   1 changed\n",
+        f"\nchanged {BUILD} sm_90: the kernel, or how it is launched",
+        f"\n--- blessed {BUILD} sm_90\n+++ now {BUILD} sm_90\n",
+        "\n MUL 0.7\n+ADD 1\n",
+        "BLOCKED: 1 changed\n",
+        f"nox -s codegen -- --build {BUILD} --arch sm_90 --diff\n",
+        'nox -s bless -- codegen --reason "why the code may change"\n',
+        "they see neither predicated traffic, nor how often",
+    ):
+        assert words in output
     assert _bless(compiler) == "toy: 2 changed; wrote toy.json"
     lock = json.loads(locks.path_of("toy", compiler.locks).read_text())
     assert (lock["reason"], lock["moved"]) == ("why not", "2 changed")
-    build = compiled().build
     assert lock["moves"] == [
-        f"changed {build} {architecture}: instructions_per_row 2.0 -> 3.0"
+        f"changed {BUILD} {architecture}: instructions_per_row 2.0 -> 3.0"
         for architecture in ARCHITECTURES
     ]
     assert _run() == 0
 
 
-def test_a_diff_without_the_blessed_code(compiler: Compiler, capsys: Capture) -> None:
-    """Exit code 5, since the code is neither in the store nor in a commit."""
+def test_a_diff_from_the_commit_of_the_lock(compiler: Compiler, capsys: Capture) -> None:
+    """A fresh clone has no store: the code is compiled from the commit that wrote the lock.
+
+    Exit code 5 if there is no such commit.
+    """
     _bless(compiler)
     shutil.rmtree(compiler.store)
     compiler.edit("MUL 0.8")
     assert _run("--arch", "gfx942", "--diff") == 5
-    build = compiled().build
-    message = f"found no commit to compile the blessed {build} gfx942 from"
+    message = f"found no commit to compile the blessed {BUILD} gfx942 from"
     assert message in capsys.readouterr().err
-
-
-def test_a_diff_from_the_commit_of_the_lock(compiler: Compiler, capsys: Capture) -> None:
-    """A fresh clone has no store: the code is compiled from the commit that wrote the lock."""
-    _bless(compiler)
+    compiler.edit("MUL 0.7")
     git = ["git", "-C", str(compiler.root), "-c", "user.name=n", "-c", "user.email=n@localhost"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Bless"]):
+    for words in (["init", "-q"], ["add", "kernels", "locks"], ["commit", "-q", "-m", "Bless"]):
         subprocess.run([*git, *words], check=True, capture_output=True)
-    shutil.rmtree(compiler.store)
     compiler.edit("MUL 0.8")
     assert _run("--arch", "gfx942", "--diff") == 1
     output = capsys.readouterr().out
-    build = compiled().build
-    assert f"\n--- blessed {build} gfx942\n+++ now {build} gfx942\n" in output
+    assert f"\n--- blessed {BUILD} gfx942\n+++ now {BUILD} gfx942\n" in output
     assert "\n-MUL 0.7\n+MUL 0.8\n" in output
 
 
@@ -215,48 +205,42 @@ def test_the_drift_of_a_named_toolchain(
     assert compiler.pythons[-1] == Path(sys.executable).with_name("over-codegen-3.9")
     assert capsys.readouterr().out.splitlines()[1:3] == [
         "toy: triton 3.6.0 -> 9.9: 1 changed",
-        f"  changed {compiled().build} sm_90: instructions_per_row 2.0 -> 3.0",
+        f"  changed {BUILD} sm_90: instructions_per_row 2.0 -> 3.0",
     ]
     compiler.error = "no"
     assert _run(*arguments) == 1
 
 
-def test_an_error_blocks_and_cannot_be_blessed(compiler: Compiler, capsys: Capture) -> None:
-    """The compiler's message is the reason; the lock stays as it is."""
-    _bless(compiler)
+def test_an_error_blocks(compiler: Compiler, capsys: Capture) -> None:
+    """The compiler's message is the reason."""
     compiler.error = "NameError: unknown_name"
     assert _run("--arch", "sm_90") == 1
     output = capsys.readouterr().out
-    build = compiled().build
-    assert f"error {build} sm_90: NameError: unknown_name" in output
+    assert f"error {BUILD} sm_90: NameError: unknown_name" in output
     assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in output
-    with pytest.raises(RefusedError, match=f"^bless codegen: toy {build} sm_90: NameError: unkn"):
-        _bless(compiler)
 
 
-def test_code_over_budget_cannot_be_blessed(compiler: Compiler) -> None:
-    """Nor does a first lock make an exception."""
-    compiler.edit("ADD 1\n" * 9)
-    with pytest.raises(RefusedError, match="instructions per row, expected at most 9"):
-        _bless(compiler)
-    assert not compiler.locks.exists()
+def test_what_cannot_be_blessed(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors, code over budget, of another Triton than the pinned one, or of no builds in SPEC.
 
-
-def test_another_triton_is_not_blessed(compiler: Compiler) -> None:
-    """A lock is of the Triton that the requirements pin."""
-    compiler.tools = {**TOOLS, "triton": "1.2.3"}
-    message = r"found triton 1\.2\.3, expected triton==3\.6\.0 of pipeline/.*/codegen\.txt; run it"
-    with pytest.raises(RefusedError, match=message):
-        _bless(compiler)
-    assert not compiler.locks.exists()
-
-
-def test_no_builds_are_not_blessed(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel with budgets has builds in its SPEC."""
+    Nor does a first lock make an exception. Nothing is compiled for an empty reason.
+    """
     none: Callable[..., list[CompiledBuild]] = lambda *_, **__: []  # noqa: E731
-    monkeypatch.setattr(bless, "ask", none)
-    with pytest.raises(RefusedError, match="toy: found no builds, expected some in SPEC"):
-        _bless(compiler)
+    with pytest.raises(UsageError, match="found an empty reason"):
+        bless.bless_codegen(" \n", PLAN, compiler.locks)
+    assert compiler.pythons == []
+    triton = r"found triton 1\.2\.3, expected triton==3\.6\.0 of pipeline/.*/codegen\.txt; run it"
+    refused: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: setattr(compiler, "tools", {**TOOLS, "triton": "1.2.3"}), triton),
+        (lambda: compiler.edit("ADD 1\n" * 9), "instructions per row, expected at most 9"),
+        (lambda: setattr(compiler, "error", "no"), f"^bless codegen: toy {BUILD} sm_90: no"),
+        (lambda: monkeypatch.setattr(bless, "ask", none), "toy: found no builds, expected some in"),
+    )
+    for change, message in refused:
+        change()
+        with pytest.raises(RefusedError, match=message):
+            _bless(compiler)
+        assert not compiler.locks.exists()
 
 
 def test_a_lock_that_cannot_be_read_is_blessed_anew(compiler: Compiler, capsys: Capture) -> None:
@@ -273,33 +257,20 @@ def test_a_lock_that_cannot_be_read_is_blessed_anew(compiler: Compiler, capsys: 
     assert _bless(compiler) == "toy: 2 new; wrote toy.json"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--arch", "sm_9"], "--arch: found 'sm_9', expected one of sm_90, gfx942; did you mean"),
-        (["--kernel", "gemma4"], "--kernel: found 'gemma4', expected one of toy"),
-        (["--toolchain", "codegen-3"], "toolchain: found 'codegen-3', expected one of browser, "),
-        (["--workers", "none"], "argument --workers: invalid int value: 'none'\n"),
-        (["--build", "nothing"], "--build: found nothing, expected names of builds; known: "),
-    ],
-    ids=["arch", "kernel", "toolchain", "workers", "build"],
-)
-def test_a_wrong_name(
-    compiler: Compiler, capsys: Capture, arguments: list[str], words: str
-) -> None:
+def test_a_wrong_name(compiler: Compiler, capsys: Capture) -> None:
     """Exit code 2, and one line that says which names there are."""
     _bless(compiler)
-    try:
-        code = _run(*arguments)
-    except SystemExit as end:
-        code = int(str(end.code))
-    printed = capsys.readouterr()
-    assert (code, printed.out) == (2, "")
-    assert words in printed.err
-
-
-def test_an_empty_reason_is_refused(compiler: Compiler) -> None:
-    """Nothing is compiled for it."""
-    with pytest.raises(UsageError, match="found an empty reason"):
-        bless.bless_codegen(" \n", PLAN, compiler.locks)
-    assert compiler.pythons == []
+    for option, message in {
+        "--arch=sm_9": "--arch: found 'sm_9', expected one of sm_90, gfx942; did you mean",
+        "--kernel=gemma4": "--kernel: found 'gemma4', expected one of toy",
+        "--toolchain=codegen-3": "toolchain: found 'codegen-3', expected one of browser, ",
+        "--workers=none": "argument --workers: invalid int value: 'none'\n",
+        "--build=nothing": "--build: found nothing, expected names of builds; known: ",
+    }.items():
+        try:
+            code = _run(option)
+        except SystemExit as end:  # argparse's
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        assert (code, printed.out) == (2, "")
+        assert message in printed.err

@@ -75,12 +75,12 @@ class Workers:
 
     def __init__(self, root: Path) -> None:
         (root / "pipeline").symlink_to(ROOT / "pipeline")
-        edits = REFACTORED | {name: edits for name, (edits, _) in CHANGED.items()}
-        for name, of_package in (edits | {"spill": SPILL, "broken": BROKEN}).items():
-            _plant(root, name, of_package)
-        packages = [*edits, "spill", "broken"]
+        changed = {name: edits for name, (edits, _) in CHANGED.items()}
+        packages = REFACTORED | changed | {"spill": SPILL, "broken": BROKEN}
+        for name, edits in packages.items():
+            _plant(root, name, edits)
         request = CompileRequest(
-            kernels=packages, architectures=ARCHITECTURES, store=str(root / "store")
+            kernels=[*packages], architectures=ARCHITECTURES, store=str(root / "store")
         )
         compiled = ask(request, root=root, workers=2)
         self.compiled = {(build.kernel, build.architecture): build for build in compiled}
@@ -105,16 +105,10 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Workers:
 
 def test_a_refactoring_is_same(workers: Workers) -> None:
     """Other names, comments, lines, folders and a helper function change no instruction."""
-    wrong = [
-        judged
-        for architecture, backend in zip(ARCHITECTURES, ("cuda", "hip"), strict=True)
-        for name in REFACTORED
-        if (judged := workers.judged(name, architecture))
-        != JudgedBuild(
-            build=f"fp32-N256-{backend}", architecture=architecture, verdict=CodeVerdict.SAME
-        )
-    ]
-    assert wrong == []
+    for architecture, backend in zip(ARCHITECTURES, ("cuda", "hip"), strict=True):
+        same = JudgedBuild(f"fp32-N256-{backend}", architecture, CodeVerdict.SAME)
+        verdicts = {name: workers.judged(name, architecture) for name in REFACTORED}
+        assert verdicts == dict.fromkeys(REFACTORED, same)
 
 
 def _faults(workers: Workers, name: str, architecture: str) -> Iterator[str]:
@@ -125,11 +119,8 @@ def _faults(workers: Workers, name: str, architecture: str) -> Iterator[str]:
     move = moves.get(count, Move(name=count, old=0, new=0))
     if judged.verdict != CodeVerdict.CHANGED:
         yield f"{name} {architecture}: {judged.verdict}"
-    if name == "scalar":
-        is_moved = (move.new, bool(move.old)) == (None, True)
-    else:
-        is_moved = (move.new or 0) > (move.old or 0)  # type: ignore[operator]
-    if not is_moved:
+    old, new = (move.new, move.old) if name == "scalar" else (move.old, move.new)
+    if not (new or 0) > (old or 0):  # type: ignore[operator]
         yield f"{name} {architecture}: {move}"
     if name != "warps" and "sha256" not in moves:
         yield f"{name} {architecture}: the same hash"
@@ -146,27 +137,23 @@ def test_a_change_is_caught(workers: Workers) -> None:
     assert wrong == []
 
 
-def test_a_spill_is_over_budget(workers: Workers) -> None:
-    """More values than registers need stack, and loads and stores of local memory."""
+def test_budgets_and_errors(workers: Workers) -> None:
+    """More values than registers need stack, and loads and stores of local memory.
+
+    A budget of just what the kernel needs is less than twice the work. An error has the compiler's
+    message; the other kernels are compiled all the same.
+    """
     judged = workers.judged("spill", "sm_90", Budget(builds="*", max_spills=0))
     assert judged.verdict == CodeVerdict.OVER_BUDGET
     assert "spills, expected at most 0" in judged.reason
     moves = {move.name: move for move in judged.moves}
     assert moves["spills"].old == 0
     assert moves["classes.local"].new == moves["spills"].new
-
-
-def test_twice_the_work_is_over_budget(workers: Workers) -> None:
-    """The budget here is just what the kernel needs."""
     costs = workers.compiled["same", "sm_90"].costs
     assert costs is not None
     budget = Budget(builds="*", max_instructions_per_row=costs.instructions_per_row)
     assert workers.judged("same", "sm_90", budget).verdict == CodeVerdict.SAME
     assert workers.judged("doubled", "sm_90", budget).verdict == CodeVerdict.OVER_BUDGET
-
-
-def test_a_kernel_that_does_not_compile(workers: Workers) -> None:
-    """The reason is the compiler's message, and the other kernels are compiled all the same."""
     judged = workers.judged("broken", "sm_90")
     assert judged.verdict == CodeVerdict.ERROR
     assert "unknown_name" in judged.reason

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import pytest
-
 from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, Move, drift, judge
 from kernelproof.plan.schema import Budget
 from kernelproof.records.code_lock import BuildSettings, CodeLock
 from tests.unit.checks.codegen.codes import BUILD, COSTS, SETTINGS, compiled, lock_of
 
 
-def judged_by(lock: CodeLock, *budgets: Budget, **costs: Any) -> JudgedBuild:
+def judged_by(lock: CodeLock | None, *budgets: Budget, **costs: Any) -> JudgedBuild:
     """Returns the verdict on one build with these costs."""
     (judged,) = judge([compiled(**costs)], lock, budgets, is_whole=False)
     return judged
@@ -23,26 +21,20 @@ def test_the_same_code() -> None:
     assert (judged.verdict, judged.reason, judged.moves) == (CodeVerdict.SAME, "", ())
 
 
-@pytest.mark.parametrize(
-    ("costs", "moves"),
-    [
+def test_a_count_that_moved() -> None:
+    """The code is changed; each move has its name, old and new."""
+    moved: tuple[tuple[dict[str, Any], list[tuple[str, Any, Any]]], ...] = (
         ({"registers": 64}, [("registers", 62, 64)]),
         ({"spills": 2}, [("spills", 0, 2)]),
         ({"num_warps": 4}, [("num_warps", 1, 4)]),
         ({"load_widths": {"4": 8}}, [("load_widths.4", None, 8), ("load_widths.16", 2, None)]),
-        (
-            {"kinds": {"FADD": 699, "FFMA": 36}},
-            [("kinds.FADD", 700, 699), ("kinds.FFMA", 35, 36)],
-        ),
-    ],
-    ids=["registers", "spills", "warps", "widths", "kinds"],
-)
-def test_a_count_that_moved(costs: dict[str, Any], moves: list[tuple[str, Any, Any]]) -> None:
-    """The code is changed; each move has its name, old and new."""
-    judged = judged_by(lock_of(), **costs)
-    assert judged.verdict == CodeVerdict.CHANGED
-    assert judged.reason == "the kernel, or how it is launched, compiles to other code"
-    assert judged.moves == tuple(Move(name=name, old=old, new=new) for name, old, new in moves)
+        ({"kinds": {"FADD": 699, "FFMA": 36}}, [("kinds.FADD", 700, 699), ("kinds.FFMA", 35, 36)]),
+    )
+    for costs, moves in moved:
+        judged = judged_by(lock_of(), **costs)
+        assert judged.verdict == CodeVerdict.CHANGED
+        assert judged.reason == "the kernel, or how it is launched, compiles to other code"
+        assert judged.moves == tuple(Move(name=name, old=old, new=new) for name, old, new in moves)
 
 
 def test_other_code_of_the_same_counts() -> None:
@@ -71,31 +63,21 @@ def test_another_toolchain() -> None:
     assert judged.reason.startswith("the toolchain is another one ")
 
 
-@pytest.mark.parametrize(
-    ("budget", "costs", "reason"),
-    [
-        ({"max_spills": 0}, {"spills": 2}, "found 2 spills, expected at most 0"),
-        (
-            {"max_instructions_per_row": 445.5},
-            {},
-            "found 446 instructions per row, expected at most 445.5",
-        ),
-        (
-            {"max_spills": 1, "max_instructions_per_row": 1},
-            {"spills": 2},
-            "found 2 spills, expected at most 1; "
-            "found 446 instructions per row, expected at most 1",
-        ),
-    ],
-    ids=["spills", "instructions", "both"],
-)
-def test_over_budget(budget: dict[str, Any], costs: dict[str, Any], reason: str) -> None:
+def test_over_budget() -> None:
     """It outweighs the lock, and holds only for the builds that the budget names."""
-    judged = judged_by(lock_of(), Budget(builds="fp32-*", **budget), **costs)
-    assert (judged.verdict, judged.reason) == (CodeVerdict.OVER_BUDGET, reason)
-    assert [move.name for move in judged.moves] == list(costs)
-    without = judged_by(lock_of(), Budget(builds="bf16-*", **budget), **costs)
-    assert without.verdict == (CodeVerdict.CHANGED if costs else CodeVerdict.SAME)
+    spills = "found 2 spills, expected at most"
+    rows = "found 446 instructions per row, expected at most"
+    over: tuple[tuple[dict[str, Any], dict[str, int], str], ...] = (
+        ({"max_spills": 0}, {"spills": 2}, f"{spills} 0"),
+        ({"max_instructions_per_row": 445.5}, {}, f"{rows} 445.5"),
+        ({"max_spills": 1, "max_instructions_per_row": 1}, {"spills": 2}, f"{spills} 1; {rows} 1"),
+    )
+    for budget, costs, reason in over:
+        judged = judged_by(lock_of(), Budget(builds="fp32-*", **budget), **costs)
+        assert (judged.verdict, judged.reason) == (CodeVerdict.OVER_BUDGET, reason)
+        assert [move.name for move in judged.moves] == list(costs)
+        without = judged_by(lock_of(), Budget(builds="bf16-*", **budget), **costs)
+        assert without.verdict == (CodeVerdict.CHANGED if costs else CodeVerdict.SAME)
 
 
 def test_an_error() -> None:
@@ -122,10 +104,10 @@ def test_the_words_of_the_verdicts() -> None:
 
 def test_no_line_is_missing() -> None:
     """The lock may lack the line of an architecture, or there may be no lock."""
-    missing = (CodeVerdict.MISSING, "the lock has no line for it")
     for lock in (lock_of(costs={BUILD: {"gfx942": COSTS}}), lock_of(costs={BUILD: {}}), None):
-        (judged,) = judge([compiled()], lock, [], is_whole=False)
-        assert (judged.verdict, judged.reason) == missing
+        judged = judged_by(lock)
+        assert judged.verdict == CodeVerdict.MISSING
+        assert judged.reason == "the lock has no line for it"
 
 
 def test_a_line_without_a_build() -> None:
