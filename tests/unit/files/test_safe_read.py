@@ -37,19 +37,19 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, kind: str) -> None:
-    """A pipe that nobody writes to, and a device without an end, where each reader's file is."""
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, and a device without an end, as each reader's file."""
     names = {"card": "gate-card.json", "history": "report.json"}
-    file = tmp_path / "row" / names.get(reader, "toy.json")
-    file.parent.mkdir()
-    if kind == "pipe":
+    for reader, read in READERS.items():
+        file = tmp_path / reader / "row" / names.get(reader, "toy.json")
+        file.parent.mkdir(parents=True)
         os.mkfifo(file)
-    else:
+        with pytest.raises(UserError, match="not a regular file"):
+            read(file)
+        file.unlink()
         file.symlink_to("/dev/zero")
-    with pytest.raises(UserError, match="not a regular file"):
-        READERS[reader](file)
+        with pytest.raises(UserError, match="not a regular file"):
+            read(file)
 
 
 def test_a_file_of_too_many_values_is_not_parsed() -> None:
@@ -64,11 +64,9 @@ def test_a_file_of_too_many_values_is_not_parsed() -> None:
     assert safe_read.excess_of(b"[0]", 2) == "over 2 bytes"
 
 
-@pytest.mark.parametrize(
-    "file",
-    [*golden.FOLDER.glob("*"), *code_lock.FOLDER.glob("*"), *time_baseline.FOLDER.glob("*/*")],
-    ids=lambda file: f"{file.parent.name}-{file.name}",
-)
-def test_what_the_project_stores_may_grow_fivefold(file: Path) -> None:
+def test_what_the_project_stores_may_grow_fivefold() -> None:
     """Before a bound has to be moved."""
-    assert safe_read.excess_of(file.read_bytes() * 5, 2**24) == ""
+    folders = (golden.FOLDER, code_lock.FOLDER, time_baseline.FOLDER / "h200")
+    files = [file for folder in folders for file in folder.glob("*.json")]
+    assert len(files) >= 4
+    assert [file for file in files if safe_read.excess_of(file.read_bytes() * 5, 2**24)] == []

@@ -80,33 +80,23 @@ def test_values_places_and_texts(tmp_path: Path) -> None:
     assert yaml_document.dotted(("b", "d e", 0, "f")) == "b['d e'][0].f"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"\xef\xbb\xbfa: 1\n", b"a: 1\r\n", "# \U0001f600\na: 1\n", "---\na: 1\n...\n", b"a: !!int 1"],
-    ids=["byte order mark", "CRLF", "emoji", "marked document", "standard tag"],
-)
-def test_harmless_form_is_read(tmp_path: Path, content: str | bytes) -> None:
-    """Forms that change no value pass."""
-    doc = _read(tmp_path, content)
-    assert doc.data == {"a": 1}
-    assert not doc.faults
+def test_harmless_forms_are_read(tmp_path: Path) -> None:
+    """A byte order mark, line ends, comments, marks of documents and YAML's own tags."""
+    plain: list[str | bytes] = [b"\xef\xbb\xbfa: 1\n", b"a: 1\r\n", "---\na: 1\n...\n"]
+    for content in (*plain, "# \U0001f600\na: 1\n", b"a: !!int 1"):
+        doc = _read(tmp_path, content)
+        assert (doc.data, doc.faults) == ({"a": 1}, [])
 
 
-@pytest.mark.parametrize(("text", "kind"), MISREAD.items(), ids=MISREAD)
-def test_misread_value(tmp_path: Path, text: str, kind: str) -> None:
-    """A value that YAML 1.1 reads otherwise than it looks is refused."""
-    assert _faults(_read(tmp_path, f"a:\n  b: {text}\n")) == (
-        f"2:6: a.b: found {text!r}, which YAML 1.1 reads as {kind}, expected a plain value; "
-        f"write {text!r} in quotes if it is text"
-    )
-
-
-@pytest.mark.parametrize("text", MISREAD)
-def test_quoted_value_is_text(tmp_path: Path, text: str) -> None:
-    """Quotes, which the message proposes, are accepted."""
-    doc = _read(tmp_path, f"a: '{text}'\n")
-    assert doc.data == {"a": text}
-    assert not doc.faults
+def test_misread_values_are_refused(tmp_path: Path) -> None:
+    """YAML 1.1 reads them otherwise than they look; the quotes of the message are good."""
+    for text, kind in MISREAD.items():
+        assert _faults(_read(tmp_path, f"a:\n  b: {text}\n")) == (
+            f"2:6: a.b: found {text!r}, which YAML 1.1 reads as {kind}, expected a plain value; "
+            f"write {text!r} in quotes if it is text"
+        )
+        doc = _read(tmp_path, f"a: '{text}'\n")
+        assert (doc.data, doc.faults) == ({"a": text}, [])
 
 
 def test_power_of_ten_without_a_point_is_text(tmp_path: Path) -> None:
@@ -125,17 +115,17 @@ def test_number_of_many_digits_is_told_shortly(tmp_path: Path) -> None:
     assert len(faults) < 300
 
 
-@pytest.mark.parametrize("text", ["2026-13-01", "2026-02-30", "0000-01-01", "2026-01-01 10:00:00"])
-def test_date_of_no_calendar(tmp_path: Path, text: str) -> None:
-    """A date that does not exist, or has a time, is refused."""
-    faults = _faults(_read(tmp_path, f"until: {text}\n"))
-    assert faults == f"1:8: until: found {text!r}, expected a date, YYYY-MM-DD"
+def test_dates_of_no_calendar_are_refused(tmp_path: Path) -> None:
+    """A date that does not exist, or has a time."""
+    for text in ("2026-13-01", "2026-02-30", "0000-01-01", "2026-01-01 10:00:00"):
+        fault = f"1:8: until: found {text!r}, expected a date, YYYY-MM-DD"
+        assert _faults(_read(tmp_path, f"until: {text}\n")) == fault
 
 
-@pytest.mark.parametrize(("content", "fault"), KEYS.values(), ids=KEYS)
-def test_key(tmp_path: Path, content: str, fault: str) -> None:
-    """Every key is text and stands once."""
-    assert _faults(_read(tmp_path, content)) == fault
+def test_keys_are_text_and_stand_once(tmp_path: Path) -> None:
+    """Each wrong key is told at its own place."""
+    for content, fault in KEYS.values():
+        assert _faults(_read(tmp_path, content)) == fault
 
 
 def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
@@ -149,12 +139,12 @@ def test_tag_that_builds_objects_builds_none(tmp_path: Path) -> None:
     assert not made.exists()
 
 
-@pytest.mark.parametrize("tag", ["!mine", "!!binary", "!!set", "!!omap", "!!python/none"])
-def test_unknown_tag(tmp_path: Path, tag: str) -> None:
-    """Tags are refused, YAML's own ones for what no matrix holds among them."""
-    name = tag.replace("!!", "tag:yaml.org,2002:")
-    fault = f"found tag {name!r}, expected plain values without tags"
-    assert _faults(_read(tmp_path, f"{tag} x")) == f"1:1: the file: {fault}"
+def test_unknown_tags_are_refused(tmp_path: Path) -> None:
+    """YAML's own ones for what no matrix holds among them."""
+    for tag in ("!mine", "!!binary", "!!set", "!!omap", "!!python/none"):
+        name = tag.replace("!!", "tag:yaml.org,2002:")
+        fault = f"1:1: the file: found tag {name!r}, expected plain values without tags"
+        assert _faults(_read(tmp_path, f"{tag} x")) == fault
 
 
 def test_sixteen_levels_are_read_and_a_seventeenth_is_not(tmp_path: Path) -> None:
