@@ -2,11 +2,12 @@
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelproof.errors import BaselineError
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records.golden import Golden, GoldenBlessing, GoldenDigests
 from kernelproof.records.sealed_json import SealedFormat
@@ -14,6 +15,9 @@ from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, GateCa
 from tests.unit.checks.codegen.codes import lock_of
 from tests.unit.checks.perf.timings import MACHINE, processes_near, timing_of
 
+Place = tuple[str | int, ...]
+# A place in a file, its new value, and the first words of the refusal; none if it is read.
+Edit = tuple[Place, Any, str]
 KERNEL, ROW = "toy", "h200"
 CASE = "toy-h200-fp32-E8-K2-T3"
 NAME = "fp32-E8-K2-T3"
@@ -75,7 +79,7 @@ class StoredFile:
 
 
 # The content of a time baseline: one case, as pytest-benchmark holds it.
-TIMES = {
+TIMES: dict[str, Any] = {
     "version": "5.2.3",
     "benchmarks": [
         {
@@ -126,9 +130,38 @@ KINDS = {
 }
 
 
-def reseal(kind: StoredFile, folder: Path, edit: Callable[[Any], object]) -> None:
-    """Edits the data of the file below `folder`, and gives them the seal that fits."""
-    file = folder / kind.file
+def holder_of(data: Any, place: Place) -> Any:
+    """Returns the mapping or list that holds the value at this place."""
+    for key in place[:-1]:
+        data = data[key]
+    return data
+
+
+def refusal_of(kind: StoredFile, folder: Path, place: Place, value: Any) -> str:
+    """Returns the refusal of the small file with another value, or none if it is ``...``.
+
+    The seal fits the edited data. The refusal has not the name of the file, and is empty if the
+    file is read.
+    """
+    file = kind.placed(folder)
     data = json.loads(file.read_bytes())
-    edit(data)
+    if value is ...:
+        del holder_of(data, place)[place[-1]]
+    else:
+        holder_of(data, place)[place[-1]] = value
     file.write_text(json.dumps(kind.stored_format.seal(data)))
+    try:
+        kind.read(folder)
+    except BaselineError as error:
+        return str(error).removeprefix(f"{file}: ")
+    return ""
+
+
+def wrong_refusals(name: str, folder: Path, edits: Sequence[Edit]) -> list[tuple[Place, str]]:
+    """Returns the edits of a kind of file that are refused in other words, or read, or not."""
+    wrong = []
+    for place, value, words in edits:
+        refusal = refusal_of(KINDS[name], folder, place, value)
+        if not refusal.startswith(words) or bool(refusal) != bool(words):
+            wrong.append((place, refusal))
+    return wrong

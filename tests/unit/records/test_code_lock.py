@@ -1,20 +1,15 @@
 """Locks of generated code: a line a comparison, and the committed one in step."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from gemma4_routing.proof import SPEC
 from kernelproof.checks.codegen.compile import backend_of, settings
 from kernelproof.checks.codegen.compile_request import CompiledBuild
 from kernelproof.checks.codegen.judge import CodeVerdict, judge
-from kernelproof.errors import BaselineError
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock
-from tests.unit.checks.codegen.codes import BUILD, lock_of
-from tests.unit.records.stored_files import KINDS, reseal
+from tests.unit.checks.codegen.codes import BUILD, COSTS, lock_of
+from tests.unit.records.stored_files import Edit, wrong_refusals
 
 NAME = f"{BUILD} sm_90"
 
@@ -26,45 +21,23 @@ def test_a_lock_has_a_line_for_each_comparison() -> None:
     assert names == [BUILD, NAME, f"{BUILD} gfx942"]
 
 
-# An edit of the file's data, to which the seal is made to fit, and what is said of it.
-EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
-    "costs no mapping": (lambda data: data.update(costs=[]), "costs: input should be an object"),
-    "a digest cut": (lambda data: data["costs"][NAME].update(sha256="ab"), "sha256: string should"),
-    "a negative count": (
-        lambda data: data["costs"][NAME].update(spills=-1),
-        "spills: input should",
-    ),
-    "a count as text": (
-        lambda data: data["costs"][NAME].update(spills="0"),
-        "spills: input should",
-    ),
-    "no number": (
-        lambda data: data["costs"][NAME].update(instructions_per_row=1e999),
-        "finite number",
-    ),
-    "an unknown architecture": (
-        lambda data: data["costs"].update({f"{BUILD} sm_91": data["costs"].pop(NAME)}),
-        f"costs.{BUILD}.sm_91",
-    ),
-    "no architecture": (
-        lambda data: data["costs"].update({BUILD: data["costs"].pop(NAME)}),
-        f"costs.{BUILD}..",
-    ),
-    "other builds": (lambda data: data.update(builds={}), "costs of other builds than it lists"),
-    "two lines": (lambda data: data.update(reason="a\nb"), "reason: string should match"),
-}
+PLACE = f"costs.{BUILD}.sm_90"
+EDITS: list[Edit] = [
+    (("costs",), [], "costs: input should be an object"),
+    (("costs", NAME, "sha256"), "ab", f"{PLACE}.sha256: string should"),
+    (("costs", NAME, "spills"), -1, f"{PLACE}.spills: input should"),
+    (("costs", NAME, "spills"), "0", f"{PLACE}.spills: input should"),
+    (("costs", NAME, "instructions_per_row"), 1e999, f"{PLACE}.instructions_per_row: input should"),
+    (("costs", f"{BUILD} sm_91"), COSTS, f"costs.{BUILD}.sm_91"),
+    (("costs", BUILD), COSTS, f"costs.{BUILD}.."),
+    (("builds",), {}, "found costs of other builds than it lists"),
+    (("reason",), "a\nb", "reason: string should match"),
+]
 
 
-def test_what_is_no_lock_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_lock_is_refused(tmp_path: Path) -> None:
     """With the place of the first fault, though the seal fits."""
-    wrong = []
-    for name, (edit, said) in EDITS.items():
-        KINDS["lock"].placed(tmp_path)
-        reseal(KINDS["lock"], tmp_path, edit)
-        with pytest.raises(BaselineError) as caught:
-            KINDS["lock"].read(tmp_path)
-        wrong += [] if said in str(caught.value) else [f"{name}: {caught.value}"]
-    assert wrong == []
+    assert wrong_refusals("lock", tmp_path, EDITS) == []
 
 
 def test_the_committed_lock_is_in_step() -> None:

@@ -1,18 +1,16 @@
 """Golden digests: a line a case, and what a result that differs is told."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kernelproof.errors import BaselineError
 from kernelproof.plan import cases, matrix
 from kernelproof.records import golden
 from kernelproof.records.golden import GoldenDigests
 from tests.unit.records.made_records import CASE, PLANNED, record_of
-from tests.unit.records.stored_files import DIGESTS, KINDS, NAME, golden_of, reseal
+from tests.unit.records.stored_files import DIGESTS, NAME, Edit, golden_of, wrong_refusals
 
 OTHER = GoldenDigests(inputs="4" * 64, outputs="5" * 64, was="6" * 64)
 BLESS = 'if that is meant: nox -s bless -- golden --reason "..."'
@@ -44,27 +42,21 @@ def test_the_text_of_a_file(tmp_path: Path) -> None:
     assert golden.load("toy", tmp_path) == golden_of()
 
 
-EDITS: dict[str, tuple[Callable[[Any], object], str]] = {
-    "type": (lambda data: data["digests"][NAME].update(was=3), f"digests.{NAME}.was: input"),
-    "no digest": (
-        lambda data: data["digests"][NAME].update(outputs="A" * 64),
+EDITS: list[Edit] = [
+    (("digests", NAME, "was"), 3, f"digests.{NAME}.was: input"),
+    (
+        ("digests", NAME, "outputs"),
+        "A" * 64,
         f"digests.{NAME}.outputs: string should match pattern",
     ),
-    "text": (
-        lambda data: data["blessings"][0].update(changed="1"),
-        "blessings.0.changed: input should be a valid integer",
-    ),
-    "unknown key": (lambda data: data.update(seel=1), "seel: extra inputs are not permitted"),
-}
+    (("blessings", 0, "changed"), "1", "blessings.0.changed: input should be a valid integer"),
+    (("seel",), 1, "seel: extra inputs are not permitted"),
+]
 
 
-def test_what_is_no_golden_digest_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_golden_one_is_refused(tmp_path: Path) -> None:
     """With the place of the first fault, though the seal fits."""
-    for edit, said in EDITS.values():
-        KINDS["golden"].placed(tmp_path)
-        reseal(KINDS["golden"], tmp_path, edit)
-        with pytest.raises(BaselineError, match=f"toy.json: {said}"):
-            KINDS["golden"].read(tmp_path)
+    assert wrong_refusals("golden", tmp_path, EDITS) == []
 
 
 RESULTS: dict[str, tuple[dict[str, str], dict[str, Any], list[str]]] = {

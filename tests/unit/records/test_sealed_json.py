@@ -13,10 +13,9 @@ from pydantic import ValidationError
 from kernelproof.errors import BaselineError, run_command
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
-from tests.unit.records.stored_files import KINDS, StoredFile, reseal
+from tests.unit.records.stored_files import KINDS, Place, StoredFile, holder_of, refusal_of
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-Place = tuple[str | int, ...]
 
 
 def _refusal(kind: StoredFile, folder: Path) -> str:
@@ -96,18 +95,12 @@ def _edited(value: Any) -> Any:
     return ("a" if value[0] == "b" else "b") + value[1:]
 
 
-def _holder(data: Any, place: Place) -> Any:
-    for key in place[:-1]:
-        data = data[key]
-    return data
-
-
 EDITS: dict[str, Callable[[Any, Place], object]] = {
-    "changed": lambda data, place: _holder(data, place).__setitem__(
-        place[-1], _edited(_holder(data, place)[place[-1]])
+    "changed": lambda data, place: holder_of(data, place).__setitem__(
+        place[-1], _edited(holder_of(data, place)[place[-1]])
     ),
-    "removed": lambda data, place: _holder(data, place).__delitem__(place[-1]),
-    "its holder removed": lambda data, place: _holder(data, place[:-1]).__delitem__(place[-2]),
+    "removed": lambda data, place: holder_of(data, place).__delitem__(place[-1]),
+    "its holder removed": lambda data, place: holder_of(data, place[:-1]).__delitem__(place[-2]),
 }
 
 
@@ -142,7 +135,7 @@ def test_a_list_that_a_merge_made_longer_is_refused(kind: StoredFile, tmp_path: 
     lists |= {("benchmarks",)} & {(name,) for name in stored}
     for place in lists:
         data = copy.deepcopy(stored)
-        values = _holder(data, (*place, 0))
+        values = holder_of(data, (*place, 0))
         values.append(values[0])
         file.write_text(json.dumps(data))
         assert _refusal(kind, tmp_path)
@@ -259,32 +252,30 @@ def test_messages_name_the_content_and_the_command_that_makes_it() -> None:
     }
 
 
-# The first words for a file of each kind whose kernel or row is x.
-OF_OTHERS = {
-    ("golden", "kernel"): "found the digests of 'x', expected those of 'toy'; ",
-    ("lock", "kernel"): "found the lock of 'x', expected that of 'toy'; ",
-    ("times", "kernel"): "found the times of x on h200, expected those of toy on h200; ",
-    ("times", "row"): "found the times of toy on x, expected those of toy on h200; ",
-    ("card", "row"): "found the card of x, expected that of h200; ",
-}
+# A kind of file, the name of its kernel or row, and the first words if that is x.
+OF_OTHERS: list[tuple[str, Place, str]] = [
+    ("golden", ("kernel",), "found the digests of 'x', expected those of 'toy'; "),
+    ("lock", ("kernel",), "found the lock of 'x', expected that of 'toy'; "),
+    (
+        "times",
+        ("kernelproof", "kernel"),
+        "found the times of x on h200, expected those of toy on h200; ",
+    ),
+    (
+        "times",
+        ("kernelproof", "row"),
+        "found the times of toy on x, expected those of toy on h200; ",
+    ),
+    ("card", ("row",), "found the card of x, expected that of h200; "),
+]
 
 
-@each_kind
-def test_the_file_of_another_kernel_or_row_is_refused(kind: StoredFile, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "place", "words"), OF_OTHERS)
+def test_the_file_of_another_kernel_or_row_is_refused(
+    tmp_path: Path, name: str, place: Place, words: str
+) -> None:
     """Sealed as it may be, it was copied to the wrong name."""
-    file = kind.placed(tmp_path)
-    stored = json.loads(file.read_bytes())
-    holder = kind.stored_format.seal_in
-    names = {"row", "kernel"} & set(stored[holder] if holder else stored)
-    for name in names:
-        reseal(kind, tmp_path, lambda data: (data[holder] if holder else data).update({name: "x"}))  # noqa: B023
-        (words,) = (
-            text for (key, of), text in OF_OTHERS.items() if (KINDS[key], of) == (kind, name)
-        )
-        assert _refusal(kind, tmp_path).startswith(words)
-        file.write_text(json.dumps(stored))
-    assert kind.read(tmp_path)
-    assert names
+    assert refusal_of(KINDS[name], tmp_path, place, "x").startswith(words)
 
 
 def test_the_stored_files_of_the_project_are_read() -> None:

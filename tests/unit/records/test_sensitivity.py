@@ -2,15 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from kernelproof.errors import BaselineError, Exit, UserError
+from kernelproof.errors import Exit, UserError
 from kernelproof.records import sensitivity
 from kernelproof.records.sensitivity import CardTimes, LimitError, PlantedSlowdown
-from tests.unit.records.stored_files import CASE, KINDS, ROW, card_of, reseal
+from tests.unit.records.stored_files import CASE, ROW, Edit, card_of, wrong_refusals
 
 OTHER = "toy-h200-bf16-E1024-K32-T1"
 
@@ -27,52 +26,38 @@ def test_a_card_is_readable_text(tmp_path: Path) -> None:
         CardTimes.model_validate({**times, "version": 2})
 
 
-# A figure of the card's only case, by its place, and what is said of it; nothing if it is read.
-FIGURES: list[tuple[list[str | int], Any, str]] = [
-    (["planted", 0, "trials"], 1, ""),
-    (["planted", 0, "trials"], 0, "planted.0.trials: input should be greater"),
-    (["planted", 0, "trials"], 2**40, ""),
-    (["planted", 0, "trials"], 2**40 + 1, "planted.0.trials: input should be less"),
-    (["limit_percent"], -100, ""),
-    (["limit_percent"], -100.5, "limit_percent: input should be greater"),
-    (["limit_percent"], 1e6, ""),
-    (["limit_percent"], 1e6 + 0.5, "limit_percent: input should be less"),
-    (["limit_percent"], "3", "limit_percent: input should be a valid number"),
-    (["visible_percent"], float("inf"), "visible_percent: input should be"),
-    (["visible_percent"], float("nan"), "visible_percent: input should be"),
-    (["spread_percent"], {"time": 0.1}, "spread_percent: dictionary should have at least 3"),
-]
-# The same of the card itself.
-FIELDS: list[tuple[list[str | int], Any, str]] = [
-    (["alarms", "rows"], "six", "alarms.rows: input should be a valid integer"),
-    (["alarms", "mine"], 1, "alarms.mine: extra inputs are not permitted"),
-    (["alarms"], {"rows": 600, "blamed": 1, "undecided": 2}, "alarms.at_most_percent: field req"),
-    (["cases"], {}, "cases: dictionary should have at least 1 item"),
-    (["times_us", CASE, "kernel", 2], -9.9, f"times_us.{CASE}.kernel.2: input should be greater"),
-    (["times_us", CASE, "kernel", 2], float("inf"), f"times_us.{CASE}.kernel.2: input should be "),
+SEEN = f"cases.{CASE}"
+PLANTED = ("cases", CASE, "planted", 0, "trials")
+LIMIT, VISIBLE = ("cases", CASE, "limit_percent"), ("cases", CASE, "visible_percent")
+EDITS: list[Edit] = [
+    (PLANTED, 1, ""),
+    (PLANTED, 0, f"{SEEN}.planted.0.trials: input should be greater"),
+    (PLANTED, 2**40, ""),
+    (PLANTED, 2**40 + 1, f"{SEEN}.planted.0.trials: input should be less"),
+    (LIMIT, -100, ""),
+    (LIMIT, -100.5, f"{SEEN}.limit_percent: input should be greater"),
+    (LIMIT, 1e6, ""),
+    (LIMIT, 1e6 + 0.5, f"{SEEN}.limit_percent: input should be less"),
+    (LIMIT, "3", f"{SEEN}.limit_percent: input should be a valid number"),
+    (VISIBLE, float("inf"), f"{SEEN}.visible_percent: input should be"),
+    (VISIBLE, float("nan"), f"{SEEN}.visible_percent: input should be"),
+    (
+        ("cases", CASE, "spread_percent"),
+        {"time": 0.1},
+        f"{SEEN}.spread_percent: dictionary should have at least 3",
+    ),
+    (("alarms", "rows"), "six", "alarms.rows: input should be a valid integer"),
+    (("alarms", "mine"), 1, "alarms.mine: extra inputs are not permitted"),
+    (("alarms", "at_most_percent"), ..., "alarms.at_most_percent: field req"),
+    (("cases",), {}, "cases: dictionary should have at least 1 item"),
+    (("times_us", CASE, "kernel", 2), -9.9, f"times_us.{CASE}.kernel.2: input should be greater"),
+    (("times_us", CASE, "kernel", 2), float("inf"), f"times_us.{CASE}.kernel.2: input should be "),
 ]
 
 
 def test_figures_of_a_card_are_within_bounds(tmp_path: Path) -> None:
     """Its limits are rounded, its rates divided, its spreads shown; the seal fits all of them."""
-    wrong = []
-    figures = [(["cases", CASE, *place], value, said) for place, value, said in FIGURES]
-    for place, value, said in [*figures, *FIELDS]:
-
-        def edit(data: Any, place: list[str | int] = place, value: Any = value) -> None:
-            for key in place[:-1]:
-                data = data[key]
-            data[place[-1]] = value
-
-        KINDS["card"].placed(tmp_path)
-        reseal(KINDS["card"], tmp_path, edit)
-        try:
-            refusal = "" if KINDS["card"].read(tmp_path) else "none"
-        except BaselineError as error:
-            refusal = str(error)
-        if bool(said) != bool(refusal) or said not in refusal:
-            wrong.append(f"{place}: {refusal}")
-    assert wrong == []
+    assert wrong_refusals("card", tmp_path, EDITS) == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 
 from kernelproof.checks.perf.bless import bless_perf
-from kernelproof.errors import BaselineError
 from kernelproof.files.json_file import MalformedError
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.repository import python_path
@@ -25,7 +23,7 @@ from kernelproof.records.timing import CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from tests.unit.checks.perf.timings import MACHINE, processes_near, timing_of
 from tests.unit.records.made_records import record_of
-from tests.unit.records.stored_files import KINDS, TIMES, card_of, reseal
+from tests.unit.records.stored_files import TIMES, Edit, Place, card_of, wrong_refusals
 
 ROW, KERNEL = "h200", "toy"
 REASON = "the first times"
@@ -180,55 +178,26 @@ def test_pytest_benchmark_compares_it(folder: Path) -> None:
         assert re.search(line, done.stdout, re.MULTILINE), done.stdout
 
 
-def _process(data: Any) -> Any:
-    return data["benchmarks"][0]["extra_info"]["timing"]["processes"][0]
-
-
-# An edit of the file's data, to which the seal is made to fit, and what is said of it.
-EDITS: list[tuple[Callable[[Any], object], str]] = [
-    (lambda data: data["kernelproof"].pop("commit"), "kernelproof.commit: field required"),
-    (lambda data: data.pop("benchmarks"), "benchmarks: field required"),
-    (
-        lambda data: data["kernelproof"]["blessings"][0].update(mine=1),
-        "kernelproof.blessings.0.mine: extra inputs",
-    ),
-    (
-        lambda data: _process(data).update(discarded=None),
-        "benchmarks.0.extra_info.timing.processes.0.discarded: input should be",
-    ),
-    (
-        lambda data: data["benchmarks"][0]["extra_info"]["timing"].pop("floor"),
-        "benchmarks.0.extra_info.timing.floor: field required",
-    ),
+CASE: Place = ("benchmarks", 0, "extra_info", "timing")
+BLESSING = TIMES["kernelproof"]["blessings"][0]
+PROCESS = "benchmarks.0.extra_info.timing.processes.0"
+COUNT = "kernelproof.blessings: list should have at "
+EDITS: list[Edit] = [
+    (("kernelproof", "commit"), ..., "kernelproof.commit: field required"),
+    (("benchmarks",), ..., "benchmarks: field required"),
+    (("kernelproof", "blessings", 0, "mine"), 1, "kernelproof.blessings.0.mine: extra inputs"),
+    ((*CASE, "processes", 0, "discarded"), None, f"{PROCESS}.discarded: input should be"),
+    ((*CASE, "floor"), ..., "benchmarks.0.extra_info.timing.floor: field required"),
+    (("kernelproof", "blessings"), [BLESSING] * 20, ""),
+    (("kernelproof", "blessings"), [BLESSING] * 21, COUNT),
+    (("kernelproof", "blessings"), [], COUNT),
 ]
 
 
-def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
-    """With the place of the first fault, though the seal fits."""
-    for edit, said in EDITS:
-        KINDS["times"].placed(tmp_path)
-        reseal(KINDS["times"], tmp_path, edit)
-        with pytest.raises(BaselineError, match=f"{KERNEL}.json: {said}"):
-            KINDS["times"].read(tmp_path)
-
-
-def test_a_baseline_has_twenty_blessings_at_most(tmp_path: Path) -> None:
-    """And verdict at least, which says why it is there."""
+def test_a_file_that_is_no_baseline_is_refused(tmp_path: Path) -> None:
+    """With the place of the first fault, though the seal fits; it has one blessing to twenty."""
     assert BLESSINGS_KEPT == 20
-    for count, is_read in ((1, True), (20, True), (21, False), (0, False)):
-
-        def edit(data: Any, count: int = count) -> None:
-            data["kernelproof"]["blessings"] *= count
-
-        KINDS["times"].placed(tmp_path)
-        reseal(KINDS["times"], tmp_path, edit)
-        if is_read:
-            assert KINDS["times"].read(tmp_path)
-        else:
-            with pytest.raises(
-                BaselineError, match=r"kernelproof\.blessings: list should have at "
-            ):
-                KINDS["times"].read(tmp_path)
+    assert wrong_refusals("times", tmp_path, EDITS) == []
 
 
 def test_a_baseline_is_readable_text(tmp_path: Path) -> None:

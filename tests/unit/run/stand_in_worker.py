@@ -140,11 +140,9 @@ class SupervisedRun:
         lines = file.read_text().splitlines() if file.exists() else []
         return [Assignment.from_line(line) for line in lines]
 
-    def assigned(self) -> list[tuple[str, ...]]:
+    def assigned(self) -> list[list[str]]:
         """Returns the cases of each worker that started, by the end of their ids."""
-        return [
-            tuple(name.rpartition("-")[2] for name in part.cases) for part in self.assignments()
-        ]
+        return [[name.rpartition("-")[2] for name in part.cases] for part in self.assignments()]
 
     def set_pulse(self, code: str) -> None:
         """Sets the script that checks the device."""

@@ -36,17 +36,17 @@ STOPPED = "os.kill(os.getpid(), signal.SIGSTOP)"
     [
         ("pass", []),
         (r"os.write(pipe, b'\xff\n[]\n{}\n{\"x\": 1}\nnull\n{\n')", []),
-        ("write(case); send(); sys.exit(70)", [("T2049",)]),
+        ("write(case); send(); sys.exit(70)", [["T2049"]]),
     ],
     ids=["none", "bytes of a library on the pipe", "a lost device"],
 )
 def test_a_run_whose_cases_pass(
-    supervised: SupervisedRun, fault: str, last: list[tuple[str]]
+    supervised: SupervisedRun, fault: str, last: list[list[str]]
 ) -> None:
     """A worker is told the revision and its cases; one that lost its device leaves the others."""
     assert supervised.supervise_fault(fault) == 0
     assert supervised.outcomes() == PASSES
-    assert supervised.assigned() == [("T1", "T130", "T2049"), *last]
+    assert supervised.assigned() == [["T1", "T130", "T2049"], *last]
     assert {assignment.revision for assignment in supervised.assignments()} == {STARTED}
 
 
@@ -69,7 +69,7 @@ def test_a_fault_costs_one_case(
     """Another worker runs the rest; the record is of this run, machine and command."""
     assert supervised.supervise_fault(fault, seconds=seconds) == 0
     assert supervised.outcomes() == PASSES | {"T130": outcome}
-    assert supervised.assigned() == [("T1", "T130", "T2049"), ("T2049",)]
+    assert supervised.assigned() == [["T1", "T130", "T2049"], ["T2049"]]
     record = supervised.records()["T130"]
     assert pytest.approx(record.seconds, abs=5) == 0
     assert (record.commit, record.tree, record.device) == (STARTED.commit, STARTED.tree, "cpu")
