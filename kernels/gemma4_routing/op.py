@@ -62,12 +62,14 @@ def _eager(
         check_out(out, (num_tokens, topk), gating_output.device)
     if num_tokens == 0 or gating_output.is_meta:
         return out
+    # A CPU without the interpreter computes the reference.
     if gating_output.device.type == "cpu" and not IS_INTERPRETED:
         with torch.no_grad():  # as on a GPU: the outputs have no gradient
             computed = gemma4_routing_reference(gating_output, topk, per_expert_scale)
             for tensor, values in zip(out, computed, strict=True):
                 tensor.copy_(values)
         return out
+    # The kernels take a contiguous last dimension and contiguous fp32 scales.
     if num_experts > 1 and gating_output.stride(1) != 1:
         gating_output = gating_output.contiguous()
     if per_expert_scale.dtype is not torch.float32 or not per_expert_scale.is_contiguous():
