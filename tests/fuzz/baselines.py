@@ -11,9 +11,8 @@ from kernelproof.plan.repository import ROOT
 from kernelproof.records import code_lock, golden, sensitivity, time_baseline
 from kernelproof.records.sealed_json import SealedFormat
 from tests.fuzz.planned_cases import KERNEL, TIMED, TIMED_ROW, passing
-from tests.fuzz.reader import Reader
 from tests.fuzz.reports import require_page
-from tests.fuzz.trial import require_plain
+from tests.fuzz.trial import Reader, require_plain
 
 _BASELINES = Path("pipeline/baselines")
 _GOLDEN, _CODEGEN, _PERF = (_BASELINES / name for name in ("golden", "codegen", "perf"))

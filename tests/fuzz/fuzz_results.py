@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kernelproof.files.atomic_write import write_whole
+from kernelproof.files.strict_model import StrictModel
 from kernelproof.files.text_table import aligned
 from kernelproof.records import record_files
 from tests.fuzz.campaign import WAYS, Tally
@@ -18,11 +17,7 @@ _COLUMNS = ("reader", *WAYS, *OUTCOMES, "wrong", "slowest", "peak memory", "time
 _MOST_LETTERS = 500
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Breach(_Strict):
+class Breach(StrictModel):
     """A kind of breach: its last line, and the command that tries its shortest input again."""
 
     kind: str
@@ -30,7 +25,7 @@ class Breach(_Strict):
     command: str
 
 
-class ReaderResult(_Strict):
+class ReaderResult(StrictModel):
     """The numbers of one reader's inputs and outcomes, its costs and its breaches."""
 
     reader: str
@@ -42,7 +37,7 @@ class ReaderResult(_Strict):
     wrong: list[Breach]
 
 
-class FuzzResult(_Strict):
+class FuzzResult(StrictModel):
     """The content of fuzz.json: a whole run."""
 
     version: int = 1

@@ -55,15 +55,5 @@ BOMBS = (
     b"\x1b[",
 )
 WHOLE_FILES = (
-    b"",
-    b" ",
-    b"\n",
-    b"null",
-    b"[]",
-    b"{}",
-    b"0",
-    b'""',
-    b"\xff",
-    b"\0" * 99,
-    b"\xef\xbb\xbf",
+    *(b"", b" ", b"\n", b"null", b"[]", b"{}", b"0", b'""', b"\xff", b"\0" * 99, b"\xef\xbb\xbf"),
 )

@@ -31,13 +31,9 @@ def mutate(files: Sequence[bytes], dice: random.Random) -> bytes:
 Change = Callable[[bytes, random.Random, Sequence[bytes]], bytes]
 
 
-def _place(content: bytes, dice: random.Random) -> int:
-    return dice.randrange(len(content) + 1)
-
-
 def _span(content: bytes, dice: random.Random) -> tuple[int, int]:
     """Returns start and end of a stretch, which is short in most cases."""
-    start = _place(content, dice)
+    start = dice.randrange(len(content) + 1)
     length = dice.choice((1, 2, 8, 64, len(content)))
     return start, min(len(content), start + dice.randint(1, max(length, 1)))
 
@@ -49,41 +45,25 @@ def _flip(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
     return bytes(changed)
 
 
-def _special(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    at = _place(content, dice)
-    return content[:at] + bytes([dice.choice(_SPECIAL)]) + content[at + 1 :]
-
-
-def _truncate(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    return content[: _place(content, dice)]
-
-
-def _drop(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
+def _edit(content: bytes, dice: random.Random, files: Sequence[bytes]) -> bytes:
+    """Replaces a stretch, which may be empty, by other bytes or by none."""
     start, end = _span(content, dice)
-    return content[:start] + content[end:]
-
-
-def _repeat(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    start, end = _span(content, dice)
-    return content[:end] + content[start:end] * dice.choice((1, 2, 20)) + content[end:]
-
-
-def _splice(content: bytes, dice: random.Random, files: Sequence[bytes]) -> bytes:
     donor = dice.choice(files)
-    start, end = _span(donor, dice)
-    at = _place(content, dice)
-    return content[:at] + donor[start:end] + content[at:]
-
-
-def _insert(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    at = _place(content, dice)
-    return content[:at] + dice.choice(TOKENS) + content[at:]
-
-
-def _bomb(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
-    at = dice.choice((0, _place(content, dice), len(content)))
-    times = dice.choice((17, 300, 3000, 30_000, 100_000))
-    return content[:at] + dice.choice(BOMBS) * times + content[at:]
+    first, last = _span(donor, dice)
+    bomb = dice.choice(BOMBS) * dice.choice((17, 300, 3000, 30_000, 100_000))
+    place = dice.choice((0, start, len(content)))
+    start, end, new = dice.choice(
+        (
+            (start, start + 1, bytes([dice.choice(_SPECIAL)])),
+            (start, len(content), b""),
+            (start, end, b""),
+            (end, end, content[start:end] * dice.choice((1, 2, 20))),
+            (start, start, donor[first:last]),
+            *[(start, start, dice.choice(TOKENS))] * 2,
+            (place, place, bomb),
+        )
+    )
+    return content[:start] + new + content[end:]
 
 
 def _lines(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
@@ -113,13 +93,8 @@ def _replace(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
 
 def _encode(content: bytes, dice: random.Random, _: Sequence[bytes]) -> bytes:
     """Writes the same text in another encoding."""
-    text = content.decode("utf-8", "replace")
-    return text.encode(
-        dice.choice(("utf-16", "utf-32", "utf-8-sig", "utf-16-le", "cp037")), "replace"
-    )
+    encoding = dice.choice(("utf-16", "utf-32", "utf-8-sig", "utf-16-le", "cp037"))
+    return content.decode("utf-8", "replace").encode(encoding, "replace")
 
 
-_CHANGES: tuple[Change, ...] = (
-    *(_flip, _special, _truncate, _drop, _repeat, _splice, _insert, _insert, _bomb, _lines),
-    *(_replace, _replace, _replace, _encode),
-)
+_CHANGES: tuple[Change, ...] = (_flip, *[_edit] * 8, _lines, *[_replace] * 3, _encode)

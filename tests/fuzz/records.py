@@ -17,12 +17,10 @@ from kernelproof.records import record_files
 from kernelproof.records.record_files import Record
 from kernelproof.sessions import reproduce
 from tests.fuzz.planned_cases import FIRST, PLAN, SOURCE, TIMED, TIMED_ROW, passing
-from tests.fuzz.reader import Reader
 from tests.fuzz.reports import is_whole
-from tests.fuzz.trial import BreachError
+from tests.fuzz.trial import BreachError, Reader
 
 _SWITCH = re.compile(r"(TRITON|NVIDIA_TF32)[A-Z0-9_]*=[A-Za-z0-9_.,:+-]*")
-_CODES = frozenset({Exit.RESULTS})
 _REASON = "topk_ids is not that of the reference\n  place 0"
 
 
@@ -67,26 +65,13 @@ def _records(planned: Planned) -> tuple[Any, ...]:
 
 def readers() -> tuple[Reader, ...]:
     """Returns a reader of parity, one of times, and one of a record that is run again."""
-    return (
-        Reader(
-            name="record",
-            path=f"results/parity/{FIRST.case.id}.json",
-            read=_judging(FIRST),
-            codes=_CODES,
-            samples=_records(FIRST),
-        ),
-        Reader(
-            name="times",
-            path=f"results/perf/{TIMED.case.id}.json",
-            read=_judging(TIMED),
-            codes=_CODES,
-            samples=_records(TIMED),
-        ),
-        Reader(
-            name="reproduce",
-            path=f"results/parity/{FIRST.case.id}.json",
-            read=_read_again,
-            codes=_CODES | {Exit.MATRIX},
-            samples=_records(FIRST),
-        ),
+    parity, perf = f"results/parity/{FIRST.case.id}.json", f"results/perf/{TIMED.case.id}.json"
+    codes = frozenset({Exit.RESULTS})
+    return tuple(
+        Reader(name=name, path=path, read=read, codes=allowed, samples=_records(planned))
+        for name, path, read, allowed, planned in (
+            ("record", parity, _judging(FIRST), codes, FIRST),
+            ("times", perf, _judging(TIMED), codes, TIMED),
+            ("reproduce", parity, _read_again, codes | {Exit.MATRIX}, FIRST),
+        )
     )

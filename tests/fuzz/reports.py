@@ -4,7 +4,6 @@ import datetime
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,8 +24,7 @@ from kernelproof.report.__main__ import main
 from kernelproof.report.page import page
 from kernelproof.report.report_file import Report, report_of
 from tests.fuzz.planned_cases import KERNEL, SOURCE
-from tests.fuzz.reader import Reader
-from tests.fuzz.trial import BreachError, require_plain
+from tests.fuzz.trial import BreachError, Reader, require_plain
 from tests.unit.checks.bench.test_bench_tables import RUN
 from tests.unit.records.made_records import record_of
 from tests.unit.report.made_reports import NOTHING
@@ -214,40 +212,27 @@ def _mutants() -> Any:
 def readers() -> tuple[Reader, ...]:
     """Returns the readers of the report, one for each file that may be hostile."""
     first = _plan()[0]
-    codes = frozenset({Exit.RESULTS})
-    make: Callable[..., Reader] = Reader
-    return (
-        make(
-            name="report",
-            path=f"results/parity/{first.case.id}.json",
-            read=_with_record,
-            codes=codes,
-            samples=(_passing(first), _failing(first)),
-            prepare=_write_records,
-        ),
-        make(
-            name="history",
-            path="runs/2/report.json",
-            read=_with_history,
-            codes=codes,
-            most_lines=3,
-            samples=_runs(),
-            prepare=_write_runs,
-        ),
-        make(
-            name="bench",
-            path="results/bench/cpu.json",
-            read=_run,
-            codes=codes,
-            samples=(RUN.model_dump(mode="json"),),
-            prepare=_write_records,
-        ),
-        make(
-            name="mutants",
-            path="results/mutants.json",
-            read=_run,
-            codes=codes,
-            samples=(_mutants(),),
-            prepare=_write_records,
-        ),
+    samples = {
+        "report": (_passing(first), _failing(first)),
+        "history": _runs(),
+        "bench": (RUN.model_dump(mode="json"),),
+        "mutants": (_mutants(),),
+    }
+    path = f"results/parity/{first.case.id}.json"
+    return tuple(
+        Reader(
+            name=name,
+            path=path,
+            read=read,
+            codes=frozenset({Exit.RESULTS}),
+            most_lines=3 if name == "history" else 1,
+            samples=samples[name],
+            prepare=_write_runs if name == "history" else _write_records,
+        )
+        for name, path, read in (
+            ("report", path, _with_record),
+            ("history", "runs/2/report.json", _with_history),
+            ("bench", "results/bench/cpu.json", _run),
+            ("mutants", "results/mutants.json", _run),
+        )
     )

@@ -13,9 +13,8 @@ from kernelproof.records import record_files
 from kernelproof.selftest.mutation import mutant_list
 from kernelproof.selftest.mutation.mutant_list import KernelMutantList
 from tests.fuzz.planned_cases import KERNEL, TIMED_ROW
-from tests.fuzz.reader import Reader
 from tests.fuzz.structures import as_yaml
-from tests.fuzz.trial import BreachError
+from tests.fuzz.trial import BreachError, Reader
 
 _TODAY = datetime.date(2026, 11, 24)
 _NAME_MAX = 225  # of a file system's 255 bytes; a draft's name is longer than its record's

@@ -11,51 +11,33 @@ from hypothesis import strategies as st
 from tests.fuzz.hostile import NUMBERS, WORDS
 
 Path = tuple[str | int, ...]
-_CHANGES_OF_PLACE = (
-    "like",
-    "like",
-    "like",
-    "like",
-    "replace",
-    "remove",
-    "rename",
-    "copy",
-    "repeat",
-    "wrap",
-)
+_KINDS = (*["like"] * 4, "replace", "remove", "rename", "copy", "repeat", "wrap")
 _COPIES = (2, 30, 1000)
 _DEPTHS = (1, 20, 150)
 _MOST_VALUES = 20_000  # in a file
 
 
-def _scalars() -> st.SearchStrategy[Any]:
-    return st.one_of(
-        st.sampled_from(WORDS),
-        st.sampled_from(NUMBERS),
-        st.sampled_from((None, True, False, datetime.date(2030, 1, 2), datetime.date(1, 1, 1))),
-        st.text(max_size=20),
-        st.integers(),
-        st.floats(),
-    )
-
-
-def _values() -> st.SearchStrategy[Any]:
-    """Returns a strategy of hostile scalars and, less often, of small collections of them."""
-    return st.one_of(
-        _scalars(),
-        _scalars(),
-        st.lists(_scalars(), max_size=3),
-        st.dictionaries(st.sampled_from(WORDS), _scalars(), max_size=3),
-    )
-
-
+_SCALARS = st.one_of(
+    st.sampled_from(WORDS),
+    st.sampled_from(NUMBERS),
+    st.sampled_from((None, True, False, datetime.date(2030, 1, 2), datetime.date(1, 1, 1))),
+    st.text(max_size=20),
+    st.integers(),
+    st.floats(),
+)
+# Hostile scalars and, less often, small collections of them.
+_COLLECTIONS = (
+    st.lists(_SCALARS, max_size=3),
+    st.dictionaries(st.sampled_from(WORDS), _SCALARS, max_size=3),
+)
+_VALUES = st.one_of(_SCALARS, _SCALARS, *_COLLECTIONS)
 # A change, its place (as a share of all places), a hostile value, word and number, and the index of
 # the number of copies.
 _CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(_CHANGES_OF_PLACE),
+        st.sampled_from(_KINDS),
         st.floats(0, 1, exclude_max=True),
-        _values(),
+        _VALUES,
         st.sampled_from(WORDS),
         st.one_of(st.sampled_from(NUMBERS), st.integers(0, 1000), st.floats(0, 1000)),
         st.integers(0, 2),
@@ -79,12 +61,8 @@ def structures(
             reseal(holder[0])
         return as_text(holder[0]).encode("utf-8", "surrogatepass")
 
-    return st.builds(
-        make,
-        st.integers(0, len(texts) - 1),
-        _CHANGES,
-        is_sealed=st.sampled_from((True, True, False)),
-    )
+    is_sealed = st.sampled_from((True, True, False))
+    return st.builds(make, st.integers(0, len(texts) - 1), _CHANGES, is_sealed=is_sealed)
 
 
 def _marked_date(date: Any) -> dict[str, str]:
@@ -97,14 +75,10 @@ def _unmarked_date(value: dict[str, Any]) -> Any:
 
 def places(value: Any, path: Path = ()) -> list[Path]:
     """Returns the path to each value below a value."""
-    items: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    return [
-        place for name, item in items for place in ((*path, name), *places(item, (*path, name)))
-    ]
+    items: Any = enumerate(value) if isinstance(value, list) else ()
+    items = value.items() if isinstance(value, dict) else items
+    below = [((*path, name), item) for name, item in items]
+    return [place for name, item in below for place in (name, *places(item, name))]
 
 
 def _change(holder: list[Any], change: tuple[Any, ...]) -> None:

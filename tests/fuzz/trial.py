@@ -1,22 +1,17 @@
-"""The trial of one input: its file is put in place and read once, and has an outcome."""
+"""A reader of files from outside, and the trial of one input: read once, with an outcome."""
 
 import io
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernelproof.errors import Exit, UserError
-from tests.fuzz.guard import (
-    SECONDS,
-    EscapeError,
-    TooSlowError,
-    limit_memory,
-    limit_seconds,
-    refuse_escapes,
-)
-from tests.fuzz.reader import Reader
+from tests.fuzz import guard
+from tests.fuzz.structures import as_json
 
 # A refusal is for people to read: the letters of each of its lines, at most.
 _MOST_LETTERS = 1000
@@ -24,15 +19,45 @@ _SHOWN = 2000  # letters of a text in the message on it
 _MOST_OF_TRACEBACK = 4000
 
 TAKEN, LEFT_OUT = "taken", "left out"
-OUTCOMES = (
-    TAKEN,
-    LEFT_OUT,
-    *(f"exit {int(code)}" for code in (Exit.MATRIX, Exit.RESULTS, Exit.BASELINE)),
-)
+_REFUSALS = (Exit.MATRIX, Exit.RESULTS, Exit.BASELINE)
+OUTCOMES = (TAKEN, LEFT_OUT, *(f"exit {int(code)}" for code in _REFUSALS))
 
 
 class BreachError(Exception):
     """A breach of a promise: an undocumented exit code, or a line that is not plain."""
+
+
+def _leave(_: Any) -> None:
+    """Changes nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Code that reads the file `path` below a folder, and uses its content as commands do.
+
+    - `read` returns True if it takes the file, False if it mentions the file and leaves it out.
+    - `samples` are the values of valid files; `as_text` writes them, `reseal` gives them a seal
+      that fits.
+    - `codes` are the documented exit codes of its refusals, which have `most_lines` lines at most.
+    - `prepare` puts what else it needs into the folder, once.
+    - `fill_sizes` are the numbers of values and of letters that are near the most that it takes.
+    """
+
+    name: str
+    path: str
+    read: Callable[[Path], bool]
+    codes: frozenset[Exit]
+    most_lines: int = 1
+    samples: tuple[Any, ...]
+    as_text: Callable[[Any], str] = as_json
+    reseal: Callable[[Any], None] = _leave
+    fill_sizes: tuple[int, int] = (140_000, 2**22)
+    prepare: Callable[[Path], None] = _leave
+
+    @property
+    def files(self) -> tuple[bytes, ...]:
+        """The content of the valid files."""
+        return tuple(self.as_text(sample).encode() for sample in self.samples)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +84,9 @@ def try_input(reader: Reader, content: bytes, folder: Path) -> Trial:
         with (
             redirect_stdout(io.StringIO()) as out,
             redirect_stderr(io.StringIO()) as err,
-            limit_seconds(SECONDS),
-            limit_memory(),
-            refuse_escapes(folder / "results"),
+            guard.limit_seconds(guard.SECONDS),
+            guard.limit_memory(),
+            guard.refuse_escapes(folder / "results"),
         ):
             try:
                 outcome = TAKEN if reader.read(folder) else LEFT_OUT
@@ -69,7 +94,7 @@ def try_input(reader: Reader, content: bytes, folder: Path) -> Trial:
                 outcome = f"exit {int(error.exit)}"
                 require_refusal(reader, error)
         require_plain(out.getvalue() + err.getvalue())
-    except (Exception, EscapeError, TooSlowError) as error:  # noqa: BLE001  (all are breaches)
+    except (Exception, guard.EscapeError, guard.TooSlowError) as error:  # noqa: BLE001  (all are breaches)
         kind = _kind(error)
         wrong = "".join(traceback.format_exception(error, chain=False))[-_MOST_OF_TRACEBACK:]
     return Trial(outcome=outcome, seconds=time.process_time() - start, wrong=wrong, kind=kind)

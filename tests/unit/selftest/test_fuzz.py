@@ -8,8 +8,7 @@ import pytest
 
 from kernelproof.errors import Exit
 from tests.fuzz import processes
-from tests.fuzz.campaign import run_campaign
-from tests.fuzz.fills import fills
+from tests.fuzz.campaign import fills, run_campaign
 from tests.fuzz.readers import READERS
 from tests.fuzz.trial import TAKEN, prepare, try_input
 

@@ -12,12 +12,11 @@ import pytest
 
 from kernelproof.errors import BaselineError, Exit, UserError
 from tests.fuzz import __main__ as command
-from tests.fuzz import fuzz_results, trial
+from tests.fuzz import fuzz_results
 from tests.fuzz.campaign import run_campaign
 from tests.fuzz.guard import EscapeError, refuse_escapes
-from tests.fuzz.reader import Reader
 from tests.fuzz.readers import READERS
-from tests.fuzz.trial import prepare, try_input
+from tests.fuzz.trial import Reader, prepare, try_input
 
 
 def _reader(read: Callable[[Path], bool]) -> Reader:
@@ -86,7 +85,7 @@ PLANTED = {
 
 def test_planted_breaches_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each breach has its message, does no harm, and leaves the next reading as free as before."""
-    monkeypatch.setattr(trial, "SECONDS", 0.2)
+    monkeypatch.setattr("tests.fuzz.guard.SECONDS", 0.2)
     limit = resource.getrlimit(resource.RLIMIT_AS)
     for name, (read, message) in PLANTED.items():
         reader, folder = _reader(read), tmp_path / name

@@ -39,7 +39,7 @@ print("a word", file=sys.stderr, flush=True)
 """
 DIES = "import sys\nfor i in range(40): print('line', i, file=sys.stderr)\nsys.exit(7)"
 SLEEPS = "import time; time.sleep(60)"
-SECONDS = 0.6  # that a process is allowed that takes too long
+SECONDS = 1.4  # that a process is allowed that takes too long
 
 
 class NotedChild(ChildProcess):
