@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -47,13 +48,6 @@ def _with(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in fields.items() if value != ...}).encode()
 
 
-def _refusing(error: OSError) -> Any:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise error
-
-    return refuse
-
-
 def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     """Whatever the outcome and the letters of its reason; a field a line, and no draft."""
     assert record_files.FOLDER == ROOT / "results"
@@ -78,12 +72,6 @@ def test_a_number_that_is_not_finite_reads_back(tmp_path: Path) -> None:
         record = record_files.read(tmp_path, PLANNED)
         assert record is not None
         assert repr(record.numbers) == repr({"max_ulp": number})
-
-
-def test_no_record_reads_as_none(tmp_path: Path) -> None:
-    """The folder may be empty, or not there at all."""
-    for folder in ("", "nowhere", "nowhere/below"):
-        assert record_files.read(tmp_path / folder, PLANNED) is None
 
 
 def test_a_truncated_record_is_half_written(tmp_path: Path) -> None:
@@ -167,36 +155,51 @@ def test_a_place_that_is_no_folder_of_results_is_told(tmp_path: Path) -> None:
         record_files.discard(tmp_path, [PLANNED])
 
 
+# An action that fails, the part of the system that fails in it, the place, and the expected one.
+REFUSED: list[tuple[Callable[[Path], object], str, str, str]] = [
+    (
+        lambda folder: record_files.discard(folder, [PLANNED]),
+        "pathlib.Path.unlink",
+        FILE,
+        "a file to replace",
+    ),
+    (record_files.make_folder, "pathlib.Path.mkdir", "", "a writable place"),
+    (
+        lambda folder: record_files.read(folder, PLANNED),
+        "kernelproof.files.safe_read.read_bounded",
+        FILE,
+        "a readable record",
+    ),
+]
+
+
 def test_a_system_that_refuses_is_told_in_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the place and with what was expected, whatever was to be done there."""
     for error in (OSError(errno.EACCES, "Permission denied"), OSError("Gone")):
-        words = (error.strerror or "gone").lower()
-        with monkeypatch.context() as broken:
-            broken.setattr(Path, "unlink", _refusing(error))
-            with pytest.raises(ResultsError) as caught:
-                record_files.discard(tmp_path, [PLANNED])
-        assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a file to replace"
-        with monkeypatch.context() as broken:
-            broken.setattr(Path, "mkdir", _refusing(error))
-            with pytest.raises(ResultsError) as caught:
-                record_files.make_folder(tmp_path)
-        assert str(caught.value) == f"{tmp_path}: {words}; expected a writable place"
-        with monkeypatch.context() as broken:
-            broken.setattr("kernelproof.files.safe_read.read_bounded", _refusing(error))
-            with pytest.raises(ResultsError) as caught:
-                record_files.read(tmp_path, PLANNED)
-        assert str(caught.value) == f"{tmp_path / FILE}: {words}; expected a readable record"
+
+        def refuse(*_: Any, error: OSError = error, **__: Any) -> NoReturn:
+            raise error
+
+        for act, function, place, expected in REFUSED:
+            with monkeypatch.context() as broken:
+                broken.setattr(function, refuse)
+                with pytest.raises(ResultsError) as caught:
+                    act(tmp_path)
+            words = (error.strerror or "gone").lower()
+            assert str(caught.value) == f"{tmp_path / place}: {words}; expected {expected}"
 
 
-def test_a_folder_is_made_where_it_is_not_there(tmp_path: Path) -> None:
-    """With those above it; one that is there is left as it is."""
+def test_a_folder_is_made_unless_it_exists(tmp_path: Path) -> None:
+    """With those above it; no record is in it, nor in one that does not exist."""
     folder = tmp_path / "new" / "results"
+    assert record_files.read(folder, PLANNED) is None
     record_files.make_folder(folder)
     (folder / "kept").touch()
     record_files.make_folder(folder)
     assert _files(folder) == ["kept"]
+    assert record_files.read(folder, PLANNED) is None
 
 
 def test_discarding_takes_records_and_drafts_of_the_plan_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from kernelproof.records.sensitivity import CardTimes, LimitError, PlantedSlowdo
 from tests.unit.records.stored_files import CASE, ROW, Edit, card_of, wrong_refusals
 
 OTHER = "toy-h200-bf16-E1024-K32-T1"
+TITLES = "  visible  spread: time  floor"
 
 
 def test_a_card_is_readable_text(tmp_path: Path) -> None:
@@ -60,33 +61,29 @@ def test_figures_of_a_card_are_within_bounds(tmp_path: Path) -> None:
     assert wrong_refusals("card", tmp_path, EDITS) == []
 
 
-@pytest.mark.parametrize(
-    ("visible", "limit", "at_least"),
-    [
+def test_a_limit_below_the_visible_slowdown(tmp_path: Path) -> None:
+    """LimitError, as of a wrong matrix.yaml, with a limit that would do; none if it is visible."""
+    for visible, limit, at_least in (
         (2.41, 2.4, "2.5"),
         (2.41, 1, "2.5"),
         (3.0, 2.9, "3"),
         (10.24, 10.2, "10.3"),
         (None, 3, "6"),
         (None, 30, "6"),
-    ],
-    ids=str,
-)
-def test_a_limit_below_what_is_visible(
-    tmp_path: Path, visible: float | None, limit: float, at_least: str
-) -> None:
-    """LimitError, as of a wrong matrix.yaml, with a limit that would do."""
-    sensitivity.write(card_of(visible_percent=visible), tmp_path)
-    with pytest.raises(LimitError) as caught:
-        sensitivity.require_visible(ROW, CASE, limit, tmp_path)
-    assert isinstance(caught.value, UserError)
-    assert caught.value.exit == Exit.MATRIX
-    assert str(caught.value) == (
-        f"matrix.yaml: perf.limit_percent of {CASE}: found {limit:g}, expected at least "
-        f"{at_least}, the least that {tmp_path}/h200/gate-card.json says is visible there"
-    )
-    if visible:
-        sensitivity.require_visible(ROW, CASE, float(at_least), tmp_path)
+    ):
+        sensitivity.write(card_of(visible_percent=visible), tmp_path)
+        with pytest.raises(LimitError) as caught:
+            sensitivity.require_visible(ROW, CASE, limit, tmp_path)
+        assert isinstance(caught.value, UserError)
+        assert caught.value.exit == Exit.MATRIX
+        assert str(caught.value) == (
+            f"matrix.yaml: perf.limit_percent of {CASE}: found {limit:g}, expected at least "
+            f"{at_least}, the least that {tmp_path}/h200/gate-card.json says is visible there"
+        )
+        for seen in (visible, float(at_least), 100) if visible else ():
+            sensitivity.require_visible(ROW, CASE, seen, tmp_path)
+    sensitivity.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, tmp_path)
+    sensitivity.require_visible("h100", CASE, 0.1, tmp_path)
 
 
 def test_a_card_that_was_written_is_loaded_anew(tmp_path: Path) -> None:
@@ -97,39 +94,19 @@ def test_a_card_that_was_written_is_loaded_anew(tmp_path: Path) -> None:
         assert sensitivity.load(ROW, tmp_path) == card
 
 
-def test_a_limit_that_is_visible(tmp_path: Path) -> None:
-    """Nothing is said of it, nor of a case or a row that was not measured."""
-    sensitivity.write(card_of(), tmp_path)
-    for limit in (2.41, 3, 100):
-        sensitivity.require_visible(ROW, CASE, limit, tmp_path)
-    sensitivity.require_visible(ROW, "toy-h200-bf16-E8-K2-T3", 0.1, tmp_path)
-    sensitivity.require_visible("h100", CASE, 0.1, tmp_path)
-
-
 def test_a_card_for_people() -> None:
-    """False alarms first, then a line a case, in columns."""
-    lines = list(sensitivity.lines_of(card_of()))
-    assert lines[0] == (
+    """False alarms first, then a line a case, in columns, whether a slowdown is visible or not."""
+    alarms, head, line, note = sensitivity.lines_of(card_of())
+    assert alarms == (
         "h200: 1 of 600 unchanged rows blamed, 2 undecided; with 95 % confidence at most 0.788 % "
         "are blamed"
     )
-    head = "found of planted            1 %          3 %         10 %  visible  spread: time  floor"
-    assert lines[1].split() == head.split()
-    assert len(lines[1]) == len(lines[2])
-    assert lines[2] == (
-        "toy-h200-fp32-E8-K2-T3    0.0 (1.0)   99.5 (3.0) 100.0 (10.0)   2.41 %"
-        "          0.21   0.34"
-    )
-    assert lines[3].startswith("in percent: found of the trials")
-    assert len(lines) == 4
-
-
-def test_a_case_of_which_nothing_is_visible() -> None:
-    """It says so, in the same columns."""
-    plain, none = (
-        list(sensitivity.lines_of(card_of(visible_percent=of)))[2] for of in (2.41, None)
-    )
-    assert none == plain.replace("2.41 %", "  none")
+    assert head == f"{'found of planted':22}{'1 %':>13}{'3 %':>13}{'10 %':>13}{TITLES}"
+    figures = "    0.0 (1.0)   99.5 (3.0) 100.0 (10.0)   2.41 %          0.21   0.34"
+    assert line == f"toy-h200-fp32-E8-K2-T3{figures}"
+    assert note.startswith("in percent: found of the trials")
+    unseen = list(sensitivity.lines_of(card_of(visible_percent=None)))[2]
+    assert unseen == line.replace("2.41 %", "  none")
 
 
 def test_a_card_of_several_cases_is_in_columns() -> None:
@@ -145,7 +122,7 @@ def test_a_card_of_several_cases_is_in_columns() -> None:
     assert lines[0].endswith("; with 95 % confidence at most 1 % are blamed")
     figures = "    0.0 (1.3)   66.7 (1.3)   2.40 %          0.21   0.34"
     assert lines[1:4] == [
-        "found of planted                    1 %        2.5 %  visible  spread: time  floor",
+        f"{'found of planted':{len(OTHER)}}{'1 %':>13}{'2.5 %':>13}{TITLES}",
         f"toy                       {figures}",
         f"{OTHER}{figures}",
     ]
