@@ -179,6 +179,9 @@ def test_an_overlay_stands_in_front_of_what_it_names(
     assert not (machine.packages() / "below.pth").exists()
     assert python_of("overlay") == python
     assert len(machine.commands) == 4
+    monkeypatch.setattr(toolchain, "_packages", lambda _: "/elsewhere\n")
+    python_of("overlay")
+    assert len(machine.commands) == 6
 
 
 def test_the_packages_of_a_python_are_found() -> None:
