@@ -6,6 +6,7 @@ A fact that nothing reports is None.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +111,12 @@ class Level(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HealthFinding:
     """The result of one check: what was found and, if that is not well, what is expected."""
 
-    check: str
     level: Level
+    check: str
     found: str
     expected: str = ""
     do: str = ""
@@ -131,21 +132,9 @@ class HealthFinding:
         return f"{self.level:8} {self.check:16} {text}"
 
 
-def ok(check: str, found: str) -> HealthFinding:
-    """Returns the finding that all is well."""
-    return HealthFinding(check=check, level=Level.OK, found=found)
-
-
-def unknown(check: str, found: str, do: str = "") -> HealthFinding:
-    """Returns the finding that nothing reports the fact."""
-    return HealthFinding(check=check, level=Level.UNKNOWN, found=found, do=do)
-
-
-def warn(check: str, found: str, expected: str, do: str) -> HealthFinding:
-    """Returns the finding of a state that may spoil a run, but may be meant."""
-    return HealthFinding(check=check, level=Level.WARN, found=found, expected=expected, do=do)
-
-
-def fix(check: str, found: str, expected: str, do: str) -> HealthFinding:
-    """Returns the finding of a state in which the row cannot run, or its results do not count."""
-    return HealthFinding(check=check, level=Level.FIX, found=found, expected=expected, do=do)
+# Findings that all is well, that nothing reports the fact, of a state that may spoil a run but may
+# be meant, and of one in which the row cannot run or its results do not count.
+ok = partial(HealthFinding, Level.OK)
+unknown = partial(HealthFinding, Level.UNKNOWN)
+warn = partial(HealthFinding, Level.WARN)
+fix = partial(HealthFinding, Level.FIX)

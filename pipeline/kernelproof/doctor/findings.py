@@ -185,7 +185,7 @@ def _git(facts: RowFacts) -> Iterator[HealthFinding]:
 def _nox(facts: RowFacts) -> HealthFinding:
     version, needed = facts.host.nox, facts.needs_nox
     if version is None:
-        return unknown("nox", "not in the Python that runs this", "run nox -s doctor")
+        return unknown("nox", "not in the Python that runs this", do="run nox -s doctor")
     if _numbers(version) < _numbers(needed):
         do = f'python -m pip install "nox>={needed}"'
         return fix("nox", version, f"{needed} or later", do)

@@ -19,6 +19,7 @@ from kernelproof.report.terminal import PLAIN
 
 _NEAR = 3  # runs before a step and after it that have to agree
 _SHOWN = 20
+_OF_RUN = {"date", "commit", "dirty", "blocks", "summary"}
 _COLUMNS = ("case", "step", "over the floor", "by", "from", "to", "state")
 
 
@@ -163,16 +164,7 @@ def content(runs: EarlierRuns) -> dict[str, Any]:
             "points": [[point.run, point.time_us, point.ratio] for point in timed],
         }
     return {
-        "runs": [
-            {
-                "date": report.date.isoformat() if report.date else None,
-                "commit": report.commit,
-                "dirty": report.dirty,
-                "blocks": report.blocks,
-                "summary": report.summary,
-            }
-            for report in reports
-        ],
+        "runs": [report.model_dump(mode="json", include=_OF_RUN) for report in reports],
         "words": {letter: word for word, letter in letters.items()},
         "cases": cases,
         "steps": [vars(step) for step in steps(reports)],

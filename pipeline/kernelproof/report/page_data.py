@@ -129,11 +129,7 @@ def _baseline(baseline: time_baseline.TimeBaseline) -> dict[str, Any]:
 
 def _card(card: sensitivity.GateCard) -> dict[str, Any]:
     return {
-        "row": card.row,
-        "date": card.date,
-        "commit": card.commit,
-        "processes": card.processes,
-        "alarms": card.alarms.model_dump(),
+        **card.model_dump(include={"row", "date", "commit", "processes", "alarms"}),
         "cases": {
             case: {
                 "limit": of_case.limit_percent,

@@ -10,15 +10,19 @@ from kernelproof.plan import matrix
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Check
 from kernelproof.records.bench_run import BenchRun
+from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.records.verdict import CaseVerdict, Verdict
 from kernelproof.report import page_data
 from kernelproof.report.page_data import PageSources
 from kernelproof.report.report_file import Report, report_of
 from tests.unit.records.made_records import record_of
+from tests.unit.records.test_time_baseline import ONE, timing_in
 
 REVISION = Revision(commit="c" * 40, dirty=True, tree="7" * 64)
 NOON = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
 CASE = "toy-cpu-fp32-E8-K2-T1"
+TIMED_CASE = "toy-h200-fp32-E8-K2-T1"
+TIMING = timing_in(ONE)
 NOTHING = PageSources(golden=[], locks=[], baselines=[], cards=[], benches=[], mutants=None)
 PLAN = matrix.load()
 _RECORDED = {Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.TIMEOUT}
@@ -118,6 +122,23 @@ def bench_of(sizes: list[int]) -> BenchRun:
     ]
     head = {"row": "cpu", "date": "2026-11-24", "command": "x", "commit": "b" * 40, "dirty": False}
     return BenchRun.model_validate({**head, "machine": {}, "measured": measured})
+
+
+def baseline_of(*cases: str) -> TimeBaseline:
+    """Returns a baseline of the toy on the h200 row, blessed twice, with the same times by case."""
+    blessing: dict[str, Any] = {"reason": "why", "commit": "c" * 40, "machine": "A GPU"}
+    blessing["cases"] = {case: {"time_us": 10.0, "ratio_to_floor": 2.0} for case in cases}
+    own = {
+        "version": 1,
+        "row": "h200",
+        "kernel": "toy",
+        "commit": "c" * 40,
+        "machine": {"os": "Moon"},
+        "blessings": [{**blessing, "date": day} for day in ("2026-12-01", "2026-11-24")],
+    }
+    timing = TIMING.model_dump(mode="json")
+    benchmarks = [{"extra_info": {"case": case, "timing": timing}} for case in cases]
+    return TimeBaseline.model_validate({"benchmarks": benchmarks, "kernelproof": own})
 
 
 def _entry(us: float) -> dict[str, Any]:

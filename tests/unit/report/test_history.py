@@ -163,7 +163,7 @@ def test_the_content_for_the_page() -> None:
         "runs": [
             {"date": date, **{name: getattr(run, name) for name in fields}}
             for date, run in zip(
-                ("2026-11-24T12:00:00+00:00", None, "2026-11-24T14:00:00+00:00"), runs, strict=True
+                ("2026-11-24T12:00:00Z", None, "2026-11-24T14:00:00Z"), runs, strict=True
             )
         ],
         "steps": [{"case": CASE, **step, "is_confirmed": None}],

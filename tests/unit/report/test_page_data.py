@@ -9,30 +9,20 @@ import pytest
 
 from kernelproof.errors import ResultsError
 from kernelproof.records.golden import Golden, GoldenBlessing
-from kernelproof.records.time_baseline import TimeBaseline
 from kernelproof.report import page_data
 from tests.unit.checks.codegen.codes import BUILD, COSTS, TOOLS, lock_of
 from tests.unit.records.stored_files import CASE, DIGESTS, card_of
-from tests.unit.records.test_time_baseline import ONE as TIMED
-from tests.unit.records.test_time_baseline import timing_in
-from tests.unit.report.made_reports import PLAN, bench_of, content_of, judged, mixed, report
-
-TIMED_ID = "toy-h200-fp32-E8-K2-T1"
-
-
-def _baseline() -> TimeBaseline:
-    was = {"time_us": 10.0, "ratio_to_floor": 2.0}
-    blessing = {"reason": "why", "commit": "c" * 40, "machine": "A GPU", "cases": {TIMED_ID: was}}
-    own = {
-        "version": 1,
-        "row": "h200",
-        "kernel": "toy",
-        "commit": "c" * 40,
-        "machine": {"os": "Moon"},
-        "blessings": [{**blessing, "date": day} for day in ("2026-12-01", "2026-11-24")],
-    }
-    extra = {"case": TIMED_ID, "timing": timing_in(TIMED).model_dump(mode="json")}
-    return TimeBaseline.model_validate({"benchmarks": [{"extra_info": extra}], "kernelproof": own})
+from tests.unit.report.made_reports import (
+    PLAN,
+    TIMED_CASE,
+    TIMING,
+    baseline_of,
+    bench_of,
+    content_of,
+    judged,
+    mixed,
+    report,
+)
 
 
 def _content(**sources: Any) -> dict[str, Any]:
@@ -99,34 +89,33 @@ def test_costs_by_build_and_architecture() -> None:
 
 def test_times_by_case() -> None:
     """They have their spread over the processes, and every blessing, the oldest first."""
-    content = _content(baselines=[_baseline()])
-    times = timing_in(TIMED).times("kernel")
+    times = TIMING.times("kernel")
     blessing = {"reason": "why", "commit": "c" * 40, "machine": "A GPU"}
-    assert content["baselines"] == [
+    case = {
+        "us": TIMING.us,
+        "low": min(times),
+        "high": max(times),
+        "floor_us": 5.0,
+        "ratio": TIMING.ratio,
+        "processes": 8,
+        "commit": "c" * 40,
+    }
+    assert _content(baselines=[baseline_of(TIMED_CASE)])["baselines"] == [
         {
             "row": "h200",
             "kernel": "toy",
             "blessings": [
-                {"date": day, **blessing, "cases": {TIMED_ID: [10.0, 2.0]}}
+                {"date": day, **blessing, "cases": {TIMED_CASE: [10.0, 2.0]}}
                 for day in ("2026-11-24", "2026-12-01")
             ],
-            "cases": {
-                TIMED_ID: {
-                    "us": timing_in(TIMED).us,
-                    "low": min(times),
-                    "high": max(times),
-                    "floor_us": 5.0,
-                    "ratio": timing_in(TIMED).ratio,
-                    "processes": 8,
-                    "commit": "c" * 40,
-                }
-            },
+            "cases": {TIMED_CASE: case},
         }
     ]
 
 
 def test_a_gate_card_in_percent() -> None:
     """It has the share that was found of each planted size."""
+    planted = [[1.0, 0.0], [3.0, 99.5], [10.0, 100.0]]
     assert _content(cards=[card_of()])["cards"] == [
         {
             "row": "h200",
@@ -134,13 +123,7 @@ def test_a_gate_card_in_percent() -> None:
             "commit": "c" * 40,
             "processes": 3,
             "alarms": {"rows": 600, "blamed": 1, "undecided": 2, "at_most_percent": 0.788},
-            "cases": {
-                CASE: {
-                    "limit": 3.0,
-                    "visible": 2.41,
-                    "planted": [[1.0, 0.0], [3.0, 99.5], [10.0, 100.0]],
-                }
-            },
+            "cases": {CASE: {"limit": 3.0, "visible": 2.41, "planted": planted}},
         }
     ]
 
@@ -150,7 +133,7 @@ def test_every_fingerprint_says_its_origin() -> None:
     environment = {"CUDA_HOME": "/opt/some/place", "MODE": "fast"}
     machine = {"path": "/kept", "environment": environment}
     bench = bench_of([1]).model_copy(update={"machine": machine})
-    stored = {"baselines": [_baseline()], "cards": [card_of()], "benches": [bench]}
+    stored = {"baselines": [baseline_of(TIMED_CASE)], "cards": [card_of()], "benches": [bench]}
     machines = content_of(report(judged("pass", 1)), **stored)["machines"]
     flat = {"path": "/kept", "environment.CUDA_HOME": "a path", "environment.MODE": "fast"}
     assert [tuple(machine.values()) for machine in machines] == [

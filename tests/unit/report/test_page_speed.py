@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from kernelproof.records import time_baseline
 from kernelproof.report import page_speed
 from kernelproof.report.report_file import Report
-from tests.unit.report.made_reports import bench_of, judged, report
+from tests.unit.report.made_reports import TIMED_CASE, TIMING, baseline_of, bench_of, judged, report
 
 TIMES = {"time_us": 2.0, "floor_us": 1.0}
 NO_TIMES = report(judged("pass", 4, numbers={"max_ulp": 0.5}))
@@ -52,37 +51,20 @@ def test_curves_of_results() -> None:
 
 
 def test_curves_of_a_baseline() -> None:
-    """Kernel and floor of each case that is stored of the h200 row, by dtype."""
-    stored = time_baseline.load("h200", "gemma4_routing")
-    assert stored
-    charts = page_speed.sets(NO_TIMES, [stored], [])
+    """Kernel and floor of each stored case, by dtype; a case without tokens has no place.
+
+    Nor has one whose name is of another form.
+    """
+    odd = ("toy-h200-fp32", "toy-h200-fp32-E8", "toy-h200-fp32-E8-T0", "x")
+    cases = [f"toy-h200-{words}" for words in ("fp32-E8-K2-T262144", "bf16-E8-K2-T1")]
+    charts = page_speed.sets(NO_TIMES, [baseline_of(TIMED_CASE, *odd, *cases)], [])
     assert [(chart["dtype"], chart["axes"]) for chart in charts] == [
-        ("fp32", "E128-K8"),
-        ("fp16", "E128-K8"),
-        ("bf16", "E128-K8"),
+        ("fp32", "E8-K2"),
+        ("bf16", "E8-K2"),
     ]
-    commits = {kept.commit for kept in stored.stored.values()}
-    sources = {f"baseline of {commit[:12]}" for commit in commits}
-    assert {chart["source"] for chart in charts} == sources
-    curves = _curves(charts[0])
-    sizes = [1, 128, 2048, 16384, 65536, 250000, 262144]
-    assert {name: [t for t, _ in points] for name, points in curves.items()} == {
-        "kernel": sizes,
-        "floor": sizes,
+    assert {chart["source"] for chart in charts} == {"baseline of cccccccccccc"}
+    assert [(chart["row"], chart["kernel"]) for chart in charts] == [("h200", "toy")] * 2
+    assert _curves(charts[0]) == {
+        "kernel": [[1, TIMING.us], [262144, TIMING.us]],
+        "floor": [[1, TIMING.floor_us], [262144, TIMING.floor_us]],
     }
-    kept = stored.stored["gemma4_routing-h200-fp32-E128-K8-T1"].timing
-    assert curves["kernel"][0] == [1, kept.us]
-    assert curves["floor"][0] == [1, kept.floor_us]
-
-
-def test_a_stored_case_without_tokens_has_no_place() -> None:
-    """Nor has one whose name is of another form."""
-    stored = time_baseline.load("h200", "gemma4_routing")
-    assert stored
-    first = stored.benchmarks[0]
-    own = stored.kernelproof.model_copy(update={"kernel": "toy"})
-    for case in ("toy-h200-fp32", "toy-h200-fp32-E8", "toy-h200-fp32-E8-T0", "x"):
-        info = first.extra_info.model_copy(update={"case": case})
-        odd = [first.model_copy(update={"extra_info": info})]
-        baseline = stored.model_copy(update={"benchmarks": odd, "kernelproof": own})
-        assert page_speed.sets(NO_TIMES, [baseline], []) == [], case
