@@ -18,6 +18,8 @@ from tests.unit.doctor.doctored import (
 GONE = ("a" * 40,)
 PINS = "pipeline/kernelproof/machine/toolchains/cuda.txt"
 OTHER_TRITON = {**PINNED, "triton": "3.7.1"}
+UNPINNED = f"packages found triton 3.7.1 (pinned 3.6.0), expected those of {PINS};"
+MISSING = "warn git found no commit aaaaaaaaaaaa, expected the commits of the perf baselines"
 NO_DRIVER = with_host(CPU, device_files=("/dev/nvidiactl",), driver_complaint="NVML says no")
 # Facts with one fault each: how the line of its finding begins, and what it has to hold.
 FAULTS = (
@@ -26,14 +28,10 @@ FAULTS = (
     (with_tools(is_made=False), "warn toolchain found cuda not made yet", "first session"),
     (with_tools(python=None), "unknown python .nox/toolchain-cuda"),
     (with_tools(python="3.10.12"), "fix python found 3.10.12 in .nox/toolchain-cuda", "3.11"),
-    (
-        with_tools(installed=OTHER_TRITON),
-        f"fix packages found triton 3.7.1 (pinned 3.6.0), expected those of {PINS};",
-        "remove .nox/toolchain-cuda",
-    ),
+    (with_tools(installed=OTHER_TRITON), f"fix {UNPINNED}", "remove .nox/toolchain-cuda"),
     (
         with_tools(is_own=False, installed=OTHER_TRITON),
-        f"warn packages found triton 3.7.1 (pinned 3.6.0), expected those of {PINS};",
+        f"warn {UNPINNED}",
         f"pip install -r {PINS}",
     ),
     (
@@ -71,19 +69,11 @@ FAULTS = (
     (with_host(is_clone=False), "warn git found git 2.39.5, but no clone", "safe.directory"),
     (
         replace(with_host(is_shallow=True), missing_commits=GONE),
-        "warn git found no commit aaaaaaaaaaaa, expected the commits of the perf baselines",
+        MISSING,
         "git fetch --unshallow (in CI: fetch-depth: 0)",
     ),
-    (
-        replace(H200, missing_commits=GONE),
-        "warn git found no commit aaaaaaaaaaaa, expected the commits of the perf baselines",
-        "git fetch origin (in CI: fetch-depth: 0)",
-    ),
-    (
-        replace(H200, baseline_complaint="h200/k.json: cut"),
-        "fix baseline found h200/k.json: cut",
-        "git",
-    ),
+    (replace(H200, missing_commits=GONE), MISSING, "git fetch origin (in CI: fetch-depth: 0)"),
+    (replace(H200, baseline_complaint="k.json: cut"), "fix baseline found k.json: cut", "git"),
     (with_host(nox=None), "unknown nox", "nox -s doctor"),
     (
         with_host(nox="2026.9.30"),

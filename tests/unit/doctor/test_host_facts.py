@@ -10,25 +10,20 @@ from kernelproof.plan.repository import ROOT
 
 
 def test_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Free space, memory, git, and the folders that have to be writable."""
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
-    facts = host_facts.read(tmp_path / "results" / "deep", has_gpu=False, dev=tmp_path)
+    """Free space, memory, git, and the folders that have to be writable.
+
+    Nothing can be made within a file.
+    """
+    (tmp_path / "file").touch()
+    for folder, is_writable in ((tmp_path / "new", True), (tmp_path / "file", False)):
+        monkeypatch.setenv("TRITON_CACHE_DIR", str(folder / "cache"))
+        facts = host_facts.read(folder / "results", has_gpu=False, dev=tmp_path)
+        assert (facts.is_results_writable, facts.is_cache_writable) == (is_writable, is_writable)
+        assert facts.cache == str(folder / "cache")
     assert (facts.results_free_gb or 0) > 0
     assert (facts.memory_gb or 0) > 0
-    assert (facts.cache, facts.is_cache_writable) == (str(tmp_path / "cache"), True)
-    assert facts.is_results_writable
     assert facts.device_files == ()
     assert (facts.git or "").split(".")[0].isdecimal()
-
-
-def test_a_file_in_place_of_a_folder_is_not_writable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing can be made within it."""
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    facts = host_facts.read(tmp_path / "file", has_gpu=False, dev=tmp_path)
-    assert (facts.is_results_writable, facts.is_cache_writable) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Each recording is an excerpt with its source above it. Parts that are made up ar
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,16 +69,9 @@ def test_a_b60(
 ) -> None:
     """Either version of the command gives its facts."""
     xpu_smi(json.dumps(answer))
-    assert intel_gpus.read([0]) == [
-        GpuFacts(
-            number=0,
-            name=str(answer["device_name"]),
-            driver="7B7A46009E666C4D10E1134",
-            max_clock_mhz=2400,
-            total_gb=25.66914048,
-            free_gb=free,
-        )
-    ]
+    driver, name = "7B7A46009E666C4D10E1134", str(answer["device_name"])
+    facts = GpuFacts(number=0, name=name, driver=driver, max_clock_mhz=2400, total_gb=25.66914048)
+    assert intel_gpus.read([0]) == [replace(facts, free_gb=free)]
 
 
 def test_an_answer_without_facts(xpu_smi: Callable[[str], None]) -> None:
@@ -89,17 +83,17 @@ def test_an_answer_without_facts(xpu_smi: Callable[[str], None]) -> None:
     assert answers == [[GpuFacts(number=0)]] * 4
 
 
-def test_a_gpu_with_broken_firmware_hides_no_other(xpu_smi: Callable[[str], None]) -> None:
-    """It is listed without a name: https://github.com/intel/xpumanager/issues/158, of 2.1.0."""
+def test_lists_of_devices(xpu_smi: Callable[[str], None]) -> None:
+    """A GPU with broken firmware has no name, but hides no other one.
+
+    https://github.com/intel/xpumanager/issues/158, of 2.1.0. The command prints ``null`` without a
+    GPU; other answers would be another program's.
+    """
     name = str(WRITTEN_2["device_name"])
     broken = {"device_id": 0, "device_state": "survivability mode"}
     xpu_smi(json.dumps({"device_list": [broken, {"device_id": 1, "device_name": name}]}))
     expected = (Accelerator(backend="xpu"), Accelerator(backend="xpu", name=name))
     assert hardware.accelerators() == expected
-
-
-def test_an_empty_list_of_devices(xpu_smi: Callable[[str], None]) -> None:
-    """The command prints ``null`` without a GPU; other answers would be another program's."""
     for answer in ({"device_list": None}, {"device_list": ["none"]}, ["none"]):
         xpu_smi(json.dumps(answer))
         assert hardware.accelerators() == ()

@@ -6,7 +6,7 @@ from tests.unit.checks.codegen.codes import BUILD, compiled, lock_of
 
 
 def test_the_lines_of_a_change() -> None:
-    """A line for each architecture, then the reason and a table of the moves."""
+    """A line for each architecture, then the reason and a table of the moves, or missing lines."""
     judged = judge([compiled(registers=64), compiled("gfx942")], lock_of(), [])
     assert list(report_lines("toy", judged)) == [
         "toy  sm_90   1 changed",
@@ -16,18 +16,14 @@ def test_the_lines_of_a_change() -> None:
     ]
     assert list(drift_lines(judged)) == [f"changed {BUILD} sm_90: registers 62 -> 64"]
     assert summary(judged) == "1 same, 1 changed"
+    lines = list(report_lines("toy", judge([compiled(), compiled("sm_80")], None, [])))
+    assert lines[-1] == f"missing: 2 lines of the lock, the first {BUILD} sm_90"
 
 
 def _changed(count: int) -> list[JudgedBuild]:
     moves = (Move(name="bytes", old=1, new=2), Move(name="kinds.FADD", old=1, new=None))
     return [
-        JudgedBuild(
-            build=f"build{place}",
-            architecture="sm_90",
-            verdict=CodeVerdict.CHANGED,
-            reason="why",
-            moves=moves,
-        )
+        JudgedBuild(f"build{place}", "sm_90", CodeVerdict.CHANGED, "why", moves)
         for place in range(count)
     ]
 
@@ -39,9 +35,3 @@ def test_many_changes_are_short() -> None:
     assert "kinds.FADD" not in "".join(three)
     assert eight.count("    bytes  1  -> 2") == 6
     assert eight[-3:] == ["", *(f"changed build{place} sm_90: bytes 1 -> 2" for place in (6, 7))]
-
-
-def test_missing_lines_are_counted() -> None:
-    """The first of them is named."""
-    lines = list(report_lines("toy", judge([compiled(), compiled("sm_80")], None, [])))
-    assert lines[-1] == f"missing: 2 lines of the lock, the first {BUILD} sm_90"

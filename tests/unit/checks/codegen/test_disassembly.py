@@ -73,15 +73,27 @@ _plain_kernel:                 ; @_plain_kernel
 """
 
 
-def test_sass_is_normalised() -> None:
-    """Addresses, encodings, names and padding go; targets of jumps become labels."""
+def test_sass() -> None:
+    """Addresses, encodings, names and padding go; targets of jumps become labels.
+
+    Costs are counted by class, by kind and by width, with a row's share; STL and LDL are spills.
+    """
     code = of_sass(SASS)
     assert code.lines == LINES
     assert (code.registers, code.stack, code.bytes, code.spills) == (18, 12, 160, None)
+    costs = counted(code, architecture="sm_90", rows=4, num_warps=2, shared=64)
+    once = ("constants", "fma", "global_loads", "global_stores", "local", "shuffles", "special")
+    assert costs.classes == {**dict.fromkeys(once, 1), "control": 3}
+    assert (costs.load_widths, costs.store_widths) == ({"16": 1}, {"2": 1})
+    assert (costs.spills, costs.instructions, costs.instructions_per_row) == (1, 10, 5.0)
+    assert costs.kinds["BRA"] == 2
 
 
-def test_amdgcn_is_normalised() -> None:
-    """Comments, directives, paths and text behind the function go; labels are renumbered."""
+def test_amdgcn() -> None:
+    """Comments, directives, paths and text behind the function go; labels are renumbered.
+
+    Spills are the compiler's own count; data parallel moves are shuffles.
+    """
     code = of_amdgcn(GCN)
     assert code.lines == (
         "s_load_dwordx2 s[2:3], s[0:1], 0x0",
@@ -94,6 +106,10 @@ def test_amdgcn_is_normalised() -> None:
         "s_endpgm",
     )
     assert (code.registers, code.stack, code.bytes, code.spills) == (36, 16, 48, 3)
+    costs = counted(code, architecture="gfx942", rows=1, num_warps=1, shared=0)
+    once = ("constants", "fma", "global_loads", "global_stores", "shuffles")
+    assert costs.classes == {**dict.fromkeys(once, 1), "control": 2}
+    assert (costs.load_widths, costs.store_widths, costs.spills) == ({"16": 1}, {"2": 1}, 3)
 
 
 def test_the_hash_is_of_the_executed_code() -> None:
@@ -124,38 +140,6 @@ def test_a_text_without_a_kernel() -> None:
             of_sass(text)
     with pytest.raises(ValueError, match=r"^no kernel in the amdgcn text$"):
         of_amdgcn("; codeLenInByte = 48\n")
-
-
-def test_sass_is_counted() -> None:
-    """Costs by class, by kind and by width; STL and LDL are spills; and a row's share."""
-    costs = counted(of_sass(SASS), architecture="sm_90", rows=4, num_warps=2, shared=64)
-    assert costs.classes == {
-        "constants": 1,
-        "control": 3,
-        "fma": 1,
-        "global_loads": 1,
-        "global_stores": 1,
-        "local": 1,
-        "shuffles": 1,
-        "special": 1,
-    }
-    assert (costs.load_widths, costs.store_widths) == ({"16": 1}, {"2": 1})
-    assert (costs.spills, costs.instructions, costs.instructions_per_row) == (1, 10, 5.0)
-    assert costs.kinds["BRA"] == 2
-
-
-def test_amdgcn_is_counted() -> None:
-    """Spills are the compiler's own count; data parallel moves are shuffles."""
-    costs = counted(of_amdgcn(GCN), architecture="gfx942", rows=1, num_warps=1, shared=0)
-    assert costs.classes == {
-        "constants": 1,
-        "control": 2,
-        "fma": 1,
-        "global_loads": 1,
-        "global_stores": 1,
-        "shuffles": 1,
-    }
-    assert (costs.load_widths, costs.store_widths, costs.spills) == ({"16": 1}, {"2": 1}, 3)
 
 
 def test_resident_warps() -> None:
