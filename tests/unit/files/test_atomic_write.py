@@ -17,19 +17,8 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_text_replaces_the_older_one(tmp_path: Path) -> None:
-    """A shorter text leaves nothing of a longer one; folders are made where they are missing."""
-    file = tmp_path / "a" / "b" / "file"
-    for text in ("long " * 1000, "±3e4, 東京\n"):
-        write_whole(file, text)
-        assert file.read_bytes() == text.encode()
-    assert _names(file.parent) == ["file"]
-
-
-def test_a_draft_is_hidden_and_its_process_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beside the file: no reader takes it for one, and no other process writes it."""
+def test_a_text_replaces_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, in folders that are made; by a hidden draft beside it, the process's own."""
     drafts: list[Path] = []
     replace = Path.replace
 
@@ -38,8 +27,12 @@ def test_a_draft_is_hidden_and_its_process_own(
         return replace(draft, target)
 
     monkeypatch.setattr(Path, "replace", noted)
-    write_whole(tmp_path / "file", "text")
-    assert drafts == [tmp_path / f".file.{os.getpid()}.tmp"]
+    file = tmp_path / "a" / "b" / "file"
+    for text in ("long " * 1000, "±3e4, 東京\n"):
+        write_whole(file, text)
+        assert file.read_bytes() == text.encode()
+    assert drafts == [file.with_name(f".file.{os.getpid()}.tmp")] * 2
+    assert _names(file.parent) == ["file"]
 
 
 @pytest.mark.parametrize("older", [None, "older"])
