@@ -82,16 +82,13 @@ def _bench_row(row: str, plan: Matrix, options: Any, arguments: list[str]) -> in
     with exclusive_gpu(gpu.lock):
         for case in _measure_all(chosen, specs, gpu.device, rounds=options.rounds, peers=peers):
             run = run.model_copy(update={"measured": [*run.measured, case]})
-            _write(run, options.out)  # after each shape, so that a run that is cut leaves some
+            # Written after each shape, so that a run that is cut leaves some.
+            write_whole(options.out / f"{row}.json", run.model_dump_json(indent=1) + "\n")
+            write_whole(options.out / f"{row}.md", bench_tables.markdown(run))
     bench_tables.print_tables(run, Console(soft_wrap=False))
     for line in run.errors:
         print(line, file=sys.stderr)
     return Exit.BLOCKED if run.errors else Exit.GOOD
-
-
-def _write(run: BenchRun, folder: Path) -> None:
-    write_whole(folder / f"{run.row}.json", run.model_dump_json(indent=1) + "\n")
-    write_whole(folder / f"{run.row}.md", bench_tables.markdown(run))
 
 
 def _peers(specs: dict[str, Any], named: Sequence[str]) -> list[str]:

@@ -86,15 +86,10 @@ def _device_table(name: str, cases: list[BenchCase]) -> BenchTable:
 def _host_table(name: str, cases: list[BenchCase]) -> BenchTable:
     peers = [peer for peer in _peers(cases) if not _is_absent(cases, peer)]
     lines = [("shape", "kernel", "bare", *peers)]
-    lines += [
-        (
-            _shape(case),
-            _host_time(case.ours),
-            _number_or_blank(case.bare_host_us),
-            *(_host_time(case.peers.get(peer)) for peer in peers),
-        )
-        for case in cases
-    ]
+    for case in cases:
+        times = [_host_time(case.peers.get(peer)) for peer in peers]
+        bare = _number_or_blank(case.bare_host_us)
+        lines.append((_shape(case), _host_time(case.ours), bare, *times))
     return BenchTable(title=f"{name}, host time", lines=lines, notes=[_HOST])
 
 

@@ -7,14 +7,7 @@ from statistics import median
 
 import torch
 
-from kernelproof.measure.clock import (
-    Clock,
-    Contestant,
-    host_us,
-    race,
-    record_contestant,
-    set_count,
-)
+from kernelproof.measure.clock import Clock, Contestant, host_us, race, record_contestant, set_count
 from kernelproof.measure.contestants import Launch, TensorSet, first_set
 from kernelproof.plan.cases import Case
 from kernelproof.plan.value_types import DTYPES
@@ -66,9 +59,8 @@ class ShapeRace:
                 launches=contestant.launches,
                 is_graph=contestant.recording.is_graph,
             )
-            self.results[name] = ContestantResult(
-                state="timed", timing=timing, host_us=host.get(name)
-            )
+            result = ContestantResult(state="timed", timing=timing, host_us=host.get(name))
+            self.results[name] = result
         self.bare_host_us = host.get(_BARE)
 
     def _host_us(self, device_us: Mapping[str, float]) -> dict[str, float]:

@@ -152,7 +152,7 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
             good=good,
             commits=commits,
             compile=commit_compiler(list(limits), architectures, workers=_WORKERS),
-            is_worse=_slower_judge(plan, options) if is_timed else _dearer_judge(limits),
+            is_worse=_slower_judge(plan, options) if is_timed else partial(_is_dearer, limits),
             say=_SAY,
         )
         first = bisection.run()
@@ -163,13 +163,11 @@ def _bisect(plan: Matrix, options: Any, *, is_timed: bool) -> int:
     return Exit.BLOCKED
 
 
-def _dearer_judge(limits: Mapping[str, float]) -> CommitJudge:
-    """Returns the judge of the cpu row: a commit is worse if a build is dearer."""
-
-    def is_dearer(_good: str, _commit: str, old: CompiledCode, new: CompiledCode) -> bool:
-        return any(change.is_dearer(limits[change.name[0]]) for change in compare_costs(old, new))
-
-    return is_dearer
+def _is_dearer(
+    limits: Mapping[str, float], _good: str, _commit: str, old: CompiledCode, new: CompiledCode
+) -> bool:
+    """Tells on the cpu row if a build of a commit is dearer."""
+    return any(change.is_dearer(limits[change.name[0]]) for change in compare_costs(old, new))
 
 
 def _slower_judge(plan: Matrix, options: Any) -> CommitJudge:

@@ -51,9 +51,7 @@ def time_share(run: CaseRun) -> int:
     plan, plugin = run.plan, run.plugin
     file = plan.samples(plan.share)
     record_files.make_folder(file.parent)
-    pace = Pace()
-    if count := plan.processes:
-        pace = Pace(first=count, most=count)
+    pace = Pace(first=plan.processes, most=plan.processes) if plan.processes else Pace()
     seconds = SECONDS_TO_WAIT + _TIMINGS * pace.most * SECONDS_A_PROCESS
     run.messages.send(WorkerMessage(seconds=seconds))
     with exclusive_gpu(lock_name(torch_device.uuid_of(plugin.device), plan.row)):

@@ -16,13 +16,7 @@ from kernelproof.plan.repository import shown_path
 from kernelproof.plan.timing_pace import Pace
 from kernelproof.records import sensitivity, time_baseline
 from kernelproof.records.record_files import Record
-from kernelproof.records.time_baseline import (
-    BLESSINGS_KEPT,
-    FOLDER,
-    BlessedTime,
-    StoredCase,
-    TimeBlessing,
-)
+from kernelproof.records.time_baseline import FOLDER, StoredCase, TimeBlessing
 from kernelproof.records.timing import KERNEL, CaseTiming
 from kernelproof.records.verdict import CaseVerdict, Verdict
 
@@ -55,11 +49,11 @@ def bless_perf(
         case = verdict.planned.case
         groups.setdefault((case.row, case.kernel), []).append(verdict)
     contents = [_content(group, reason, results, folder) for group in groups.values()]
-    lines = []
-    for content in contents:
-        file = time_baseline.write(content, folder)
-        lines.append(f"{shown_path(file)}: {len(content['benchmarks'])} cases; commit it")
-    return "\n".join(lines)
+    return "\n".join(
+        f"{shown_path(time_baseline.write(content, folder))}: {len(content['benchmarks'])} cases; "
+        "commit it"
+        for content in contents
+    )
 
 
 def _record_of(verdict: CaseVerdict) -> tuple[Record, CaseTiming]:
@@ -78,15 +72,12 @@ def _require_measured(verdict: CaseVerdict, reason: str) -> None:
         raise RefusedError(f"{case}: found {verdict.verdict}, expected times to store: {first}")
     _, timing = _record_of(verdict)
     if (count := len(timing.processes)) < Pace.first:
-        message = f"{case}: found times of {count} processes, expected at least {Pace.first}"
-        raise RefusedError(message)
+        counts = f"found times of {count} processes, expected at least {Pace.first}"
+        raise RefusedError(f"{case}: {counts}")
     is_named = any(fnmatchcase(case, word.strip(",.;:")) for word in reason.split())
     if verdict.verdict == Verdict.SLOWER and not is_named:
-        message = (
-            f"{case}: found it slower, expected its name in the reason (* stands for anything): "
-            f"{verdict.reason}"
-        )
-        raise RefusedError(message)
+        expected = "expected its name in the reason (* stands for anything)"
+        raise RefusedError(f"{case}: found it slower, {expected}: {verdict.reason}")
 
 
 def _require_quiet(verdict: CaseVerdict, folder: Path) -> None:
@@ -94,19 +85,16 @@ def _require_quiet(verdict: CaseVerdict, folder: Path) -> None:
     case = verdict.planned.case
     card = sensitivity.load(case.row, folder)
     if card is None or case.id not in card.cases:
-        message = f"{case.id}: found no gate card of it, expected one: nox -s gate-card"
-        raise RefusedError(message)
+        raise RefusedError(f"{case.id}: found no gate card of it, expected one: nox -s gate-card")
     _, timing = _record_of(verdict)
     times = trim(timing.times(KERNEL))  # without a bad process, as the judge will
     spread = 100 * stdev(times) / fmean(times)
     card_spread = card.cases[case.id].spread_percent["time"]
     most = max(_MOST_TIMES_CARD * card_spread, _LEAST_SPREAD_PERCENT)
     if spread > most:
-        message = (
-            f"{case.id}: found {spread:.2f} % between processes, expected at most {most:.2f} %, by "
-            f"its gate card; run it again on a quiet machine"
-        )
-        raise RefusedError(message)
+        parts = f"found {spread:.2f} % between processes, expected at most {most:.2f} %"
+        mend = "by its gate card; run it again on a quiet machine"
+        raise RefusedError(f"{case.id}: {parts}, {mend}")
 
 
 def _content(
@@ -129,7 +117,9 @@ def _content(
         "kernel": kernel,
         "commit": record.commit,
         "machine": time_baseline.committed(record.machine),
-        "blessings": [blessing.model_dump() for blessing in blessings[:BLESSINGS_KEPT]],
+        "blessings": [
+            blessing.model_dump() for blessing in blessings[: time_baseline.BLESSINGS_KEPT]
+        ],
     }
     # pytest-benchmark's facts of the host without its name, of the commit without its folder's.
     info = {name: content["machine_info"].get(name) for name in _MACHINE_INFO}
@@ -154,11 +144,9 @@ def _fresh(content: dict[str, Any], judged: Sequence[CaseVerdict]) -> dict[str, 
         case = verdict.planned.case
         benchmark = benchmarks.get(case.id)
         if benchmark is None or _stored_case(benchmark).timing != _record_of(verdict)[1]:
-            message = (
-                f"{case.id}: found other samples in {case.row}.benchmark.json than in its "
-                f"result, expected those of one run; run it again"
-            )
-            raise ResultsError(message)
+            where = f"{case.row}.benchmark.json than in its result"
+            message = f"found other samples in {where}, expected those of one run; run it again"
+            raise ResultsError(f"{case.id}: {message}")
         fresh[case.id] = benchmark
     return fresh
 
@@ -202,7 +190,9 @@ def _blessing(judged: Sequence[CaseVerdict], reason: str, record: Record) -> Tim
         commit=record.commit,
         machine=f"{record.device}, driver {record.machine.get('device', {}).get('driver')}",
         cases={
-            name: BlessedTime(time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4))
+            name: time_baseline.BlessedTime(
+                time_us=round(timing.us, 4), ratio_to_floor=round(timing.ratio, 4)
+            )
             for name, timing in timings.items()
         },
     )

@@ -15,12 +15,12 @@ from kernelproof.checks.codegen.compile_request import CompiledBuild, CompileReq
 from kernelproof.checks.perf.effect import Effect, paired_effect
 from kernelproof.checks.perf.judge import classify
 from kernelproof.checks.perf.row_timing import request_for
-from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
+from kernelproof.checks.perf.timing_processes import ProcessError, Replicates, require_times
 from kernelproof.machine.worktree import worktree
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
-from kernelproof.records.timing import KERNEL, REFERENCE, ProcessTimes, TimingAnswer, TimingRequest
+from kernelproof.records.timing import KERNEL, REFERENCE, ProcessTimes, TimingRequest
 from kernelproof.records.verdict import Verdict
 
 # The name of a build: kernel, build and architecture.
@@ -90,9 +90,11 @@ class CommitComparison:
                     tree=str(self.tree) if self.tree else None,
                     reference_tree=str(self.reference_tree),
                 )
-                answers = processes.ask(request, is_last=number + 1 == count)
+                answers = require_times(processes.ask(request, is_last=number + 1 == count))
                 for case, answer in zip(cases, answers, strict=True):
-                    times[case].append(_times_in(answer))
+                    if answer.process is None:
+                        raise ProcessError(f"{answer.case}: found no times")
+                    times[case].append(answer.process)
                     floors[case] = answer.floor  # a later process need not look for the fastest
                 self.say(f"process {seed + number + 1}: {len(cases)} cases")
 
@@ -101,12 +103,6 @@ class CommitComparison:
         pair = paired_effect(*times, comparisons=len(self.limits))
         verdict = classify(pair, self.limits[case])
         return ComparedCase(case=case, processes=tuple(processes), effect=pair, verdict=verdict)
-
-
-def _times_in(answer: TimingAnswer) -> ProcessTimes:
-    if answer.error or answer.process is None:
-        raise ProcessError(f"{answer.case}: {answer.error}")
-    return answer.process
 
 
 @contextmanager
@@ -129,9 +125,9 @@ def compile_kernels(
 
 def code_hashes(code: CompiledCode) -> dict[BuildName, str]:
     """Returns the hash of every build, or its error."""
+    builds = code.items()
     return {
-        name: build.costs.sha256 if build.costs else build.error or ""
-        for name, build in code.items()
+        name: build.costs.sha256 if build.costs else build.error or "" for name, build in builds
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelproof.checks.perf.row_timing import request_for
-from kernelproof.checks.perf.timing_processes import ProcessError, Replicates
+from kernelproof.checks.perf.timing_processes import Replicates, require_times
 from kernelproof.checks.perf.trials import TrialPlan, false_alarms, sensitivities
 from kernelproof.checks.row_gpu import find_gpu
 from kernelproof.errors import Exit, ResultsError, UsageError, positive, run_command, system_words
@@ -61,14 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         "perf-regress can see. Writes the row's gate card, to be committed beside its baselines.",
     )
     cases.Selection.add_options(parser.add_argument)
-    counts = {"processes": _PROCESSES, "rows": _ROWS, "trials": _TRIALS}
-    texts = {
-        "processes": "fresh processes to time in",
-        "rows": "unchanged rows to judge",
-        "trials": "runs of each case and slowdown to judge",
-    }
-    for name, count in counts.items():
-        text = f"{texts[name]} (default {count})"
+    for name, count, meaning in (
+        ("processes", _PROCESSES, "fresh processes to time in"),
+        ("rows", _ROWS, "unchanged rows to judge"),
+        ("trials", _TRIALS, "runs of each case and slowdown to judge"),
+    ):
+        text = f"{meaning} (default {count})"
         parser.add_argument(f"--{name}", type=positive, default=count, metavar="N", help=text)
     text = "count again from the times of an earlier run, and time nothing"
     parser.add_argument("--times", type=Path, metavar="FILE.json", help=text)
@@ -96,7 +94,9 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
         for number in range(1, options.processes + 1):
             start = time.monotonic()
             request = TimingRequest(row=row, cases=requests, rounds=ROUNDS, seed=number)
-            answers.append(_required(processes.ask(request, is_last=number == options.processes)))
+            answers.append(
+                require_times(processes.ask(request, is_last=number == options.processes))
+            )
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
     times = CardTimes(
@@ -122,29 +122,17 @@ def _calibrate(row: str, planned: Sequence[Planned], processes: Replicates) -> l
         requests.append(request_for(case, stored.timing.floor if stored else None))
     # One process chooses the floors, the next one finds the rounds of extra work.
     plain = TimingRequest(row=row, cases=requests, rounds=1, seed=0)
-    floors = {
-        answer.case: answer.floor for answer in _required(processes.ask(plain, is_last=False))
-    }
+    floors = require_times(processes.ask(plain, is_last=False))
     sized = [case.model_copy(update={"slower_by": PLANTED}) for case in requests]
     task = TimingRequest(task="calibrate", row=row, cases=sized, rounds=1, seed=0)
-    rounds = {
-        answer.case: answer.planted for answer in _required(processes.ask(task, is_last=False))
-    }
+    rounds = require_times(processes.ask(task, is_last=False))
     print(f"calibrated {len(requests)} cases in {time.monotonic() - start:.1f} s", flush=True)
     return [
         case.model_copy(
-            update={"floor": floors[case.case], "is_repeated": True, "planted": rounds[case.case]}
+            update={"floor": timed.floor, "is_repeated": True, "planted": calibrated.planted}
         )
-        for case in requests
+        for case, timed, calibrated in zip(requests, floors, rounds, strict=True)
     ]
-
-
-def _required(answers: list[TimingAnswer]) -> list[TimingAnswer]:
-    """Returns the answers; raises ProcessError for the first that is an error."""
-    for answer in answers:
-        if answer.error:
-            raise ProcessError(f"{answer.case}: {answer.error}")
-    return answers
 
 
 def _times_by_case(answers: Sequence[list[TimingAnswer]]) -> sensitivity.TimesUs:

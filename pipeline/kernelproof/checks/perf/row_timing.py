@@ -11,16 +11,8 @@ from kernelproof.checks.perf.timing_processes import Replicates
 from kernelproof.machine.worktree import commit_of, worktree
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
-from kernelproof.records import time_baseline
-from kernelproof.records.timing import (
-    KERNEL,
-    CaseRequest,
-    CaseTiming,
-    FailedOutcome,
-    StoredTiming,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records import time_baseline, timing
+from kernelproof.records.timing import CaseRequest, CaseTiming, StoredTiming, TimingAnswer
 from kernelproof.records.verdict import Verdict
 
 Say = Callable[[str], None]
@@ -39,7 +31,7 @@ class CaseAnswers:
     reference_answers: list[TimingAnswer] = field(default_factory=list)
     reference: str | None = None
     error: str = ""
-    outcome: FailedOutcome = "error"
+    outcome: timing.FailedOutcome = "error"
 
     @property
     def request(self) -> CaseRequest:
@@ -57,18 +49,16 @@ class CaseAnswers:
     @property
     def timing(self) -> CaseTiming:
         """Returns the times of all processes."""
-        first = self.answers[0]
+        first, beside = self.answers[0], self.reference_answers
         return CaseTiming(
             floor=first.floor,
             bytes=first.bytes,
             code_hash=first.code_hash,
             floor_hash=first.floor_hash,
-            launches=first.launches[KERNEL],
+            launches=first.launches[timing.KERNEL],
             processes=[answer.process for answer in self.answers if answer.process],
             reference=self.reference,
-            reference_processes=[
-                answer.process for answer in self.reference_answers if answer.process
-            ],
+            reference_processes=[answer.process for answer in beside if answer.process],
         )
 
 
@@ -169,8 +159,10 @@ class RowTiming:
                 seconds = time.monotonic() - start
                 self.say(f"process {self._processes}: {len(alive)} cases in {seconds:.1f} s")
 
-    def _request(self, cases: Sequence[CaseAnswers], reference_tree: Path | None) -> TimingRequest:
-        return TimingRequest(
+    def _request(
+        self, cases: Sequence[CaseAnswers], reference_tree: Path | None
+    ) -> timing.TimingRequest:
+        return timing.TimingRequest(
             row=self.row,
             cases=[case.request for case in cases],
             rounds=ROUNDS,

@@ -102,6 +102,14 @@ def _answers(lines: list[str], request: TimingRequest) -> list[TimingAnswer]:
     return answers
 
 
+def require_times(answers: list[TimingAnswer]) -> list[TimingAnswer]:
+    """Returns the answers; raises ProcessError for the first that is an error."""
+    for answer in answers:
+        if answer.error:
+            raise ProcessError(f"{answer.case}: {answer.error}")
+    return answers
+
+
 class Replicates:
     """Timing processes, each started while the one before it measures.
 

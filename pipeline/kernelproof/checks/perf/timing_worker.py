@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,32 +22,17 @@ import torch
 from kernelproof.checks.codegen.compile import code_of
 from kernelproof.checks.perf import calibration
 from kernelproof.machine.gpu_monitor import Monitor
+from kernelproof.measure import clock as clocks
 from kernelproof.measure import torch_device
-from kernelproof.measure.clock import (
-    Contestant,
-    GpuClock,
-    race,
-    record_contestant,
-    set_count,
-    timed_rounds,
-)
+from kernelproof.measure.clock import Contestant, GpuClock, race, record_contestant, timed_rounds
 from kernelproof.measure.contestants import TensorSet, first_set
 from kernelproof.measure.launch_capture import capture_kernels
 from kernelproof.measure.proof_import import spec_of
 from kernelproof.measure.throttle_watch import ThrottleWatch
 from kernelproof.plan import matrix
 from kernelproof.plan.value_types import DTYPES
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    READY,
-    REFERENCE,
-    REPEAT,
-    CaseRequest,
-    ProcessTimes,
-    TimingAnswer,
-    TimingRequest,
-)
+from kernelproof.records import timing
+from kernelproof.records.timing import FLOOR, KERNEL, CaseRequest, TimingAnswer, TimingRequest
 from kernelproof.spec import Spec
 
 # Inputs of few tokens stay in the cache with any number of sets; so many are made soon enough.
@@ -81,28 +65,28 @@ class TimingBench:
     references: dict[str, Spec]
 
 
-def _spec_in_tree(kernel: str, tree: Path | None) -> Spec:
+def _spec_in_tree(kernel: str, tree: str | None) -> Spec:
     """Returns the spec of a kernel in a source tree, None for this one.
 
     The modules of the tree are forgotten again, so that two trees can be imported side by side.
     """
-    if tree is None:
+    if not tree:
         return spec_of(kernel)
-    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_in(kernel, name)}
-    sys.path.insert(0, str(tree / "kernels"))
+    ours = _forget_modules(kernel)
+    sys.path.insert(0, f"{tree}/kernels")
     try:
         importlib.invalidate_caches()
         return spec_of(kernel)
     finally:
-        sys.path.remove(str(tree / "kernels"))
-        for name in list(sys.modules):
-            if _is_in(kernel, name):
-                del sys.modules[name]
+        sys.path.remove(f"{tree}/kernels")
+        _forget_modules(kernel)
         sys.modules.update(ours)
 
 
-def _is_in(kernel: str, module: str) -> bool:
-    return module.partition(".")[0] == kernel
+def _forget_modules(kernel: str) -> dict[str, Any]:
+    """Returns the imported modules of a kernel, which a later import reads again."""
+    names = [name for name in sys.modules if name.partition(".")[0] == kernel]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def prepare_bench(request: TimingRequest) -> TimingBench:
@@ -117,18 +101,14 @@ def prepare_bench(request: TimingRequest) -> TimingBench:
     sentinel = record_contestant([partial(torch.neg, source, out=negated)], clock)
     _warm_up(sentinel)
     kernels = dict.fromkeys(case.kernel for case in request.cases)
-    tree, reference_tree = (
-        Path(folder) if folder else None for folder in (request.tree, request.reference_tree)
-    )
+    beside = kernels if request.reference_tree else {}
     return TimingBench(
         device=device,
         clock=clock,
         monitor=Monitor(torch_device.uuid_of(device)),
         sentinel=sentinel,
-        references={kernel: _spec_in_tree(kernel, reference_tree) for kernel in kernels}
-        if reference_tree
-        else {},
-        specs={kernel: _spec_in_tree(kernel, tree) for kernel in kernels},
+        references={kernel: _spec_in_tree(kernel, request.reference_tree) for kernel in beside},
+        specs={kernel: _spec_in_tree(kernel, request.tree) for kernel in kernels},
     )
 
 
@@ -147,7 +127,7 @@ def answer_case(case: CaseRequest, request: TimingRequest, bench: TimingBench) -
     # Inputs beyond the cache, or `_SETS_WITHIN_CACHE` sets if they are too small for that.
     spec, dtype = bench.specs[case.kernel], getattr(torch, DTYPES[case.dtype])
     first = first_set(spec, dtype, case.shape, bench.device)
-    count = set_count(first.bytes, bench.clock.l2_bytes, within=_SETS_WITHIN_CACHE)
+    count = clocks.set_count(first.bytes, bench.clock.l2_bytes, within=_SETS_WITHIN_CACHE)
     sets = [first, *(first.copy() for _ in range(count - 1))]
     enter = partial(_enter, sets=sets, bench=bench)
     if request.task == "calibrate":
@@ -158,9 +138,9 @@ def answer_case(case: CaseRequest, request: TimingRequest, bench: TimingBench) -
     floor = case.floor if case.floor in floors else _fastest(floors, enter)
     launches = {KERNEL: spec.launch, FLOOR: floors[floor]}
     if case.is_repeated:
-        launches[REPEAT] = spec.launch
+        launches[timing.REPEAT] = spec.launch
     if bench.references:
-        launches[REFERENCE] = bench.references[case.kernel].launch
+        launches[timing.REFERENCE] = bench.references[case.kernel].launch
     if spec.slowed:
         launches |= {name: spec.slowed(rounds) for name, rounds in case.planted.items()}
     contestants = {name: enter(launch) for name, launch in launches.items()}
@@ -201,7 +181,7 @@ def _code_hash(call: Callable[[], object]) -> str | None:
 
 def time_contestants(
     contestants: Mapping[str, Contestant], request: TimingRequest, bench: TimingBench
-) -> ProcessTimes:
+) -> timing.ProcessTimes:
     """Returns the samples of the rounds that the request asks for.
 
     A round with a sample during which the GPU was held back is discarded whole and counted, so
@@ -226,7 +206,7 @@ def time_contestants(
         message = f"all {discarded} rounds were discarded: power or heat held the GPU's clock back"
         raise RuntimeError(message)
     sentinel = race({"sentinel": bench.sentinel}, rounds=_SENTINEL_ROUNDS)
-    return ProcessTimes(
+    return timing.ProcessTimes(
         samples_us=samples,
         discarded=discarded,
         sentinel_us=round(median(sentinel["sentinel"]), 4),
@@ -263,7 +243,7 @@ def main() -> None:
     request = TimingRequest.model_validate_json(sys.stdin.readline())
     with torch.inference_mode():
         bench = prepare_bench(request)
-        print(READY, flush=True)
+        print(timing.READY, flush=True)
         for answer in answer_all(request, bench):
             print(answer.model_dump_json(), flush=True)
 

@@ -15,24 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from math import exp, fsum, lgamma, log, log1p
 from statistics import fmean, median, stdev
+from typing import Any
 
 from kernelproof.checks.perf.judge import judge_timing
 from kernelproof.plan.timing_pace import PACE, Pace
-from kernelproof.records.sensitivity import (
-    CaseSensitivity,
-    FalseAlarms,
-    PlantedSlowdown,
-    SpreadOf,
-)
-from kernelproof.records.timing import (
-    FLOOR,
-    KERNEL,
-    REFERENCE,
-    REPEAT,
-    CaseTiming,
-    ProcessTimes,
-    StoredTiming,
-)
+from kernelproof.records import sensitivity, timing
+from kernelproof.records.sensitivity import CaseSensitivity, FalseAlarms, PlantedSlowdown
+from kernelproof.records.timing import FLOOR, KERNEL, REPEAT, CaseTiming, StoredTiming
 from kernelproof.records.verdict import Verdict
 
 # By contestant the time in each process, in microseconds, the same processes throughout.
@@ -103,11 +92,11 @@ class TrialPlan:
         verdict = Verdict.INCONCLUSIVE
         for count in range(self.pace.first, self.pace.most + 1, self.pace.more):
             chosen = halves[1][:count]
-            timing = _timing(times, contestant, chosen, code_hash, factor=factor)
-            finding = judge(timing)
+            drawn = _timing(times, contestant, chosen, code_hash, factor=factor)
+            finding = judge(drawn)
             if finding.wants_reference:
-                beside = {"reference": "0", "reference_processes": timing.processes}
-                finding = judge(timing.model_copy(update=beside))
+                beside = {"reference": "0", "reference_processes": drawn.processes}
+                finding = judge(drawn.model_copy(update=beside))
             if (verdict := finding.verdict) != Verdict.INCONCLUSIVE:
                 break
         return verdict
@@ -122,28 +111,21 @@ def _timing(
     factor: float = 1.0,
 ) -> CaseTiming:
     """Returns a timing of the chosen processes, in which the kernel is `contestant`."""
+    machine: Any = {"sentinel_us": 1.0, "sm_clock_mhz": None, "temperature_c": None}
     processes = [
-        ProcessTimes(
+        timing.ProcessTimes(
             samples_us={
                 KERNEL: [factor * times[contestant][i]],
                 FLOOR: [times[FLOOR][i]],
-                REFERENCE: [times[KERNEL][i]],
+                timing.REFERENCE: [times[KERNEL][i]],
             },
             discarded=0,
-            sentinel_us=1.0,
-            sm_clock_mhz=None,
-            temperature_c=None,
+            **machine,
         )
         for i in chosen
     ]
-    return CaseTiming(
-        floor="floor",
-        bytes=None,
-        code_hash=code_hash,
-        floor_hash=None,
-        launches=1,
-        processes=processes,
-    )
+    floor: Any = {"floor": "floor", "floor_hash": None, "bytes": None}
+    return CaseTiming(code_hash=code_hash, launches=1, processes=processes, **floor)
 
 
 def try_row(seed: int, plan: TrialPlan) -> tuple[bool, bool]:
@@ -214,25 +196,27 @@ def _sensitivity(case: str, plan: TrialPlan, trials: int) -> CaseSensitivity:
         for name in _planted(times)
     ]
     ratios = [us / floor_us for us, floor_us in zip(kernel, floor, strict=True)]
-    spread: dict[SpreadOf, Sequence[float]] = {"time": kernel, "floor": floor, "ratio": ratios}
+    spread: dict[sensitivity.SpreadOf, Sequence[float]] = {
+        "time": kernel,
+        "floor": floor,
+        "ratio": ratios,
+    }
+    visible = least_visible(planted, lambda percent: times_found(case, percent, plan, trials))
     return CaseSensitivity(
         limit_percent=plan.limits[case],
-        spread_percent={name: round(_variation(values), 3) for name, values in spread.items()},
+        spread_percent={
+            # The coefficient of variation, in percent.
+            name: round(100 * stdev(values) / fmean(values), 3)
+            for name, values in spread.items()
+        },
         planted=planted,
-        visible_percent=least_visible(
-            planted, lambda percent: times_found(case, percent, plan, trials)
-        ),
+        visible_percent=visible,
     )
 
 
 def _slowdown(slowed: Sequence[float], kernel: Sequence[float]) -> float:
     """Returns by how many percent `slowed` takes longer: the median over the processes."""
     return 100 * (median(a / b for a, b in zip(slowed, kernel, strict=True)) - 1)
-
-
-def _variation(values: Sequence[float]) -> float:
-    """Returns the coefficient of variation, in percent."""
-    return 100 * stdev(values) / fmean(values)
 
 
 def least_visible(

@@ -119,14 +119,14 @@ def test_times_noisier_than_the_card(tmp_path: Path) -> None:
             assert refusal(tmp_path, judged) == f"{ID}: found {difference}, {mend}"
         else:
             bless(tmp_path, judged)
-    one, two = (
+    quiet, noisy = (
         judged_of(1, timing=timing_of([*processes_near(10)[bad:], *processes_near(20)[:bad]]))
         for bad in (1, 2)
     )
-    place(tmp_path, one)
-    bless(tmp_path, one)
-    place(tmp_path, two)
-    assert " % between processes, expected at most 0.50 %" in refusal(tmp_path, two)
+    place(tmp_path, quiet)
+    bless(tmp_path, quiet)
+    place(tmp_path, noisy)
+    assert " % between processes, expected at most 0.50 %" in refusal(tmp_path, noisy)
 
 
 def test_samples_of_another_run(tmp_path: Path) -> None:
