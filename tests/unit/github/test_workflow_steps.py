@@ -4,7 +4,6 @@ What the sessions do is asked by tests/unit/sessions; the scripts are those of t
 """
 
 import json
-import subprocess
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from kernelproof.selftest.mutation.__main__ import main as mutation_main
 from kernelproof.sessions import bless
 from tests.unit.extending.tree import Tree
 from tests.unit.github.workflow_files import BASELINE, CI, GPU, PAGES, Shell, value_of
+from tests.unit.machine.git_commands import git
 
 BY_HAND = {"row": "", "check": "all", "against": ""}
 FILES = ["report.html", "report.json", "report.md", "report.xml"]
@@ -182,20 +182,20 @@ def test_a_baseline_is_proposed_on_a_branch_of_its_own(shell: Shell, tmp_path: P
     (measured / "gemma4_routing.json").write_bytes((folder / "gemma4_routing.json").read_bytes())
     _forget(folder, KEY)
     (tree / ".gitignore").write_text("results/\n")
-    _git(tree, "init", "--quiet", "--initial-branch", "main")
-    _git(tree, "add", "--all")
-    _git(tree, "commit", "--quiet", "--message", "The project")
-    _git(tree, "clone", "--quiet", "--bare", str(tree), str(origin))
-    _git(tree, "remote", "add", "origin", str(origin))
-    sha = _git(tree, "rev-parse", "HEAD")
+    git(tree, "init", "--quiet", "--initial-branch", "main")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "The project")
+    git(tree, "clone", "--quiet", "--bare", str(tree), str(origin))
+    git(tree, "remote", "add", "origin", str(origin))
+    sha = git(tree, "rev-parse", "HEAD")
     shell.cwd = tree
     given = {"ROW": "cpu", "KIND": "golden", "REASON": "a new $(shape)"}
     given |= {"BASE": "main", "GH_TOKEN": "token"}
     assert shell.run(BASELINE.jobs["propose"], {}, **given), shell.printed
     branch, file = "baseline/golden-cpu-1001-1", "pipeline/baselines/golden/gemma4_routing.json"
-    assert _git(origin, "rev-parse", "main") == _git(origin, "rev-parse", f"{branch}^") == sha
-    assert _git(origin, "diff", "--name-only", "main", branch) == file
-    message, title = _git(origin, "log", "-1", "--format=%B", branch), "Bless the golden baselines"
+    assert git(origin, "rev-parse", "main") == git(origin, "rev-parse", f"{branch}^") == sha
+    assert git(origin, "diff", "--name-only", "main", branch) == file
+    message, title = git(origin, "log", "-1", "--format=%B", branch), "Bless the golden baselines"
     assert message.startswith(f"{title} of cpu\n\nBaselines of kind golden, measured")
     assert "\nReason: a new $(shape)\n" in message
     assert f"\n  {KEY}: nothing -> " in message
@@ -204,13 +204,6 @@ def test_a_baseline_is_proposed_on_a_branch_of_its_own(shell: Shell, tmp_path: P
     assert shell.noted == [f"gh pr create {opened}"]
     assert not shell.run(BASELINE.jobs["propose"], {}, **given)
     assert "found no golden baseline of cpu that changes" in shell.printed
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Runs git in a folder as some author; returns what it prints."""
-    author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    command = ["git", "-C", str(folder), *author, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _forget(folder: Path, key: str) -> None:

@@ -1,12 +1,12 @@
 """The revision of a tree: its commit, uncommitted changes, and a digest of the files that count."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from kernelproof.machine import revision
 from kernelproof.plan.repository import ROOT
+from tests.unit.machine.git_commands import git
 
 MADE_OF = (
     "kernels/toy/kernel.py",
@@ -43,17 +43,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def repository(tree: Path) -> Path:
     """Returns the same tree with everything committed."""
-    _git(tree, "init", "--quiet")
-    _git(tree, "add", "--all", "--force")
-    _git(tree, "commit", "--quiet", "--message=Start")
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all", "--force")
+    git(tree, "commit", "--quiet", "--message=Start")
     return tree
-
-
-def _git(root: Path, *arguments: str) -> str:
-    settings = ["user.name=Someone", "user.email=someone@example.org", "commit.gpgSign=false"]
-    options = [part for setting in settings for part in ("-c", setting)]
-    command = ["git", "-C", str(root), *options, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_without_git_the_commit_is_unknown(
@@ -72,7 +65,7 @@ def test_without_git_the_commit_is_unknown(
 @pytest.mark.parametrize("name", ["README.md", "kernels/toy/new.py"], ids=["changed", "untracked"])
 def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
     """A change of a file that git knows or of one that it does not; the commit stays."""
-    commit = _git(repository, "rev-parse", "HEAD")
+    commit = git(repository, "rev-parse", "HEAD")
     for is_dirty in (False, True):
         found = revision.current(repository)
         assert (found.commit, found.dirty) == (commit, is_dirty)

@@ -1,6 +1,5 @@
 """Another commit's files: of a small repository, by the names that a command line may give."""
 
-import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,6 +8,7 @@ import pytest
 from kernelproof.errors import Exit, UsageError
 from kernelproof.machine import worktree as worktrees
 from kernelproof.machine.worktree import between, commit_of, require_commit, subject_of, worktree
+from tests.unit.machine.git_commands import git
 
 
 class Repository:
@@ -19,16 +19,9 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch=main")
         self.commits = [self.commit(f"Write {n}", str(n)) for n in (1, 2, 3)]
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *words: str) -> str:
         """Returns what git prints there."""
-        names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=no"]
-        done = subprocess.run(
-            ["git", "-C", str(self.root), *names, *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
+        return git(self.root, *words)
 
     def commit(self, subject: str, text: str) -> str:
         """The hash of one more commit."""

@@ -58,9 +58,8 @@ def judged_of(tokens: int, us: float = 10, **changes: Any) -> CaseVerdict:
     case = Case(kernel=KERNEL, row=ROW, dtype="fp32", shape=(("E", 8), ("K", 2), ("T", tokens)))
     planned = Planned(case=case, check=Check.PERF, device="NVIDIA H200", golden=False)
     record = record_of(planned, timing=timing, **of_record)
-    return CaseVerdict(
-        planned=planned, record=record, **{"verdict": Verdict.NO_BASELINE, **changes}
-    )
+    verdict = changes.pop("verdict", Verdict.NO_BASELINE)
+    return CaseVerdict(planned=planned, record=record, verdict=verdict, **changes)
 
 
 ONE, TWO = judged_of(1, 10), judged_of(2, 20)
@@ -73,16 +72,18 @@ def timing_in(verdict: CaseVerdict) -> CaseTiming:
     return verdict.record.timing
 
 
+def _timings(*judged: CaseVerdict) -> dict[str, Any]:
+    return {
+        verdict.planned.case.id: timing_in(verdict).model_dump(mode="json") for verdict in judged
+    }
+
+
 @cache
 def benchmark_json() -> str:
     """Runs pytest-benchmark on the two cases, in a process of its own, and returns its file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        timings = {
-            verdict.planned.case.id: timing_in(verdict).model_dump(mode="json")
-            for verdict in (ONE, TWO)
-        }
-        (folder / "timings.json").write_text(json.dumps(timings))
+        (folder / "timings.json").write_text(json.dumps(_timings(ONE, TWO)))
         (folder / "test_cells.py").write_text(_CELLS)
         options = ["-q", "-p", "no:cacheprovider", "--benchmark-json=benchmark.json"]
         subprocess.run(
@@ -111,15 +112,10 @@ def place(folder: Path, *judged: CaseVerdict, **spread: float) -> Path:
 def _shaped(*judged: CaseVerdict) -> str:
     """The same with other cases or times, without another process; the statistics are ONE's."""
     content = json.loads(benchmark_json())
+    (first, _) = content["benchmarks"]
     content["benchmarks"] = [
-        {
-            **content["benchmarks"][0],
-            "extra_info": {
-                "case": verdict.planned.case.id,
-                "timing": timing_in(verdict).model_dump(mode="json"),
-            },
-        }
-        for verdict in judged
+        {**first, "extra_info": {"case": case, "timing": timing}}
+        for case, timing in _timings(*judged).items()
     ]
     return json.dumps(content)
 
@@ -131,22 +127,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_blessed_is_stored(folder: Path) -> None:
-    """The times of each case, with the commit and the machine of the run, but not whose it was."""
+def test_a_blessing_stores_times_and_reason(folder: Path) -> None:
+    """The times of each case, the commit and machine, but not whose it was, and the day."""
     baseline = time_baseline.load(ROW, KERNEL, folder)
     assert baseline is not None
     assert list(baseline.stored) == [verdict.planned.case.id for verdict in (ONE, TWO)]
     for verdict in (ONE, TWO):
         stored = baseline.stored[verdict.planned.case.id]
-        assert stored.timing == timing_in(verdict)
+        assert (stored.timing, stored.commit) == (timing_in(verdict), "c" * 40)
         assert stored.machine == {name: MACHINE[name] for name in MACHINE if name != "os"}
-        assert stored.commit == "c" * 40
-
-
-def test_a_blessing_tells_when_and_why(folder: Path) -> None:
-    """And of which commit and machine, and what the times were."""
-    baseline = time_baseline.load(ROW, KERNEL, folder)
-    assert baseline is not None
     (blessing,) = baseline.kernelproof.blessings
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", blessing.date)
     assert blessing == TimeBlessing(

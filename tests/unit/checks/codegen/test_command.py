@@ -6,7 +6,6 @@ The compiler's worker processes are those of `test_compile`; here they would add
 import json
 import re
 import shutil
-import subprocess
 import sys
 import zlib
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
 from kernelproof.records import code_lock as locks
 from tests.unit.checks.codegen.codes import BUILD, TOOLS, compiled
+from tests.unit.machine.git_commands import git
 
 ARCHITECTURES = ["sm_90", "gfx942"]
 KERNEL = "kernels/toy/kernel.py"
@@ -167,9 +167,8 @@ def test_a_diff_from_the_commit_of_the_lock(compiler: Compiler, capsys: Capture)
     message = f"found no commit to compile the blessed {BUILD} gfx942 from"
     assert message in capsys.readouterr().err
     compiler.edit("MUL 0.7")
-    git = ["git", "-C", str(compiler.root), "-c", "user.name=n", "-c", "user.email=n@localhost"]
     for words in (["init", "-q"], ["add", "kernels", "locks"], ["commit", "-q", "-m", "Bless"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
+        git(compiler.root, *words)
     compiler.edit("MUL 0.8")
     assert _run("--arch", "gfx942", "--diff") == 1
     output = capsys.readouterr().out
