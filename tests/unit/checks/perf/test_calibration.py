@@ -93,7 +93,7 @@ def test_rounds_are_found_for_each_size(calibrate: Calibrate, name: str) -> None
 
 
 def test_odd_times_end_the_search(calibrate: Calibrate) -> None:
-    """One bad measurement does not: 128 rounds seem to take 3.2 %, and later points tell better.
+    """The search survives a bad measurement: 128 rounds seem to take 3.2 %, later points mend it.
 
     Work that changes nothing is tried up to the most rounds, and the gate card will say so.
     """
