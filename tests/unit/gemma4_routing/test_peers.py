@@ -21,13 +21,13 @@ from kernelproof.plan.repository import ROOT
 from tests.unit.gemma4_routing.routing import DEVICE, each_dtype
 
 ULP = 2.0**-23
-# Compiles each kernel for an H200 without one, and prints a line of its costs. A floor is compiled
-# at the largest tile that it is for, which needs the most registers, and the cheapest floor and the
-# packed sort at each dtype.
+# Compiles each kernel for an H200 without one, and prints a line about it. A floor is compiled at
+# the largest tile that it is for, which needs the most registers, and disassembled for its spills.
+# The first floor and the packed sort are compiled at each dtype.
 COMPILING = """\
 import json
 from gemma4_routing.proof import floors, peers
-from kernelproof.checks.codegen.compile import compiled
+from kernelproof.checks.codegen.compile import binary, compiled
 from kernelproof.spec import Build
 
 def compile(function, dtype, num_experts, topk, constants, num_warps):
@@ -40,9 +40,13 @@ def compile(function, dtype, num_experts, topk, constants, num_warps):
         integers=integers, constants={"E": num_experts, "K": topk, **constants},
         rows=constants.get("BLOCK_T", 1), num_warps=num_warps, options={},
     )
-    _, costs = compiled(build, "sm_90")
+    spills = None
+    if "BLOCK_T" in constants and dtype == "fp32":
+        spills = compiled(build, "sm_90")[1].spills
+    else:
+        binary(build, "sm_90")
     print(json.dumps({"name": function.__name__, "dtype": dtype, "experts": num_experts,
-                      "rows": build.rows, "warps": num_warps, "spills": costs.spills}))
+                      "rows": build.rows, "warps": num_warps, "spills": spills}))
 
 for number, floor in enumerate(floors.FLOORS):
     block_e = min(1024, floor.num_warps * 32 * 128 // floor.rows)
@@ -229,6 +233,6 @@ def test_they_compile_for_a_gpu_without_one() -> None:
     floors = [line for line in lines if line["name"] == "_gemma4_routing_floor_kernel"]
     settings = {(line["rows"], line["warps"]) for line in floors}
     assert settings == {(floor.rows, floor.num_warps) for floor in FLOORS}
-    assert [line for line in floors if line["spills"]] == []
+    assert [line for line in floors if line["dtype"] == "fp32" and line["spills"] != 0] == []
     assert len(lines) - len(floors) == 4
     assert {line["dtype"] for line in lines} == {"fp32", "fp16", "bf16"}
