@@ -19,7 +19,10 @@ def test_the_verdict_and_the_matrix(shown: Chromium, content: dict[str, Any]) ->
 
 
 def test_every_section_is_there(shown: Chromium) -> None:
-    """Its charts are drawn and not blank; without a history there is no section of it."""
+    """Its charts are drawn and not blank; without a history there is no section of it.
+
+    A picture of the page is left in `results/page.png`.
+    """
     links = [link.text for link in shown.all("nav a")]
     charts = ["Time over T", "Baselines", "Gate card"]
     assert links == ["Matrix", "Cases", *charts, "Mutants", "Machines"]
@@ -28,6 +31,10 @@ def test_every_section_is_there(shown: Chromium) -> None:
         ".getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"
     )
     assert inked == [True] * 5
+    file = ROOT / "results" / "page.png"
+    file.parent.mkdir(exist_ok=True)
+    assert shown.driver.save_screenshot(str(file))
+    assert file.stat().st_size > 20_000
     shown.first("#speed details summary").click()
     assert "262,144" in shown.text("#speed-table")
     assert "of 600 unchanged rows blamed" in shown.text("#gate-alarms")
@@ -35,26 +42,25 @@ def test_every_section_is_there(shown: Chromium) -> None:
 
 
 def test_the_filter(shown: Chromium, content: dict[str, Any]) -> None:
-    """All words have to be in a case's id, verdict, check or reason; Esc clears it."""
+    """All words have to be in a case's id, verdict, check or reason; Esc clears it.
+
+    The selects narrow, too; a square of the matrix sets them.
+    """
+    count = len(content["cases"])
     shown.first("#filter").send_keys("h200 BF16 t2048")
     wanted = [case for case in content["cases"] if "-h200-bf16-E128-K8-T2048" in case["id"]]
     assert sorted(shown.ids()) == sorted(case["id"] for case in wanted)
-    assert shown.text("#count") == f"{len(wanted)} of {len(content['cases'])} cases"
+    assert shown.text("#count") == f"{len(wanted)} of {count} cases"
     shown.first("#filter").send_keys(" nowhere")
     assert shown.ids() == []
     assert "no case fits" in shown.text("#grid-body")
     shown.press(shown.keys.ESCAPE)
-    assert shown.text("#count") == f"{len(content['cases'])} cases"
+    assert shown.text("#count") == f"{count} cases"
     assert shown.focus() == "grid"
-
-
-def test_verdict_check_and_square(shown: Chromium, content: dict[str, Any]) -> None:
-    """The selects narrow, too; a square of the matrix sets them."""
-    cases = content["cases"]
     shown.choose("#verdict", "same")
-    assert shown.text("#count") == f"21 of {len(cases)} cases"
+    assert shown.text("#count") == f"21 of {count} cases"
     shown.all(".cell")[5].click()
-    assert shown.text("#count") == f"18 of {len(cases)} cases"
+    assert shown.text("#count") == f"18 of {count} cases"
     assert all("-h200-bf16-" in case for case in shown.ids())
     assert shown.focus() == "grid"
 
@@ -150,23 +156,11 @@ def test_sorting(shown: Chromium, content: dict[str, Any]) -> None:
 
 def test_machines_side_by_side(shown: Chromium) -> None:
     """Differences are lit, with a sign beside the colour; the rest can be left out."""
-    assert shown.text("#machine-table thead").rstrip("\n").split("\t") == [
-        "",
-        "results",
-        "baseline: gemma4_routing",
-        "gate card",
-    ]
+    heads = shown.text("#machine-table thead").rstrip("\n").split("\t")
+    assert heads == ["", "results", "baseline: gemma4_routing", "gate card"]
     lit = shown.all("#machine-table td.lit")
     assert lit
     count = len(shown.all("#machine-table tbody tr"))
     shown.first("#machine-differs").click()
     assert 0 < len(shown.all("#machine-table tbody tr")) < count
     assert len(shown.all("#machine-table td.lit")) == len(lit)
-
-
-def test_a_picture(shown: Chromium) -> None:
-    """A picture of the page is left in `results/page.png`."""
-    file = ROOT / "results" / "page.png"
-    file.parent.mkdir(exist_ok=True)
-    assert shown.driver.save_screenshot(str(file))
-    assert file.stat().st_size > 20_000

@@ -61,6 +61,9 @@ def _read(number: int) -> GpuFacts:
     def watts(milliwatts: int) -> float:
         return milliwatts * _MILLI
 
+    def reasons(bits: int) -> tuple[str, ...]:
+        return tuple(reason for bit, reason in _REASONS.items() if bits & bit)
+
     memory = ask(pynvml.nvmlDeviceGetMemoryInfo)
     errors = (pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, pynvml.NVML_VOLATILE_ECC)
     return GpuFacts(
@@ -74,7 +77,7 @@ def _read(number: int) -> GpuFacts:
         is_persistent=ask(pynvml.nvmlDeviceGetPersistenceMode, fact=bool),
         power_limit_w=ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, fact=watts),
         usual_power_limit_w=ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, fact=watts),
-        held_back_by=ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, fact=_reasons),
+        held_back_by=ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, fact=reasons),
         temperature_c=ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
         slows_at_c=ask(
             pynvml.nvmlDeviceGetTemperatureThreshold, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
@@ -90,7 +93,3 @@ def _read(number: int) -> GpuFacts:
             fact=lambda users: tuple(sorted(user.pid for user in users)),
         ),
     )
-
-
-def _reasons(bits: int) -> tuple[str, ...]:
-    return tuple(reason for bit, reason in _REASONS.items() if bits & bit)

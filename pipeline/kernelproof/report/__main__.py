@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_whole(folder / "report.xml", junit(report))
     write_whole(folder / "report.md", markdown(report))
     console = Console()
-    past = past.then(report) if past else None
     if past:
+        past = replace(past, reports=(*past.reports, report))
         history.print_steps(past, console)
     print_report(report, console)
     shown = page_data.content(report, plan, page_data.stored(plan, folder), past)

@@ -1,7 +1,7 @@
 """The reports of earlier runs, from a folder that keeps them."""
 
 import reprlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,10 +23,6 @@ class EarlierRuns:
 
     reports: tuple[Report, ...]
     skipped: tuple[str, ...] = ()
-
-    def then(self, report: Report) -> "EarlierRuns":
-        """Returns these runs, followed by one more."""
-        return replace(self, reports=(*self.reports, report))
 
 
 def read(folder: Path) -> EarlierRuns:

@@ -78,25 +78,20 @@ def test_a_machine_that_is_no_row(host: Callable[..., None], capsys: Capture) ->
     assert summary == "UNFIT: no row: 1 fix"
 
 
-@pytest.mark.parametrize(
-    ("row", "code", "words"),
-    [
+def test_a_named_row(host: Callable[..., None], capsys: Capture) -> None:
+    """It is checked whatever this machine is; a wrong name gets a suggestion if there is one."""
+    host(RTX)
+    for row, code, words in (
         ("h200", 4, "found no cuda device that is h200, expected NVIDIA H200"),
         ("cpu", 0, "cpu: needs no GPU"),
         ("h20", 2, "--row: found 'h20', expected one of cpu, "),
         ("zzz", 2, "--row: found 'zzz', expected one of cpu, "),
-    ],
-)
-def test_a_named_row(
-    host: Callable[..., None], capsys: Capture, row: str, code: int, words: str
-) -> None:
-    """It is checked whatever this machine is; a wrong name gets a suggestion if there is one."""
-    host(RTX)
-    assert _run("--row", row) == code
-    printed = capsys.readouterr()
-    assert words in printed.out + printed.err
-    assert ("did you mean 'h200'?" in printed.err) == (row == "h20")
-    assert not printed.err.endswith("; \n")
+    ):
+        assert _run("--row", row) == code
+        printed = capsys.readouterr()
+        assert words in printed.out + printed.err
+        assert ("did you mean 'h200'?" in printed.err) == (row == "h20")
+        assert not printed.err.endswith("; \n")
 
 
 def test_a_gpu_that_another_run_holds(

@@ -26,12 +26,8 @@ def test_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (facts.git or "").split(".")[0].isdecimal()
 
 
-@pytest.mark.parametrize(
-    ("name", "complaint"),
-    [("nvidiactl", "NVML says not supported"), ("kfd", "no driver reports a GPU")],
-)
 def test_a_device_file_whose_driver_does_not_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, complaint: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a host would otherwise pass for one without a GPU."""
 
@@ -39,11 +35,14 @@ def test_a_device_file_whose_driver_does_not_answer(
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
     monkeypatch.setattr(pynvml, "nvmlInit", refuse)
-    (tmp_path / name).touch()
-    facts = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
-    assert facts.device_files == (str(tmp_path / name),)
-    assert facts.driver_complaint == complaint
-    assert host_facts.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
+    complaints = {"nvidiactl": "NVML says not supported", "kfd": "no driver reports a GPU"}
+    for name, complaint in complaints.items():
+        (tmp_path / name).touch()
+        facts = host_facts.read(tmp_path, has_gpu=False, dev=tmp_path)
+        assert facts.device_files == (str(tmp_path / name),)
+        assert facts.driver_complaint == complaint
+        assert host_facts.read(tmp_path, has_gpu=True, dev=tmp_path).driver_complaint == ""
+        (tmp_path / name).unlink()
 
 
 def test_the_folder_of_triton_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,9 +206,12 @@ def test_the_files_are_of_one_report(folder: Path) -> None:
 
 
 def test_a_deleted_record_is_missing(folder: Path, capsys: Capture) -> None:
-    """It blocks, and the terminal has the command that runs just that case."""
+    """It blocks, and the terminal has the command that runs just that case.
+
+    Whichever one is deleted, it alone is missing beside its neighbours.
+    """
     deleted = PLANNED[len(PLANNED) // 2]
-    record_files.path_of(folder, deleted).unlink()
+    record_files.path_of(folder, deleted).rename(folder / "kept")
     assert _run(folder) == 1
     assert capsys.readouterr().out.endswith(
         f"\nmissing {deleted.case.id}\n"
@@ -216,20 +219,14 @@ def test_a_deleted_record_is_missing(folder: Path, capsys: Capture) -> None:
         f"reproduce: nox -s parity -- --case {deleted.case.id}\n\n"
         f"BLOCKED: 1 missing, {len(PLANNED) - 1} pass at dddddddddddd\n"
     )
-    blocking = [(case.id, case.verdict) for case in _read(folder).blocking]
-    assert blocking == [(deleted.case.id, "missing")]
-
-
-def test_each_record_is_missed(folder: Path) -> None:
-    """Whichever one is deleted, it alone is missing beside its neighbours, and it blocks."""
+    (folder / "kept").rename(record_files.path_of(folder, deleted))
     for place, planned in enumerate(PLANNED):
-        file = record_files.path_of(folder, planned)
-        kept = file.rename(folder / "kept")
+        kept = record_files.path_of(folder, planned).rename(folder / "kept")
         neighbours = PLANNED[max(place - 1, 0) : place + 2]
         report = report_of(judge(neighbours, folder, STATE), STATE)
         blocking = [(case.id, case.verdict) for case in report.blocking]
         assert (blocking, report.blocks) == ([(planned.case.id, "missing")], True)
-        kept.rename(file)
+        kept.rename(record_files.path_of(folder, planned))
 
 
 def test_other_files_make_every_record_missing(
@@ -247,8 +244,7 @@ def test_inconclusive_cases_alone_are_exit_code_75(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are to be run again."""
-    undecided = run_of(1, 10, verdict="inconclusive")
-    monkeypatch.setattr(command, "report_of", lambda *_: undecided)
+    monkeypatch.setattr(command, "report_of", lambda *_: run_of(1, 10, verdict="inconclusive"))
     assert _run(tmp_path) == 75
 
 

@@ -50,24 +50,18 @@ def _commits(folder: Path) -> list[int]:
 
 
 def test_runs_are_in_the_order_of_their_times(tmp_path: Path) -> None:
-    """They are in folders up to three deep; one without a time is the oldest."""
+    """They are in folders up to three deep; one without a time, from before that, is the oldest."""
+    undated = {name: value for name, value in WHOLE.items() if name != "date"}
     _keep(tmp_path / "a", run_of(3, 10))
-    _keep(tmp_path / "b" / "results", run_of(1, 10))
-    _keep(tmp_path / "c" / "d" / "e", run_of(2, 10).model_copy(update={"date": None}))
+    _keep(tmp_path / "b" / "results", run_of(2, 10))
+    _write(tmp_path / "c" / "d" / "e", json.dumps(undated))
     _keep(tmp_path / "c" / "d" / "e" / "f", run_of(9, 10))
     (tmp_path / "report.json").write_text("not one of the runs")
-    assert _commits(tmp_path) == [2, 1, 3]
+    assert _commits(tmp_path) == [1, 2, 3]
     assert earlier_runs.read(tmp_path).skipped == ()
     first = datetime.datetime(1970, 1, 1, 0, 0, 0, 500_000, datetime.UTC)
     _keep(tmp_path / "d", run_of(4, 10).model_copy(update={"date": first}))
-    assert _commits(tmp_path) == [2, 4, 1, 3]
-
-
-def test_an_older_report_has_no_date(tmp_path: Path) -> None:
-    """Reports of version 1 from before the field are still read."""
-    old = {name: value for name, value in WHOLE.items() if name != "date"}
-    _write(tmp_path / "a", json.dumps(old))
-    assert [report.date for report in earlier_runs.read(tmp_path).reports] == [None]
+    assert _commits(tmp_path) == [1, 4, 2, 3]
 
 
 def test_an_unreadable_run_is_skipped(tmp_path: Path) -> None:
@@ -92,7 +86,11 @@ def test_an_unreadable_run_is_skipped(tmp_path: Path) -> None:
 
 
 def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
-    """Such a folder is of something else: every file and the folder are named."""
+    """Such a folder is of something else: every file and the folder are named.
+
+    No folder is a mistake, too; an empty one is none, since it has no runs yet.
+    """
+    assert earlier_runs.read(tmp_path).reports == ()
     files = [_write(tmp_path / name, "{") for name in "ab"]
     with pytest.raises(ResultsError) as caught:
         earlier_runs.read(tmp_path)
@@ -100,12 +98,6 @@ def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
     assert [line.split(": ")[0] for line in lines] == [f"skipped {file}" for file in files]
     assert last == f"--history: {tmp_path}: found 2 unreadable, expected a report among them"
     assert caught.value.exit == 3
-
-
-def test_no_folder_is_a_mistake(tmp_path: Path) -> None:
-    """An empty one is not: it has no runs yet."""
-    assert earlier_runs.read(tmp_path).reports == ()
-    with pytest.raises(ResultsError) as caught:
-        earlier_runs.read(tmp_path / "gone")
     message = f"--history: {tmp_path}/gone: found no folder, expected one of runs"
-    assert str(caught.value) == message
+    with pytest.raises(ResultsError, match=f"^{message}$"):
+        earlier_runs.read(tmp_path / "gone")

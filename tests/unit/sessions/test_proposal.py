@@ -143,7 +143,7 @@ def test_any_other_file_refuses_all(
 def test_what_is_no_new_baseline_is_refused(
     measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing new, a file that its reader refuses, or a link, which may point anywhere."""
+    """Nothing new, a file that its reader refuses, a link, which may point anywhere, or no row."""
     words = "found no perf baseline of h200 that changes"
     assert words in _refusal(measured, "perf", "h200", capsys)
     file = measured / GOLDEN
@@ -153,12 +153,6 @@ def test_what_is_no_new_baseline_is_refused(
     file.symlink_to("/etc/hostname")
     words = "golden/gemma4_routing.json: found neither a file"
     assert words in _refusal(measured, "golden", "cpu", capsys)
-
-
-def test_an_unknown_row_is_told_the_known_ones(
-    measured: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before anything is read."""
     assert _propose(measured, "golden", "cpuu") == (2, "")
     assert capsys.readouterr().err.startswith("--row: found 'cpuu', expected one of cpu, a100")
 

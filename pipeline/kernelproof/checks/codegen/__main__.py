@@ -18,7 +18,6 @@ from kernelproof.checks.codegen.judge import CodeVerdict, JudgedBuild, drift, ju
 from kernelproof.errors import Exit, UsageError, did_you_mean, run_command
 from kernelproof.machine import toolchain
 from kernelproof.plan import matrix
-from kernelproof.plan.schema import Matrix
 from kernelproof.records import code_lock as locks
 from kernelproof.records.code_lock import CodeLock
 
@@ -63,12 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = sorted({name for lock in stored.values() if lock for name in lock.builds})
         mend = did_you_mean(builds[0], known) or f"known: {', '.join(known[:_SHOWN_NAMES])}"
         raise UsageError(f"--build: found {', '.join(builds)}, expected names of builds; {mend}")
-    codes = [
-        _judged(plan, kernel, stored[kernel], compiled, is_whole=is_whole) for kernel in kernels
-    ]
+    codes = []
+    for kernel, lock in stored.items():
+        own = [build for build in compiled if build.kernel == kernel]
+        judged = judge(own, lock, plan.kernels[kernel].codegen or [], is_whole=is_whole)
+        codes.append(KernelCode(kernel=kernel, lock=lock, compiled=own, judged=judged))
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)  # over the line of _progress
-    print(f"compiled with {_tools(compiled)}")
+    tools = compiled[0].toolchain if compiled else {}
+    print("compiled with", ", ".join(f"{name} {version}" for name, version in tools.items()))
     if options.toolchain:
         return _show_drift(codes)
     _show(codes)
@@ -110,24 +112,6 @@ def _progress(count: int) -> None:
         print(f"\r{count} compiled", end="", file=sys.stderr, flush=True)
     elif count % _PROGRESS_STEP == 0:
         print(f"{count} compiled", file=sys.stderr, flush=True)
-
-
-def _judged(
-    plan: Matrix,
-    kernel: str,
-    lock: CodeLock | None,
-    compiled: list[CompiledBuild],
-    *,
-    is_whole: bool,
-) -> KernelCode:
-    own = [build for build in compiled if build.kernel == kernel]
-    judged = judge(own, lock, plan.kernels[kernel].codegen or [], is_whole=is_whole)
-    return KernelCode(kernel=kernel, lock=lock, compiled=own, judged=judged)
-
-
-def _tools(compiled: Sequence[CompiledBuild]) -> str:
-    tools = compiled[0].toolchain if compiled else {}
-    return ", ".join(f"{name} {version}" for name, version in tools.items())
 
 
 def _show(codes: Sequence[KernelCode]) -> None:

@@ -30,7 +30,6 @@ from kernelproof.measure.proof_import import spec_of
 from kernelproof.records.code_lock import BuildSettings, CodeCosts
 from kernelproof.spec import Build
 
-_TYPES = {"fp64": "fp64", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "i32": "i32"}
 _INT32 = 2**31
 _ALIGNMENT = 16
 _SM_90 = 90
@@ -176,7 +175,7 @@ def _source(build: Build, backend: Any) -> ASTSource:
     special = {param.name for param in build.function.params if not param.do_not_specialize}
     ones = {name: 1 for name, value in build.integers.items() if value == 1 and name in special}
     constants = {**build.constants, **ones}
-    types = {name: f"*{_TYPES[dtype]}" for name, dtype in build.pointers.items()}
+    types = {name: f"*{dtype}" for name, dtype in build.pointers.items()}
     types |= {name: "i32" if size < _INT32 else "i64" for name, size in build.integers.items()}
     attributes = dict.fromkeys(build.pointers, _POINTER)
     for name, value in build.integers.items():
