@@ -81,7 +81,7 @@ class ShareSupervisor:
                 return Exit.INTERRUPTED
             if _is_over(worker):
                 return worker.code
-            if not worker.has_discarded:
+            if not worker.machine:  # it has not removed older records
                 record_files.discard(self.plan.folder, cases)
             if worker.case:
                 self._record(worker)

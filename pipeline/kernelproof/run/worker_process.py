@@ -28,7 +28,7 @@ class WorkerProcess:
     - `case` is the case that it is at, empty between cases and before the first.
     - `seconds` is the time since its last message; `is_late` is True if that was too long.
     - `code` is its exit code, negative for the signal that ended it.
-    - `machine` is the fingerprint of its machine, once it has sent that.
+    - `machine` is the fingerprint of its machine, empty until it has removed older records.
 
     It shows stdout by `show` if `is_shared`, else its stdout is this process's own.
     """
@@ -62,11 +62,6 @@ class WorkerProcess:
         self._child.send(assignment.to_line())
 
     @property
-    def has_discarded(self) -> bool:
-        """True if it has removed older records: it sends its machine after that."""
-        return bool(self.machine)
-
-    @property
     def end(self) -> str:
         """Its end, as the rest of a sentence that begins with the worker."""
         if self.is_late:
@@ -80,7 +75,9 @@ class WorkerProcess:
         try:
             while (line := self._child.read_line(self._until)) is not None:
                 if message := WorkerMessage.from_line(line):
-                    self._take(message)
+                    self.machine = message.machine or self.machine
+                    self.case = message.case
+                    self._allow(message.seconds or SECONDS_TO_START)
             self._child.wait(self._until)
         except TimeoutError:
             self.is_late = True
@@ -94,11 +91,6 @@ class WorkerProcess:
     def _allow(self, seconds: float) -> None:
         self._since, self._limit = time.monotonic(), seconds
         self._until = self._since + seconds + SECONDS_OF_GRACE
-
-    def _take(self, message: WorkerMessage) -> None:
-        self.machine = message.machine or self.machine
-        self.case = message.case
-        self._allow(message.seconds or SECONDS_TO_START)
 
     def _dump(self) -> None:
         """Sends the signal at which Python writes to stderr where it hangs, and ends."""

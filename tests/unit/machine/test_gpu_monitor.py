@@ -44,13 +44,9 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     return made
 
 
-def test_the_state_is_what_the_driver_says(driver: Driver) -> None:
-    """The clock of the multiprocessors, the temperature, and nothing that holds it back."""
+def test_the_state_is_the_one_that_the_driver_tells(driver: Driver) -> None:
+    """Power, heat and brakes hold a clock back, neither idleness nor clocks that somebody set."""
     assert driver().read() == State(sm_clock_mhz=1980, temperature_c=54, is_held_back=False)
-
-
-def test_only_power_heat_and_brakes_hold_a_clock_back(driver: Driver) -> None:
-    """Rounds are not discarded for idleness, nor for clocks that somebody set."""
     for name in HELD_BACK:
         assert driver(_reason(name)).read().is_held_back
         assert driver(_reason(name) | _reason("GpuIdle")).read().is_held_back
@@ -58,16 +54,14 @@ def test_only_power_heat_and_brakes_hold_a_clock_back(driver: Driver) -> None:
         assert not driver(_reason(name)).read().is_held_back
 
 
-def test_an_answer_that_the_driver_refuses_is_none(driver: Driver) -> None:
-    """The other answers stay as they are."""
+def test_an_answer_that_the_driver_refuses_is_none(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other answers stay as they are; without a UUID the driver is not even started."""
     for name in ASKED:
         state = driver(_reason("HwSlowdown"), (name,)).read()
         assert (state.sm_clock_mhz is None) == (name == "ClockInfo")
         assert (state.temperature_c is None) == (name == "Temperature")
         assert state.is_held_back == (name != "CurrentClocksThrottleReasons")
-
-
-def test_of_another_gpu_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a UUID the driver is not even started."""
     monkeypatch.setattr(pynvml, "nvmlInit", _refuse)
     assert Monitor(None).read() == State()

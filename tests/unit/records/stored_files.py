@@ -137,11 +137,25 @@ def holder_of(data: Any, place: Place) -> Any:
     return data
 
 
+def refusal_in(kind: StoredFile, folder: Path) -> str:
+    """Returns the message for the file below `folder`, after its name; empty if it is read."""
+    try:
+        kind.read(folder)
+    except BaselineError as error:
+        file, line = folder / kind.file, str(error)
+        remake = kind.stored_format.remake
+        assert line.startswith(f"{file}: ")
+        assert line.endswith(f"; restore it: git checkout -- {file}, or make it anew: {remake}")
+        assert line.isprintable()
+        assert len(line) < 500 + 2 * len(str(file))
+        return line.removeprefix(f"{file}: ")
+    return ""
+
+
 def refusal_of(kind: StoredFile, folder: Path, place: Place, value: Any) -> str:
     """Returns the refusal of the small file with another value, or none if it is ``...``.
 
-    The seal fits the edited data. The refusal has not the name of the file, and is empty if the
-    file is read.
+    The seal fits the edited data.
     """
     file = kind.placed(folder)
     data = json.loads(file.read_bytes())
@@ -150,11 +164,7 @@ def refusal_of(kind: StoredFile, folder: Path, place: Place, value: Any) -> str:
     else:
         holder_of(data, place)[place[-1]] = value
     file.write_text(json.dumps(kind.stored_format.seal(data)))
-    try:
-        kind.read(folder)
-    except BaselineError as error:
-        return str(error).removeprefix(f"{file}: ")
-    return ""
+    return refusal_in(kind, folder)
 
 
 def wrong_refusals(name: str, folder: Path, edits: Sequence[Edit]) -> list[tuple[Place, str]]:

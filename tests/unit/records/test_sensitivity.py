@@ -86,14 +86,6 @@ def test_a_limit_below_the_visible_slowdown(tmp_path: Path) -> None:
     sensitivity.require_visible("h100", CASE, 0.1, tmp_path)
 
 
-def test_a_card_that_was_written_is_loaded_anew(tmp_path: Path) -> None:
-    """The card of before is not kept in memory."""
-    for limit in (2.4, 3.0):
-        card = card_of(limit_percent=limit)
-        sensitivity.write(card, tmp_path)
-        assert sensitivity.load(ROW, tmp_path) == card
-
-
 def test_a_card_for_people() -> None:
     """False alarms first, then a line a case, in columns, whether a slowdown is visible or not."""
     alarms, head, line, note = sensitivity.lines_of(card_of())

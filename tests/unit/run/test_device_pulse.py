@@ -7,16 +7,11 @@ from kernelproof.errors import run_command
 from kernelproof.run import device_pulse
 
 
-@pytest.mark.parametrize(
-    ("row", "code", "error"),
-    [("cpu", 0, ""), ("h200", 4, "row h200: found no cuda device")],
-)
-def test_a_device_is_checked_by_its_row(
-    capsys: pytest.CaptureFixture[str], row: str, code: int, error: str
-) -> None:
+def test_a_device_is_checked_by_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     """The device of this machine computes; that of another row is not here."""
-    assert run_command(lambda: device_pulse.main(["--on", row])) == code
-    assert capsys.readouterr().err.startswith(error)
+    for row, code, error in (("cpu", 0, ""), ("h200", 4, "row h200: found no cuda device")):
+        assert run_command(lambda row=row: device_pulse.main(["--on", row])) == code  # type: ignore[misc]
+        assert capsys.readouterr().err.startswith(error)
 
 
 def test_an_error_is_one_line() -> None:
