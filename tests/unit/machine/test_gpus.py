@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
@@ -10,13 +9,13 @@ from kernelproof.machine import gpus, hardware
 from kernelproof.machine.gpus import Gpu, Share, gpus_of
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
+from tests.unit.machine.fake_nvml import UUIDS, nvml_of
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")
 MI300X = Accelerator(backend="hip", arch="gfx942")
 B60 = Accelerator(backend="xpu", name="Intel(R) Arc(TM) Pro B60 Graphics")
 BY_BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-UUIDS = ["GPU-aa11-0", "GPU-aa22-1", "GPU-bb33-2", "GPU-bb44-3"]
 
 Host = Callable[..., None]
 
@@ -25,23 +24,10 @@ Host = Callable[..., None]
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     """Makes this machine one with just these accelerators."""
 
-    def become(*found: Accelerator, works: bool = True) -> None:
-        nvidia = [gpu for gpu in found if gpu.backend == "cuda"]
-
-        def begin() -> None:
-            if not works:
-                raise RuntimeError
-
-        nvml = SimpleNamespace(
-            NVMLError=RuntimeError,
-            nvmlInit=begin,
-            nvmlShutdown=lambda: None,
-            nvmlDeviceGetCount=lambda: len(nvidia),
-            nvmlDeviceGetHandleByIndex=lambda index: index,
-            nvmlDeviceGetUUID=UUIDS.__getitem__,
-        )
-        monkeypatch.setattr(gpus, "pynvml", nvml)
-        monkeypatch.setattr(hardware, "accelerators", lambda: found)
+    def become(*accelerators: Accelerator, works: bool = True) -> None:
+        nvidia = [gpu for gpu in accelerators if gpu.backend == "cuda"]
+        monkeypatch.setattr(gpus, "pynvml", nvml_of(*(nvidia if works else [])))
+        monkeypatch.setattr(hardware, "accelerators", lambda: accelerators)
 
     return become
 

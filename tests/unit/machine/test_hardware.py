@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,6 +13,7 @@ from kernelproof.machine import hardware
 from kernelproof.machine.hardware import Accelerator, rows_here
 from kernelproof.plan import matrix
 from kernelproof.plan.schema import Matrix, Row
+from tests.unit.machine.fake_nvml import nvml_of
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 A100 = Accelerator(backend="cuda", name="NVIDIA A100-SXM4-80GB", arch="sm_80")
@@ -162,29 +162,10 @@ def test_a_named_row_without_its_gpu_is_refused_early(machine_with: Callable[...
         assert hardware.main(["--present", "--row", "cpu", "--row", "b60"]) == 0
 
 
-def _nvml(*, works: bool) -> SimpleNamespace:
-    """The part of NVIDIA's library that is asked, on a machine with two GPUs."""
-    gpus = [("NVIDIA H200", (9, 0)), ("NVIDIA GeForce RTX 4090", (8, 9))]
-
-    def begin() -> None:
-        if not works:
-            raise RuntimeError
-
-    return SimpleNamespace(
-        NVMLError=RuntimeError,
-        nvmlInit=begin,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: len(gpus),
-        nvmlDeviceGetHandleByIndex=lambda index: gpus[index],
-        nvmlDeviceGetName=lambda gpu: gpu[0],
-        nvmlDeviceGetCudaComputeCapability=lambda gpu: gpu[1],
-    )
-
-
 @pytest.fixture
 def drivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any driver, whatever this one has; returns a folder that is on its path."""
-    monkeypatch.setattr(hardware, "pynvml", _nvml(works=False))
+    monkeypatch.setattr(hardware, "pynvml", nvml_of())
     monkeypatch.setattr(hardware, "_KFD", tmp_path / "nodes")
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
@@ -196,7 +177,7 @@ def test_the_accelerators_are_those_that_nvidias_library_reports(
     """Name and architecture of each; without a library that works, folder or command, none."""
     assert [*drivers.iterdir()] == []
     assert hardware.accelerators() == ()
-    monkeypatch.setattr(hardware, "pynvml", _nvml(works=True))
+    monkeypatch.setattr(hardware, "pynvml", nvml_of(H200, STRANGER))
     assert hardware.accelerators() == (H200, STRANGER)
 
 

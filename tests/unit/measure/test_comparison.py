@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-import triton
 from torch import Tensor
 
 from kernelproof.measure.comparison import (
@@ -14,10 +13,8 @@ from kernelproof.measure.comparison import (
     require_within,
     ulp_distance,
 )
+from tests.unit.measure.device import DEVICE
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 INF, NAN = math.inf, math.nan
 LEAST = 2.0**-149
 NANS = {

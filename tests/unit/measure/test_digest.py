@@ -4,15 +4,12 @@ import hashlib
 
 import pytest
 import torch
-import triton
 from torch import Tensor
 
 from kernelproof.measure import digest
 from kernelproof.measure.digest import Digest
+from tests.unit.measure.device import DEVICE
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64)
 
 

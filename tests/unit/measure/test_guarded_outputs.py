@@ -2,15 +2,12 @@
 
 import pytest
 import torch
-import triton
 
 from kernelproof.measure.comparison import Mismatch
 from kernelproof.measure.guarded_outputs import GuardedOutputs
 from kernelproof.spec import Output
+from tests.unit.measure.device import DEVICE
 
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
 OUTPUTS = (
     Output(name="topk_weights", axes=("T", "K"), dtype=torch.float32),
     Output(name="topk_ids", axes=("T", "K"), dtype=torch.int32),

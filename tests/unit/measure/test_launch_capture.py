@@ -2,15 +2,11 @@
 
 import pytest
 import torch
-import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.proof import SPEC
 from kernelproof.measure.launch_capture import count_launches
-
-DEVICE = torch.device(
-    "cpu" if triton.knobs.runtime.interpret else torch.accelerator.current_accelerator()
-)
+from tests.unit.measure.device import DEVICE
 
 
 class FakeFunction:
