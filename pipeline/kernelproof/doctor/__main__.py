@@ -47,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = options.row or hardware.rows_here(plan, gpus_here)
     except NotTheRowError as error:
-        _show({"": [_no_row(plan, gpus_here, str(error))]}, Exit.NOT_THE_ROW, is_json=options.json)
+        expected = ", ".join(row.device for row in plan.rows.values())
+        here = ", ".join(map(str, gpus_here)) or "no GPU"
+        _, _, block = str(error).partition("\n")
+        do = f"add a row to matrix.yaml:\n{block}"
+        finding = fix("row", here, f"one of {expected}", do)
+        _show({"": [finding]}, Exit.NOT_THE_ROW, is_json=options.json)
         return int(Exit.NOT_THE_ROW)
     results = {name: findings(gather(plan, name, gpus_here, options)) for name in rows}
     code = max(map(exit_of, results.values()), default=Exit.GOOD)
@@ -67,14 +72,6 @@ def _options(arguments: Sequence[str] | None) -> Any:
     parser.add_argument("--this-python", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, default=record_files.FOLDER, metavar="FOLDER")
     return parser.parse_args(arguments)
-
-
-def _no_row(plan: Matrix, gpus_here: Sequence[Accelerator], message: str) -> HealthFinding:
-    """Returns the finding that no row is here, with the block to add, which ends `message`."""
-    expected = ", ".join(row.device for row in plan.rows.values())
-    _, _, block = message.partition("\n")
-    here = ", ".join(map(str, gpus_here)) or "no GPU"
-    return fix("row", here, f"one of {expected}", f"add a row to matrix.yaml:\n{block}")
 
 
 def gather(plan: Matrix, name: str, gpus_here: Sequence[Accelerator], options: Any) -> RowFacts:

@@ -4,6 +4,7 @@ Each recording is an excerpt with its source above it. Parts that are made up ar
 """
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,16 +52,7 @@ def facts_of(root: Path, shown: dict[str, str]) -> GpuFacts:
     return gpu
 
 
-@pytest.mark.parametrize(
-    ("steps", "clock"),
-    [
-        ("S: 132Mhz *\n0: 500Mhz\n1: 2100Mhz\n", 132),
-        ("0: 500Mhz\n1: 142Mhz *\n2: 2100Mhz\n", 142),
-        ("unavailable\n", None),
-    ],
-    ids=["asleep", "between", "after an error"],
-)
-def test_an_mi300x(tmp_path: Path, steps: str, clock: int | None) -> None:
+def test_an_mi300x(tmp_path: Path) -> None:
     """Three states: asleep, idle, and after a fatal memory error.
 
     Steps, heat and power limit: https://github.com/thamada/nvidia-smi, nvsim/MI300X_x4_smi.py.
@@ -68,18 +60,17 @@ def test_an_mi300x(tmp_path: Path, steps: str, clock: int | None) -> None:
     https://github.com/Syllo/nvtop/issues/514, of an MI300A. Its thermal limits are made up.
     """
     shown = {
-        "pp_dpm_sclk": steps,
         "hwmon/hwmon7/power1_cap": "750000000\n",
         **heat(None, (35000, 100000), (33000, 105000)),
     }
-    assert facts_of(tmp_path, shown) == GpuFacts(
-        number=0,
-        clock_mhz=clock,
-        max_clock_mhz=2100 if clock else None,
-        power_limit_w=750.0,
-        temperature_c=35,
-        slows_at_c=100,
-    )
+    facts = GpuFacts(number=0, power_limit_w=750.0, temperature_c=35, slows_at_c=100)
+    for steps, clock, most in (
+        ("S: 132Mhz *\n0: 500Mhz\n1: 2100Mhz\n", 132, 2100),
+        ("0: 500Mhz\n1: 142Mhz *\n2: 2100Mhz\n", 142, 2100),
+        ("unavailable\n", None, None),
+    ):
+        gpu = facts_of(tmp_path, {**shown, "pp_dpm_sclk": steps})
+        assert gpu == replace(facts, clock_mhz=clock, max_clock_mhz=most)
 
 
 def heat(*sensors: tuple[int, int] | None) -> dict[str, str]:
@@ -101,22 +92,20 @@ def test_heat(tmp_path: Path) -> None:
     assert (gpu.temperature_c, gpu.slows_at_c) == (39, None)
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        # The second die of an MI250 shows 0 W: aldebaran_get_power_limit of Linux.
-        # https://github.com/ROCm/rocm_smi_lib/issues/160 has AMD's command call it N/A.
-        {"hwmon/hwmon4/power1_cap": "0\n", "hwmon/hwmon4/power1_cap_default": "0\n"},
-        # The device of a partition of an MI300X is a stand-in of the kernel's, without the GPU's
-        # files; https://github.com/ROCm/k8s-device-plugin/issues/157 lists them all.
-        {"driver_override": "(null)\n", "modalias": "platform:amdgpu_xcp\n"},
-        {"gpu_busy_percent": "n/a\n"},
-    ],
-    ids=["second die", "partition", "no number"],
-)
-def test_a_missing_fact_is_none(tmp_path: Path, shown: dict[str, str]) -> None:
+def test_a_missing_fact_is_none(tmp_path: Path) -> None:
     """A fact is missing if its file is, or has no number in it, or has 0 for a power limit."""
-    assert facts_of(tmp_path, shown) == GpuFacts(number=0)
+    for place, shown in enumerate(
+        (
+            # The second die of an MI250 shows 0 W: aldebaran_get_power_limit of Linux.
+            # https://github.com/ROCm/rocm_smi_lib/issues/160 has AMD's command call it N/A.
+            {"hwmon/hwmon4/power1_cap": "0\n", "hwmon/hwmon4/power1_cap_default": "0\n"},
+            # The device of a partition of an MI300X is a stand-in, without the files of the GPU;
+            # https://github.com/ROCm/k8s-device-plugin/issues/157 lists them all.
+            {"driver_override": "(null)\n", "modalias": "platform:amdgpu_xcp\n"},
+            {"gpu_busy_percent": "n/a\n"},
+        )
+    ):
+        assert facts_of(tmp_path / str(place), shown) == GpuFacts(number=0)
 
 
 def test_gpus_are_numbered_by_node(tmp_path: Path) -> None:

@@ -72,10 +72,15 @@ def test_steps() -> None:
         assert [(step.run, step.percent) for step in steps] == of_middles, name
 
 
-def test_runs_without_the_case_are_passed_over() -> None:
-    """A run that did not time it neither makes a step nor hides one."""
-    runs = [run_of(0, 10), run_of(1, None), run_of(2, 11), run_of(3, None), run_of(4, 11)]
-    assert [(step.before, step.run) for step in history.steps(runs)] == [(0, 2)]
+def test_runs_without_a_time_are_passed_over() -> None:
+    """A run that did not time the case, or has no real time, neither makes a step nor hides one."""
+    for us in (None, 0.0, -1.0, float("inf"), float("nan")):
+        runs = [run_of(place, time or us) for place, time in enumerate((10, None, 11, None, 11))]
+        assert [(step.before, step.run) for step in history.steps(runs)] == [(0, 2)]
+        (points,) = history.series([run_of(0, us)]).values()
+        assert [(point.time_us, point.ratio, point.limit) for point in points] == [
+            (None, None, 3.0)
+        ], us
 
 
 def test_a_time_that_is_reported_again_confirms_nothing() -> None:
@@ -136,15 +141,6 @@ def test_a_step_has_two_digits() -> None:
         assert (step.percent, step.ratio_percent, step.by) == (10.0, None, "kernel")
 
 
-def test_a_time_that_is_none_is_no_point() -> None:
-    """It neither makes a step nor hides one."""
-    for us in (0.0, -1.0, float("inf"), float("nan")):
-        (points,) = history.series([run_of(0, us)]).values()
-        assert [(point.time_us, point.ratio, point.limit) for point in points] == [
-            (None, None, 3.0)
-        ], us
-
-
 def _content(runs: list[Report], skipped: tuple[str, ...] = ()) -> dict[str, Any]:
     return history.content(EarlierRuns(reports=tuple(runs), skipped=skipped))
 
@@ -183,7 +179,10 @@ def _printed(runs: list[Report], *skipped: str, **settings: Any) -> list[str]:
 
 
 def test_steps_are_in_columns() -> None:
-    """A step of the last run says that nothing confirms it; a last line has the counts."""
+    """A step of the last run says that nothing confirms it; a last line has the counts.
+
+    The last twenty steps are shown; the number of earlier ones is in the last line.
+    """
     head, *lines = _printed(runs_of([10, 11, 11, 11, 9]), force_terminal=False)
     zeros = "0" * 12
     assert head == (
@@ -197,10 +196,6 @@ def test_steps_are_in_columns() -> None:
     assert _printed([]) == ["history: 0 runs, 0 steps"]
     skipped = _printed(runs_of([10]), "a line", "another")
     assert skipped == ["history: 1 runs, 0 steps; 2 unreadable, skipped"]
-
-
-def test_the_last_twenty_steps_are_shown() -> None:
-    """The number of earlier ones is in the last line."""
     for count, hidden in ((20, ""), (21, ", 1 earlier ones not shown")):
         times = [us for step in range(count + 1) for us in [10.0 * 1.1**step] * 3]
         *shown, last = _printed(runs_of(times), force_terminal=False)

@@ -1,6 +1,5 @@
 """The page's data, key by key: the report, and the figures stored beside the records."""
 
-import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,9 @@ from typing import Any
 import pytest
 
 from kernelproof.errors import ResultsError
-from kernelproof.records.golden import Golden, GoldenBlessing
 from kernelproof.report import page_data
 from tests.unit.checks.codegen.codes import BUILD, COSTS, TOOLS, lock_of
-from tests.unit.records.stored_files import CASE, DIGESTS, card_of
+from tests.unit.records.stored_files import CASE, DIGESTS, card_of, golden_of
 from tests.unit.report.made_reports import (
     PLAN,
     TIMED_CASE,
@@ -66,18 +64,16 @@ def test_the_stored_figures_of_the_repository(tmp_path: Path) -> None:
     assert origins == {"results", "baseline: gemma4_routing", "gate card"}
 
 
-def test_golden_digests_by_case() -> None:
-    """They are those of the outputs."""
-    blessing = GoldenBlessing(date=datetime.date(2030, 1, 2), reason="x", toolchain="t", changed=1)
-    digests = Golden(kernel="toy", blessings=[blessing], digests={"fp32-T1": DIGESTS})
-    assert _content(golden=[digests])["golden"] == {"toy": {"fp32-T1": "1" * 64}}
+def test_digests_and_costs() -> None:
+    """Digests are those of the outputs, by case; costs are by build and architecture.
 
-
-def test_costs_by_build_and_architecture() -> None:
-    """Beside them stand date, reason and toolchain of their blessing."""
+    Beside the costs stand date, reason and toolchain of their blessing.
+    """
     names = ("registers", "spills", "stack", "shared", "resident_warps", "instructions_per_row")
     costs = {name: COSTS[name] for name in names}
-    assert _content(locks=[lock_of()])["codegen"] == {
+    content = _content(locks=[lock_of()], golden=[golden_of(**{"fp32-T1": DIGESTS})])
+    assert content["golden"] == {"toy": {"fp32-T1": "1" * 64}}
+    assert content["codegen"] == {
         "toy": {
             "date": "2026-11-23",
             "reason": "the first",

@@ -4,6 +4,7 @@ import datetime
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from kernelproof.checks.codegen.code_tables import drift_lines, summary
@@ -36,7 +37,9 @@ def bless_codegen(
     new_locks, lines = [], []
     for kernel in kernels:
         builds = [build for build in compiled if build.kernel == kernel]
-        old = _old_lock(kernel, folder)
+        old: CodeLock | None = None
+        with suppress(BaselineError):  # all lines are new if the lock cannot be read
+            old = locks.read(kernel, folder)
         judged = judge(builds, old, matrix.kernels[kernel].codegen or [])
         _refuse(kernel, builds, judged)
         moved = summary(judged).replace(CodeVerdict.MISSING, "new")
@@ -70,14 +73,6 @@ def _refuse(kernel: str, builds: Sequence[CompiledBuild], judged: Sequence[Judge
             "first"
         )
         raise RefusedError(message)
-
-
-def _old_lock(kernel: str, folder: Path) -> CodeLock | None:
-    """Returns the present lock, None if it cannot be read: then all its lines are new."""
-    try:
-        return locks.read(kernel, folder)
-    except BaselineError:
-        return None
 
 
 def _new_lock(reason: str, moved: str, moves: list[str], builds: list[CompiledBuild]) -> CodeLock:
