@@ -102,31 +102,22 @@ def _small_card() -> Any:
     return data
 
 
-def _reader(
-    name: str,
-    home: Path,
-    read: Callable[[Path], bool],
-    stored_format: SealedFormat[Any],
-    small: Any,
-) -> Reader:
-    codes = {Exit.BASELINE} | ({Exit.MATRIX} if name == "card" else set())
-    return Reader(
-        name=name,
-        path=str(home),
-        read=read,
-        codes=frozenset(codes),
-        samples=(stored_format.seal(small),),
-        reseal=_sealing(stored_format),
-    )
-
-
 def readers() -> tuple[Reader, ...]:
     """Returns all four, each with a file that is cut to few cases."""
-    file, row = f"{KERNEL}.json", _PERF / TIMED_ROW
-    card = row / "gate-card.json"
-    return (
-        _reader("golden", _GOLDEN / file, _read_golden, golden.FORMAT, _small_golden()),
-        _reader("codegen", _CODEGEN / file, _read_codegen, code_lock.FORMAT, _small_codegen()),
-        _reader("baseline", row / file, _read_times, time_baseline.FORMAT, _small_times()),
-        _reader("card", card, _read_card, sensitivity.FORMAT, _small_card()),
+    file, row, codes = f"{KERNEL}.json", _PERF / TIMED_ROW, frozenset({Exit.BASELINE})
+    return tuple(
+        Reader(
+            name=name,
+            path=str(path),
+            read=read,
+            codes=codes | {Exit.MATRIX} if name == "card" else codes,
+            samples=(stored_format.seal(small),),
+            reseal=_sealing(stored_format),
+        )
+        for name, path, read, stored_format, small in (
+            ("golden", _GOLDEN / file, _read_golden, golden.FORMAT, _small_golden()),
+            ("codegen", _CODEGEN / file, _read_codegen, code_lock.FORMAT, _small_codegen()),
+            ("baseline", row / file, _read_times, time_baseline.FORMAT, _small_times()),
+            ("card", row / "gate-card.json", _read_card, sensitivity.FORMAT, _small_card()),
+        )
     )

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.mutation import mutate
 from tests.fuzz.structures import places, structures
-from tests.fuzz.trial import Reader, Trial, prepare, try_input
+from tests.fuzz.trial import Reader, Trial, files_beside, prepare, try_input
 
 _BATCH = 250  # examples that hypothesis makes before it forgets them
 _MOST_KINDS = 20
@@ -56,12 +56,12 @@ def run_campaign(
     """
     tally = Tally(reader=reader.name)
     prepare(reader, folder)
-    before = _files_beside(folder, reader)
+    before = files_beside(folder)
     for way, make in WAYS.items():
         for content in make(reader, (inputs + 1) // 2, seeded):
             with _last_resort() if is_alone else nullcontext():
                 tally.add(way, content, try_input(reader, content, folder))
-        if files := sorted(_files_beside(folder, reader) ^ before):
+        if files := sorted((files_beside(folder) ^ before) - {reader.path}):
             wrong = f"files beside the results: found {files[:5]}"
             tally.add(way, b"", Trial(outcome="", seconds=0.0, wrong=wrong, kind="files beside"))
         yield tally
@@ -75,12 +75,6 @@ def _last_resort() -> Iterator[None]:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def _files_beside(folder: Path, reader: Reader) -> set[str]:
-    """Returns every file outside of the results, except the input itself."""
-    files = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
-    return {str(file) for file in files if file.parts[0] != "results"} - {reader.path}
 
 
 def _by_bytes(reader: Reader, inputs: int, seeded: int) -> Iterator[bytes]:

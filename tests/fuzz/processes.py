@@ -11,23 +11,12 @@ from kernelproof.records import record_files
 from tests.fuzz.mutation import mutate
 from tests.fuzz.planned_cases import PLAN, passing
 from tests.fuzz.readers import READERS
-from tests.fuzz.trial import BreachError, require_plain
+from tests.fuzz.trial import BreachError, files_beside, require_plain
 from tests.unit.extending.tree import Tree
 
 # The readers whose file the report reads in its own place in a tree, and earlier runs.
-_IN_TREE = (
-    "matrix",
-    "record",
-    "times",
-    "golden",
-    "codegen",
-    "baseline",
-    "card",
-    "bench",
-    "mutants",
-)
-REPORTED = (*_IN_TREE, "history")
-_CODES = frozenset({*(Exit.GOOD, Exit.BLOCKED, Exit.MATRIX, Exit.RESULTS), Exit.BASELINE})
+REPORTED = [name for name in READERS if name not in {"listing", "reproduce", "report"}]
+_CODES = frozenset({Exit.GOOD, Exit.BLOCKED, Exit.MATRIX, Exit.RESULTS, Exit.BASELINE})
 _ARGUMENTS = ("--row", "cpu", "--row", "h200", "--history", "runs")
 
 
@@ -58,7 +47,7 @@ def report_code(tree: Tree, name: str, content: bytes) -> int:
     file = tree.root / READERS[name].path
     file.parent.mkdir(parents=True, exist_ok=True)
     old = file.read_bytes() if file.exists() else None
-    before = _files_beside(tree.root)
+    before = files_beside(tree.root)
     file.write_bytes(content)
     try:
         ended = tree.report(*_ARGUMENTS)
@@ -70,16 +59,6 @@ def report_code(tree: Tree, name: str, content: bytes) -> int:
         raise BreachError(f"exit code: found {ended.returncode}: {ended.stderr[-2000:]!r}")
     require_plain(ended.stdout)
     require_plain(ended.stderr)
-    if files := _files_beside(tree.root) - before:
+    if files := files_beside(tree.root) - before:
         raise BreachError(f"files beside: found {sorted(files)[:5]}")
     return ended.returncode
-
-
-def _files_beside(root: Path) -> set[str]:
-    """Returns every file outside of the results that Python did not write itself."""
-    files = (file.relative_to(root) for file in root.rglob("*"))
-    return {
-        str(file)
-        for file in files
-        if file.parts[0] != "results" and "__pycache__" not in file.parts
-    }

@@ -21,12 +21,8 @@ _NAME_MAX = 225  # of a file system's 255 bytes; a draft's name is longer than i
 _FILL = (4_000, 200_000)  # values and letters
 _LINES = 26  # as many faults as are told, and that there are more
 _LISTING = f"kernels/{KERNEL}/proof/mutants.yaml"
-_SKIP = {
-    "cases": "*-cpu-*-T1",
-    "check": "parity",
-    "reason": "slow",
-    "until": datetime.date(2099, 1, 2),
-}
+_UNTIL = datetime.date(2099, 1, 2)
+_SKIP = {"cases": "*-cpu-*-T1", "check": "parity", "reason": "slow", "until": _UNTIL}
 
 
 def _names_of_the_tree(folder: Path) -> None:
@@ -60,18 +56,15 @@ def _matrices() -> tuple[Any, ...]:
     kernel = dict(real["kernels"][KERNEL])
     needed = {name: kernel[name] for name in ("dtypes", "seconds_per_case", "golden")}
     shapes = [{"axes": {"E": 8, "T": [1, 2]}}, {"axes": {"E": 8, "T": 3}, "dtypes": ["fp32"]}]
-    few = {
-        "dtypes": real["dtypes"],
-        "rows": rows,
-        "kernels": {KERNEL: {**needed, "shapes": shapes}},
-    }
+    kernels = {KERNEL: {**needed, "shapes": shapes}}
+    few = {"dtypes": real["dtypes"], "rows": rows, "kernels": kernels, "skips": [_SKIP]}
     kernel["bench"], kernel["shapes"] = kernel["bench"][-2:], kernel["shapes"][2:4]
     # Lists of cases that the shapes left plan.
     kernel["mutants"] = {
         name: ["*"] if isinstance(value, list) else value
         for name, value in kernel["mutants"].items()
     }
-    return {**real, "rows": rows, "kernels": {KERNEL: kernel}}, {**few, "skips": [_SKIP]}
+    return {**real, "rows": rows, "kernels": {KERNEL: kernel}}, few
 
 
 def _read_listing(folder: Path) -> bool:
@@ -85,26 +78,21 @@ def _small_listing() -> Any:
 
 def readers() -> tuple[Reader, ...]:
     """Returns both readers."""
-    return (
+    listing = (_small_listing(),)
+    return tuple(
         Reader(
-            name="matrix",
-            path="matrix.yaml",
-            read=_read_matrix,
+            name=name,
+            path=path,
+            read=read,
             codes=frozenset({Exit.MATRIX}),
             most_lines=_LINES,
             fill_sizes=_FILL,
-            samples=_matrices(),
+            samples=samples,
             as_text=as_yaml,
             prepare=_names_of_the_tree,
-        ),
-        Reader(
-            name="listing",
-            path=_LISTING,
-            codes=frozenset({Exit.MATRIX}),
-            most_lines=_LINES,
-            fill_sizes=_FILL,
-            read=_read_listing,
-            samples=(_small_listing(),),
-            as_text=as_yaml,
-        ),
+        )
+        for name, path, read, samples in (
+            ("matrix", "matrix.yaml", _read_matrix, _matrices()),
+            ("listing", _LISTING, _read_listing, listing),
+        )
     )

@@ -75,9 +75,7 @@ class Trial:
 
 def try_input(reader: Reader, content: bytes, folder: Path) -> Trial:
     """Lets a reader read one file's content in a folder of its own, made by `prepare`."""
-    home = folder / reader.path
-    home.parent.mkdir(parents=True, exist_ok=True)
-    home.write_bytes(content)
+    (folder / reader.path).write_bytes(content)
     outcome, wrong, kind = "", "", ""
     start = time.process_time()
     try:
@@ -110,9 +108,20 @@ def _kind(error: BaseException) -> str:
 
 
 def prepare(reader: Reader, folder: Path) -> None:
-    """Puts what a reader needs beside its file into a folder."""
+    """Puts what a reader needs beside its file into a folder, with the folders of both."""
+    (folder / reader.path).parent.mkdir(parents=True, exist_ok=True)
     (folder / "results").mkdir(parents=True, exist_ok=True)
     reader.prepare(folder)
+
+
+def files_beside(folder: Path) -> set[str]:
+    """Returns every file and folder outside of the results that Python did not write itself."""
+    files = (file.relative_to(folder) for file in folder.rglob("*"))
+    return {
+        str(file)
+        for file in files
+        if file.parts[0] != "results" and "__pycache__" not in file.parts
+    }
 
 
 def require_refusal(reader: Reader, error: UserError) -> None:

@@ -20,6 +20,7 @@ from kernelproof.machine.worktree import worktree
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT
 from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
+from kernelproof.records.code_lock import CodeCosts
 from kernelproof.records.timing import KERNEL, REFERENCE, ProcessTimes, TimingRequest
 from kernelproof.records.verdict import Verdict
 
@@ -136,33 +137,27 @@ class CostChange:
     """The cost of one build at two commits: instructions a row, and spills."""
 
     name: BuildName
-    old: CompiledBuild | None
-    new: CompiledBuild | None
+    old: CodeCosts | None
+    new: CodeCosts | None
 
     @property
     def is_same(self) -> bool:
         """Tells if both commits compile to the same instructions."""
-        hashes = [
-            build.costs.sha256 if build and build.costs else None for build in (self.old, self.new)
-        ]
-        return None not in hashes and hashes[0] == hashes[1]
+        return bool(self.old and self.new and self.old.sha256 == self.new.sha256)
 
     def is_dearer(self, limit: float) -> bool:
         """Tells if a row takes over `limit` percent more instructions, or more spills.
 
         A build that no longer compiles is dearer, too.
         """
-        if self.old is None or self.old.costs is None:
-            return False
-        if self.new is None or self.new.costs is None:
-            return True
-        old, new = self.old.costs, self.new.costs
-        grows = new.instructions_per_row > old.instructions_per_row * (1 + limit / 100)
-        return grows or new.spills > old.spills
+        if self.old is None or self.new is None:
+            return self.old is not None
+        most = self.old.instructions_per_row * (1 + limit / 100)
+        return self.new.instructions_per_row > most or self.new.spills > self.old.spills
 
     def __str__(self) -> str:
         """Returns ``bf16-E128-K8-T1-cuda sm_90: 406.5 -> 420 instructions a row``."""
-        costs = [build.costs if build else None for build in (self.old, self.new)]
+        costs = (self.old, self.new)
         old, new = (f"{cost.instructions_per_row:g}" if cost else "none" for cost in costs)
         spills = [cost.spills if cost else 0 for cost in costs]
         more = f", {spills[0]} -> {spills[1]} spills" if any(spills) else ""
@@ -172,5 +167,6 @@ class CostChange:
 
 def compare_costs(old: CompiledCode, new: CompiledCode) -> list[CostChange]:
     """Returns the cost of every build that either commit has."""
+    costs = [{name: build.costs for name, build in code.items()} for code in (old, new)]
     names = dict.fromkeys([*new, *old])
-    return [CostChange(name=name, old=old.get(name), new=new.get(name)) for name in names]
+    return [CostChange(name=name, old=costs[0].get(name), new=costs[1].get(name)) for name in names]

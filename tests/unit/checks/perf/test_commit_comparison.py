@@ -3,8 +3,7 @@
 The command is ``perf-regress -- --against REF``.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -91,19 +90,13 @@ def test_a_case_that_fails_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) 
     assert (len(processes.requests), processes.entered) == (1, 0)
 
 
-@contextmanager
-def old_tree(_: str) -> Iterator[Path]:
-    """Yields OLD as the tree of any commit."""
-    yield OLD
-
-
 @pytest.fixture
 def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine pass for the row, and any commit stand at OLD."""
     gpu = RowGpu(device=None, fingerprint={}, lock="made up")
     monkeypatch.setattr(command, "find_gpu", lambda *_: gpu)
     monkeypatch.setattr(command, "exclusive_gpu", lambda _: nullcontext())
-    monkeypatch.setattr(command, "worktree", old_tree)
+    monkeypatch.setattr(command, "worktree", lambda _: nullcontext(OLD))
 
 
 @pytest.mark.usefixtures("on_a_gpu")
@@ -166,7 +159,7 @@ def test_code_is_counted_on_the_cpu_row(
         compiled.append((root, kernels))
         return code_of("a", kernel=KERNEL) if root == OLD else new
 
-    monkeypatch.setattr(commit_comparison, "commit_tree", old_tree)
+    monkeypatch.setattr(commit_comparison, "commit_tree", lambda _: nullcontext(OLD))
     monkeypatch.setattr(commit_comparison, "compile_kernels", compile_kernels)
     assert run_command(lambda: command.main(["--on", "cpu", "--against", "HEAD"])) == code
     assert compiled == [(OLD, [KERNEL]), (ROOT, [KERNEL])]

@@ -1,7 +1,7 @@
 """The timing of one row with made-up processes: their number, their requests, and messages."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,11 +34,6 @@ def lines() -> list[str]:
 def run(monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> Run:
     """Times the plan with made-up processes, in a clone that has the one commit `COMMIT`."""
 
-    @contextmanager
-    def worktree(commit: str) -> Iterator[Path]:
-        assert commit == COMMIT
-        yield Path(BESIDE)
-
     def timed(
         processes: FakeReplicates,
         stored: Mapping[str, StoredTiming] | None = None,
@@ -48,7 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> Run:
         monkeypatch.setattr(row_timing, "Replicates", processes)
         monkeypatch.setattr(time_baseline, "load", lambda *_: baseline)
         monkeypatch.setattr(row_timing, "commit_of", {COMMIT: COMMIT}.get)
-        monkeypatch.setattr(row_timing, "worktree", worktree)
+        monkeypatch.setattr(row_timing, "worktree", {COMMIT: nullcontext(Path(BESIDE))}.get)
         return time_row(PLAN, fake_processes.MACHINE, lines.append, pace or Pace())
 
     return timed
