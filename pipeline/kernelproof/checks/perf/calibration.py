@@ -15,15 +15,10 @@ _REFINEMENTS = 3
 _SAMPLES = 8
 
 
-def planted_name(percent: float) -> str:
-    """Returns the name of the contestant that is slower by `percent`: ``planted 3``."""
-    return f"planted {percent:g}"
-
-
 def planted_rounds(
     percents: Sequence[float], spec: Spec, enter: Callable[[Callable[..., Any]], Contestant]
 ) -> dict[str, int]:
-    """Returns the rounds for each percentage, by the name of its contestant.
+    """Returns the rounds for each percentage, by the name of its contestant: ``planted 3``.
 
     Raises NotImplementedError if the spec has no kernel with extra work.
     """
@@ -51,7 +46,7 @@ def planted_rounds(
     for percent in percents:
         for _ in range(_REFINEMENTS):
             measure(_interpolate(points, percent))
-    return {planted_name(percent): _interpolate(points, percent) for percent in percents}
+    return {f"planted {percent:g}": _interpolate(points, percent) for percent in percents}
 
 
 def _interpolate(points: dict[int, float], percent: float) -> int:

@@ -243,14 +243,14 @@ def least_visible(
     return round(high, 2)
 
 
-def upper_bound(hits: int, trials: int, confidence: float = _CONFIDENCE) -> float:
+def upper_bound(hits: int, trials: int) -> float:
     """Returns the one-sided upper bound of a rate (Clopper and Pearson, Biometrika 26, 1934)."""
     if hits >= trials:
         return 1.0
     low, high = hits / trials, 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _probability_of_at_most(hits, trials, middle) > 1 - confidence:
+        if _probability_of_at_most(hits, trials, middle) > 1 - _CONFIDENCE:
             low = middle
         else:
             high = middle

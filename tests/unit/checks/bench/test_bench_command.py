@@ -119,25 +119,22 @@ def test_a_peer_that_raises(
 
 
 @pytest.mark.usefixtures("h200")
-def test_a_kernel_without_floors_and_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is timed alone."""
+def test_an_interrupted_run_leaves_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written before a shape is measured; exit code 130.
+
+    A kernel without floors and peers is timed alone.
+    """
+    (tmp_path / "h200.json").write_text("the last one")
+    change_spec(monkeypatch, peers={"eager": mock.Mock(side_effect=KeyboardInterrupt)})
+    assert run_bench(*SMALL, "--out", tmp_path) == 130
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the last one"]
     change_spec(monkeypatch, floors=(), peers={}, least_bytes=None)
     assert run_bench(*SMALL, "--out", tmp_path) == 0
     case = case_in(tmp_path)
     assert (case.floors, case.peers, case.least_bytes, case.floor) == ({}, {}, None, None)
     assert "| E60 K4 T1 | 2.000 | 0.0 |  |  |  |" in (tmp_path / "h200.md").read_text()
-
-
-@pytest.mark.usefixtures("h200")
-def test_an_interrupted_run_leaves_the_last_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is written before a shape is measured; exit code 130."""
-    (tmp_path / "h200.json").write_text("the last one")
-
-    change_spec(monkeypatch, peers={"eager": mock.Mock(side_effect=KeyboardInterrupt)})
-    assert run_bench(*SMALL, "--out", tmp_path) == 130
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["the last one"]
 
 
 NO_GPU = "bench needs a GPU: found row cpu, which is interpreted, expected one of a100, "

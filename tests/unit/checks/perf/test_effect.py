@@ -139,18 +139,6 @@ def test_drift_that_both_sides_share_costs_no_certainty() -> None:
         paired_effect([1.0] * 10, [1.0] * 9)
 
 
-def test_two_clocks_are_told_by_the_width() -> None:
-    """Two clocks at random leave the time uncertain, and the ratio to the floor as it was."""
-    dice = dice_of(4)
-    clocks = [dice.choice((1.0, 1.1)) for _ in range(NEW + OLD)]
-    kernel = [10 * clock * exp(dice.gauss(0, 0.002)) for clock in clocks]
-    ratios = [time / (5 * clock) for time, clock in zip(kernel, clocks, strict=True)]
-    by_time, by_ratio = (effect(values[:NEW], values[NEW:]) for values in (kernel, ratios))
-    assert _width(by_time) > 10
-    assert by_time.low < 0 < by_time.high
-    assert _width(by_ratio) < 1
-
-
 @pytest.mark.parametrize("count", [5, 8, 20])
 def test_one_bad_process_does_not_speak_for_all(count: int) -> None:
     """No difference is claimed that one of five or more alone shows, wherever it stands."""

@@ -108,8 +108,16 @@ def test_answers_are_parsed(runs: Runs) -> None:
         assert (answer.process.sentinel_us, answer.error) == (9.0, "")
 
 
-def test_it_compiles_as_locked_code_is(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiled, without line numbers, whatever this process interprets; in the repository."""
+def test_it_compiles_as_locked_code_is(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
+) -> None:
+    """Compiled, without line numbers, whatever this process interprets; in the repository.
+
+    It is this Python's timing worker that runs, if no script is in its place.
+    """
+    TimingProcess().close()
+    worker = [sys.executable, "-m", "kernelproof.checks.perf.timing_worker"]
+    assert [child.command for child in started] == [worker]
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     names = ("TRITON_INTERPRET", "TRITON_DISABLE_LINE_INFO")
     script = f"""
@@ -118,13 +126,6 @@ words = " ".join([os.getcwd(), *(os.environ[name] for name in {names})])
 for case in ("toy-1", "toy-2"): print(json.dumps(dict(case=case, error=words)))
 """
     assert {answer.error for answer in runs.answers(script)} == {f"{ROOT} 0 1"}
-
-
-def test_the_worker_is_what_runs(started: list[NotedChild]) -> None:
-    """The command is this Python's timing worker, if no script is in its place."""
-    TimingProcess().close()
-    worker = [sys.executable, "-m", "kernelproof.checks.perf.timing_worker"]
-    assert [child.command for child in started] == [worker]
 
 
 def test_a_process_that_does_not_measure_is_an_error(runs: Runs) -> None:
