@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,7 @@ class TooSlowError(BaseException):
 class _Watch:
     """The audit hook of this process, which is active while `folder` is set."""
 
-    def __init__(self) -> None:
-        self.folder: Path | None = None
-        self.is_hooked = False
-
-    def hook(self) -> None:
-        """Adds the hook once, since Python cannot remove one."""
-        if not self.is_hooked:
-            sys.addaudithook(self)
-            self.is_hooked = True
+    folder: Path | None = None
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Raises EscapeError if an event is forbidden."""
@@ -77,12 +70,14 @@ class _Watch:
 
 
 _WATCH = _Watch()
+# Adds the hook once, since Python cannot remove one.
+_add_hook = cache(sys.addaudithook)
 
 
 @contextmanager
 def refuse_escapes(folder: Path) -> Iterator[None]:
     """Raises EscapeError for a write outside `folder`, or a process that is not git."""
-    _WATCH.hook()
+    _add_hook(_WATCH)
     _WATCH.folder = Path(os.path.realpath(folder))
     try:
         yield

@@ -1,6 +1,6 @@
 """The tables of a bench run: device times and host times, in a terminal and in Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -56,9 +56,7 @@ def heading(run: BenchRun) -> str:
 
 
 def _device_table(name: str, cases: list[BenchCase]) -> BenchTable:
-    peers = _peers(cases)
-    absent = [peer for peer in peers if _is_absent(cases, peer)]
-    shown = [peer for peer in peers if peer not in absent]
+    shown, absent = _peers(cases)
     lines = [("shape", "kernel", "+-%", "GB/s", "floor", "/floor", *shown)]
     for case in cases:
         ours, floor = case.ours.timing, case.floor
@@ -84,7 +82,7 @@ def _device_table(name: str, cases: list[BenchCase]) -> BenchTable:
 
 
 def _host_table(name: str, cases: list[BenchCase]) -> BenchTable:
-    peers = [peer for peer in _peers(cases) if not _is_absent(cases, peer)]
+    peers, _ = _peers(cases)
     lines = [("shape", "kernel", "bare", *peers)]
     for case in cases:
         times = [_host_time(case.peers.get(peer)) for peer in peers]
@@ -93,13 +91,13 @@ def _host_table(name: str, cases: list[BenchCase]) -> BenchTable:
     return BenchTable(title=f"{name}, host time", lines=lines, notes=[_HOST])
 
 
-def _peers(cases: Iterable[BenchCase]) -> list[str]:
-    return list(dict.fromkeys(peer for case in cases for peer in case.peers))
-
-
-def _is_absent(cases: Iterable[BenchCase], peer: str) -> bool:
-    results = [case.peers[peer] for case in cases if peer in case.peers]
-    return all(result.state == "not installed" for result in results)
+def _peers(cases: Sequence[BenchCase]) -> tuple[list[str], list[str]]:
+    """Returns the peers to show, and those that no case had installed."""
+    states: dict[str, set[str]] = {}
+    for name, result in (peer for case in cases for peer in case.peers.items()):
+        states.setdefault(name, set()).add(result.state)
+    absent = [name for name, kinds in states.items() if kinds == {"not installed"}]
+    return [name for name in states if name not in absent], absent
 
 
 def _shape(case: BenchCase) -> str:

@@ -19,7 +19,7 @@ from kernelproof.checks.perf.timing_processes import ProcessError, Replicates, r
 from kernelproof.machine.worktree import worktree
 from kernelproof.plan.cases import Case
 from kernelproof.plan.repository import ROOT
-from kernelproof.plan.timing_pace import PACE, ROUNDS, Pace
+from kernelproof.plan.timing_pace import PACE, ROUNDS
 from kernelproof.records.code_lock import CodeCosts
 from kernelproof.records.timing import KERNEL, REFERENCE, ProcessTimes, TimingRequest
 from kernelproof.records.verdict import Verdict
@@ -59,7 +59,6 @@ class CommitComparison:
     reference_tree: Path
     tree: Path | None
     say: Callable[[str], None]
-    pace: Pace = PACE
 
     def run(self) -> list[ComparedCase]:
         """Returns every case, decided or after the most processes.
@@ -68,8 +67,8 @@ class CommitComparison:
         """
         times: dict[Case, list[ProcessTimes]] = {case: [] for case in self.limits}
         undecided, count = list(self.limits), 0
-        while undecided and count < self.pace.most:
-            more = min(self.pace.more if count else self.pace.first, self.pace.most - count)
+        while undecided and count < PACE.most:
+            more = min(PACE.more if count else PACE.first, PACE.most - count)
             self._time(undecided, more, count, times)
             count += more
             compared = [self._compare(case, times[case]) for case in self.limits]

@@ -90,13 +90,12 @@ def _measure(row: str, plan: Matrix, planned: Sequence[Planned], options: Any) -
     gpu = find_gpu(row, plan.rows[row])
     with exclusive_gpu(gpu.lock), Replicates() as processes:
         requests = _calibrate(row, planned, processes)
-        answers: list[list[TimingAnswer]] = []
+        answers: list[TimingAnswer] = []
         for number in range(1, options.processes + 1):
             start = time.monotonic()
             request = TimingRequest(row=row, cases=requests, rounds=ROUNDS, seed=number)
-            answers.append(
-                require_times(processes.ask(request, is_last=number == options.processes))
-            )
+            is_last = number == options.processes
+            answers += require_times(processes.ask(request, is_last=is_last))
             seconds = time.monotonic() - start
             print(f"process {number} of {options.processes}: {seconds:.1f} s", flush=True)
     times = CardTimes(
@@ -135,10 +134,10 @@ def _calibrate(row: str, planned: Sequence[Planned], processes: Replicates) -> l
     ]
 
 
-def _times_by_case(answers: Sequence[list[TimingAnswer]]) -> sensitivity.TimesUs:
+def _times_by_case(answers: Sequence[TimingAnswer]) -> sensitivity.TimesUs:
     """Returns by case and contestant the time in each process, in microseconds."""
     times: sensitivity.TimesUs = {}
-    for answer in (answer for process in answers for answer in process):
+    for answer in answers:
         if answer.process:
             by_contestant = times.setdefault(answer.case, {})
             for name in answer.process.samples_us:

@@ -68,39 +68,30 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[NotedChild]]:
     assert [child.command for child in NotedChild.started if child.code is None] == []
 
 
-class Runs:
-    """The script that timing processes run in the place of the timing worker."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def script(self, script: str) -> None:
-        """Sets the script."""
-        command = ("-S", "-E", "-c", script)
-        self._monkeypatch.setattr(timing_processes, "_COMMAND", command)
-
-    def answers(self, script: str, seconds: float = 20) -> list[TimingAnswer]:
-        """Returns what a process that runs `script` answers to `REQUEST`."""
-        self.script(script)
-        return TimingProcess().ask(REQUEST, seconds)
-
-    def error(self, script: str, seconds: float = 20) -> str:
-        """Returns the message of the ProcessError that such a process leads to."""
-        with pytest.raises(ProcessError) as caught:
-            self.answers(script, seconds)
-        assert caught.value.exit == Exit.BLOCKED
-        return str(caught.value)
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+def set_script(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Puts a script in the place of the timing worker."""
-    return Runs(monkeypatch)
+    monkeypatch.setattr(timing_processes, "_COMMAND", ("-S", "-E", "-c", script))
 
 
-def test_answers_are_parsed(runs: Runs) -> None:
+def answers_of(
+    monkeypatch: pytest.MonkeyPatch, script: str, seconds: float = 20
+) -> list[TimingAnswer]:
+    """Returns what a process that runs `script` answers to `REQUEST`."""
+    set_script(monkeypatch, script)
+    return TimingProcess().ask(REQUEST, seconds)
+
+
+def error_of(monkeypatch: pytest.MonkeyPatch, script: str, seconds: float = 20) -> str:
+    """Returns the message of the ProcessError that such a process leads to."""
+    with pytest.raises(ProcessError) as caught:
+        answers_of(monkeypatch, script, seconds)
+    assert caught.value.exit == Exit.BLOCKED
+    return str(caught.value)
+
+
+def test_answers_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each case has its answer, in the order of the request; other lines are left out."""
-    answers = runs.answers(ANSWERS)
+    answers = answers_of(monkeypatch, ANSWERS)
     assert [(answer.case, answer.floor) for answer in answers] == [("toy-1", "f"), ("toy-2", "f")]
     for answer in answers:
         assert answer.process is not None
@@ -109,7 +100,7 @@ def test_answers_are_parsed(runs: Runs) -> None:
 
 
 def test_it_compiles_as_locked_code_is(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
+    monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
 ) -> None:
     """Compiled, without line numbers, whatever this process interprets; in the repository.
 
@@ -125,20 +116,20 @@ import json, os
 words = " ".join([os.getcwd(), *(os.environ[name] for name in {names})])
 for case in ("toy-1", "toy-2"): print(json.dumps(dict(case=case, error=words)))
 """
-    assert {answer.error for answer in runs.answers(script)} == {f"{ROOT} 0 1"}
+    assert {answer.error for answer in answers_of(monkeypatch, script)} == {f"{ROOT} 0 1"}
 
 
-def test_a_process_that_does_not_measure_is_an_error(runs: Runs) -> None:
+def test_a_process_that_does_not_measure_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error has the exit code, or the time, and the last 15 lines; it blocks."""
     last_lines = "".join(f"\nline {n}" for n in range(25, 40))
-    assert runs.error(DIES) == f"perf: a timing process ended with 7:{last_lines}"
+    assert error_of(monkeypatch, DIES) == f"perf: a timing process ended with 7:{last_lines}"
     killed = "import os; os.kill(os.getpid(), 9)"
-    assert runs.error(killed) == "perf: a timing process ended with -9"
+    assert error_of(monkeypatch, killed) == "perf: a timing process ended with -9"
     late = "perf: a timing process took more than 1 s and was ended"
-    assert runs.error(SLEEPS, SECONDS) == late
+    assert error_of(monkeypatch, SLEEPS, SECONDS) == late
 
 
-def test_wrong_answers_are_an_error(runs: Runs) -> None:
+def test_wrong_answers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A case without an answer, cases out of order, and lines that are no answer are refused."""
     for line, words in {
         '{"case": "toy-1"}': "answered for 1 of 2 cases",
@@ -147,12 +138,12 @@ def test_wrong_answers_are_an_error(runs: Runs) -> None:
         '{"case": "toy-1"': "Invalid JSON",
         '{"floor": "f"}': "Field required",
     }.items():
-        message = runs.error(f"print({line!r})")
+        message = error_of(monkeypatch, f"print({line!r})")
         assert message.startswith("perf: a timing process ")
         assert words in message
 
 
-def test_the_case_at_which_a_process_ends_is_to_blame(runs: Runs) -> None:
+def test_the_case_at_which_a_process_ends_is_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers before that case count; there are none for cases after it.
 
     A process that reports a lost device may end there: it has answered for that case.
@@ -162,19 +153,19 @@ def test_the_case_at_which_a_process_ends_is_to_blame(runs: Runs) -> None:
         ("sys.exit(9)", "crash", "ended with 9"),
         (SLEEPS, "timeout", "took more than 1 s and was ended"),
     ):
-        first, second = runs.answers(BEGINS + script, SECONDS)
+        first, second = answers_of(monkeypatch, BEGINS + script, SECONDS)
         assert first == TimingAnswer(case="toy-1", floor="f")
         assert (second.case, second.outcome) == ("toy-2", outcome)
         assert second.error == f"its timing process {end}\na word"
     lost = TimingAnswer(case="toy-1", error="CUDA error", outcome="crash")
-    assert runs.answers(f"print('ready'); print({lost.model_dump_json()!r})") == [lost]
+    assert answers_of(monkeypatch, f"print('ready'); print({lost.model_dump_json()!r})") == [lost]
 
 
 def test_the_next_one_is_started_while_the_first_answers(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
+    monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
 ) -> None:
     """Each request but the last starts one more process; each process answers once, in order."""
-    runs.script(ANSWERS)
+    set_script(monkeypatch, ANSWERS)
     ask, counts = TimingProcess.ask, []
 
     def counted(process: TimingProcess, request: TimingRequest) -> list[TimingAnswer]:
@@ -191,17 +182,15 @@ def test_the_next_one_is_started_while_the_first_answers(
     assert counts == [2, 3, 3]
 
 
-def test_no_process_is_left(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]
-) -> None:
+def test_no_process_is_left(monkeypatch: pytest.MonkeyPatch, started: list[NotedChild]) -> None:
     """Neither the one that was asked nor the one that waits, whichever way it ends."""
     ask, interrupt = TimingProcess.ask, mock.Mock(side_effect=KeyboardInterrupt)
-    runs.script(ANSWERS)
+    set_script(monkeypatch, ANSWERS)
     with Replicates() as processes:
         processes.ask(REQUEST, is_last=False)
         assert [child.code for child in started] == [0, None]
     assert [child.code for child in started] == [0, -9]
-    runs.script(SLEEPS)
+    set_script(monkeypatch, SLEEPS)
     for kind, method in [
         (ProcessError, lambda process, request: ask(process, request, SECONDS)),
         (KeyboardInterrupt, interrupt),

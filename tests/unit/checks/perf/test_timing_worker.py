@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -13,12 +14,13 @@ from kernelproof.machine.gpu_monitor import State
 from kernelproof.measure.clock import Contestant, Recording
 from kernelproof.records import timing
 from kernelproof.records.timing import FLOOR, KERNEL, CaseRequest, TimingAnswer, TimingRequest
-from tests.unit.measure.fake_clock import FakeClock
+from tests.unit.measure.fake_clock import FakeClock, FakeRecording
 
 HOT, COOL = State(is_held_back=True, sm_clock_mhz=1200), State(sm_clock_mhz=1980)
 # Readings before the first round: one of the watch, and one after each contestant's warm-up.
 WARM_UP = 1 + 2
 READINGS_A_ROUND = 1 + 2
+ILLEGAL = "an illegal memory access was encountered"
 
 
 @dataclass
@@ -37,20 +39,9 @@ class Driver:
         return next(self._next, COOL)
 
 
-@dataclass
-class Replay:
-    """A recording whose replay takes `us`, or raises as torch does if that is None."""
-
-    us: float | None
-    events: list[str] = field(default_factory=list)
-    is_graph: bool = True
-
-    def replay(self) -> float:
-        """Notes that it ran."""
-        self.events.append("sample")
-        if self.us is None:
-            raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore of it")
-        return self.us
+def _replay(us: float, events: list[str] | None = None) -> FakeRecording:
+    """Returns a recording whose replay takes `us`, and is noted as a sample."""
+    return FakeRecording(name="sample", launches=1, us=us, replays=[] if events is None else events)
 
 
 def _bench(driver: Driver, sentinel: Recording) -> timing_worker.TimingBench:
@@ -66,11 +57,11 @@ def _bench(driver: Driver, sentinel: Recording) -> timing_worker.TimingBench:
 
 def _times(driver: Driver, rounds: int = 2) -> timing.ProcessTimes:
     contestants = {
-        name: Contestant(recording=Replay(us, driver.events), launches=2)
+        name: Contestant(recording=_replay(us, driver.events), launches=2)
         for name, us in ((KERNEL, 8.0), (FLOOR, 4.0))
     }
     request = TimingRequest(row="gpu", cases=[], rounds=rounds, seed=1)
-    return timing_worker.time_contestants(contestants, request, _bench(driver, Replay(9.0)))
+    return timing_worker.time_contestants(contestants, request, _bench(driver, _replay(9.0)))
 
 
 @pytest.fixture(autouse=True)
@@ -118,10 +109,12 @@ def test_an_error_is_of_one_case_while_the_device_answers(
     toy: dict[str, Any] = {"kernel": "toy", "dtype": "fp32", "shape": {}}
     cases = [CaseRequest(case=name, **toy) for name in ("toy-1", "toy-2")]
     request = TimingRequest(row="gpu", cases=cases, rounds=1, seed=1)
-    bench = _bench(Driver(), Replay(None if is_lost else 9.0))
+    lost_error = RuntimeError(f"CUDA error: {ILLEGAL}\nmore of it")
+    lost_device = mock.Mock(replay=mock.Mock(side_effect=lost_error))
+    bench = _bench(Driver(), lost_device if is_lost else _replay(9.0))
     first, *others = timing_worker.answer_all(request, bench)
-    lost = "the device does not answer any more: CUDA error: an illegal memory access"
-    message = "RuntimeError: a bug" + (f"\n{lost} was encountered" if is_lost else "")
+    lost = f"\nthe device does not answer any more: CUDA error: {ILLEGAL}"
+    message = "RuntimeError: a bug" + (lost if is_lost else "")
     outcome = "crash" if is_lost else "error"
     assert (first.case, first.error, first.outcome) == ("toy-1", message, outcome)
     assert others == ([] if is_lost else [TimingAnswer(case="toy-2")])
@@ -132,7 +125,7 @@ def test_a_case_is_timed_beside_what_the_request_names() -> None:
     floor = next(floor for floor in SPEC.floors if "1 row" in str(floor))
     specs = {"gemma4_routing": replace(SPEC, floors=(floor,))}
     fake: Any = FakeClock()
-    bench = replace(_bench(Driver(), Replay(9.0)), clock=fake, specs=specs)
+    bench = replace(_bench(Driver(), _replay(9.0)), clock=fake, specs=specs)
     shape = {"E": 8, "K": 2, "T": 1}
     case = CaseRequest(case="a", kernel="gemma4_routing", dtype="fp32", shape=shape)
     request = TimingRequest(row="gpu", cases=[case], rounds=2, seed=1)
