@@ -16,7 +16,7 @@ from kernelproof.measure.evidence import Evidence
 from kernelproof.plan.cases import Case, Planned
 from kernelproof.plan.schema import Matrix
 from kernelproof.records import record_files
-from kernelproof.records.record_files import Outcome, Record
+from kernelproof.records.record_files import Outcome
 from kernelproof.records.timing import CaseTiming
 from kernelproof.run.device_pulse import pulse
 from kernelproof.run.run_plan import record_of
@@ -118,8 +118,9 @@ class CasePlugin:
                 # Nothing can be asked of the device in this process any more.
                 self.is_lost, item.session.shouldstop = True, words
                 outcome = "crash" if outcome == "error" else outcome
-            evidence = item.stash.get(_EVIDENCE, None)
-            record = self._record(planned, evidence, outcome, reason, call.duration)
+            values: dict[str, Any] = {"outcome": outcome, "reason": reason}
+            values |= {"seconds": call.duration, **_values_of(item.stash.get(_EVIDENCE, None))}
+            record = record_of(planned, self.revision, self.machine, **values)
             try:
                 record_files.write(self.folder, planned, record)
             except ResultsError as error:
@@ -127,29 +128,6 @@ class CasePlugin:
             else:
                 self._show(case, outcome, call.duration)
         return report
-
-    def _record(
-        self,
-        planned: Planned,
-        evidence: Evidence | None,
-        outcome: Outcome,
-        reason: str,
-        seconds: float,
-    ) -> Record:
-        values: dict[str, Any] = {"outcome": outcome, "reason": reason, "seconds": seconds}
-        if evidence:
-            values |= {
-                "numbers": evidence.numbers,
-                "distributions": evidence.distributions,
-                "timing": evidence.timing,
-            }
-        if evidence and not evidence.timing:
-            values |= {
-                "digest": evidence.outputs_digest.hexdigest(),
-                "input_digest": evidence.inputs_digest.hexdigest(),
-                "seed": evidence.seed,
-            }
-        return record_of(planned, self.revision, self.machine, **values)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Shows why a check's file cannot be collected: no case of it gets a record."""
@@ -182,6 +160,18 @@ class CasePlugin:
 def _case_of(item: pytest.Function) -> Case:
     case: Case = item.callspec.params["case"]  # type: ignore[assignment]
     return case
+
+
+def _values_of(evidence: Evidence | None) -> dict[str, Any]:
+    """Returns the fields of a record that hold the evidence of a test; none if it has none."""
+    if evidence is None:
+        return {}
+    values = {name: getattr(evidence, name) for name in ("numbers", "distributions", "timing")}
+    if not evidence.timing:
+        values["digest"] = evidence.outputs_digest.hexdigest()
+        values["input_digest"] = evidence.inputs_digest.hexdigest()
+        values["seed"] = evidence.seed
+    return values
 
 
 def _outcome_of(call: pytest.CallInfo[None], file: Path) -> tuple[Outcome, str]:

@@ -28,10 +28,7 @@ def test_what_cannot_be_printed_is_an_escape() -> None:
     for text, escaped in SHOWN.values():
         assert plain(text) == escaped
         assert plain_line(text) == escaped.replace("\n", "\\n")
-
-
-def test_a_long_line_is_cut() -> None:
-    """With a sign of it."""
+    # A long line is cut, with a sign of it.
     assert plain_line("x" * 9, 5) == "xxxx…"
     assert plain_line("x" * 5, 5) == "xxxxx"
     assert plain_line("\u2028" * 9, 8) == "\\u2028\\…"

@@ -93,9 +93,14 @@ def test_the_message_of_an_unknown_accelerator_has_the_row_to_add(plan: Matrix) 
 
 
 def test_the_command_prints_the_rows(
-    machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    plan: Matrix, machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those of the machine, or those that the command line names, by themselves or in a case."""
+    """Those of the machine, or those that the command line names; on stderr, each other row."""
+    machine_with()
+    assert hardware.main([]) == 0
+    others = [(name, row.device) for name, row in plan.rows.items() if name != "cpu"]
+    lines = [f"{name:8} not here: needs {device}" for name, device in others]
+    assert capsys.readouterr() == ("cpu\n", "\n".join(lines) + "\n")
     machine_with(H200)
     for words, rows in {
         "": "h200\n",
@@ -113,17 +118,6 @@ def test_the_command_prints_the_rows(
     }.items():
         assert run_command(lambda words=words: hardware.main(words.split())) == 0  # type: ignore[misc]
         assert capsys.readouterr().out == rows, words
-
-
-def test_the_command_lists_what_is_not_here(
-    plan: Matrix, machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each other row, with the device that it needs, on stderr."""
-    machine_with()
-    assert hardware.main([]) == 0
-    others = [(name, row.device) for name, row in plan.rows.items() if name != "cpu"]
-    lines = [f"{name:8} not here: needs {device}" for name, device in others]
-    assert capsys.readouterr() == ("cpu\n", "\n".join(lines) + "\n")
 
 
 # The accelerators of a machine, words of the command line, its exit code and what is said.

@@ -90,17 +90,12 @@ def test_only_the_first_use_installs(machine: Machine, capsys: pytest.CaptureFix
     assert toolchain.main(["toy"]) == 0
     assert machine.commands == commands
     assert capsys.readouterr() == (f"{python}\n", "")
-
-
-def test_its_python_finds_the_sources(machine: Machine) -> None:
-    """Those of the package and of the kernels, in an environment of before that line, too."""
-    python_of("toy")
+    # Its Python finds the sources, in an environment of before that line, too.
     (file,) = machine.packages().glob("*.pth")
     assert file.read_text().splitlines() == [str(machine.root / n) for n in ("pipeline", "kernels")]
     file.unlink()
     python_of("toy")
-    assert file.exists()
-    assert len(machine.commands) == 2
+    assert (file.exists(), len(machine.commands)) == (True, 2)
 
 
 ANEW: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {

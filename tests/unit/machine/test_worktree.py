@@ -39,12 +39,14 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def test_a_commit_has_many_names(repository: Repository) -> None:
-    """All give its full hash."""
+    """All give its full hash; people know it by twelve digits and its subject, if it has one."""
     first, _, last = repository.commits
     repository.git("tag", "-a", "v1", "-m", "the first", first)
     names = ["HEAD", "main", last, last[:10], "@{0}"]
     assert [commit_of(name) for name in names] == [last] * len(names)
     assert [commit_of(name) for name in ("v1", "HEAD~2", "main^^")] == [first] * 3
+    assert subject_of(first) == f"{first[:12]} Write 1"
+    assert subject_of("f" * 40) == "f" * 12
 
 
 def test_an_unknown_commit_is_refused(
@@ -74,13 +76,6 @@ def test_between_are_the_commits_after_the_first(repository: Repository) -> None
     repository.git("checkout", "--quiet", "main")
     repository.git("merge", "--quiet", "--no-ff", "-m", "Merge it", "side")
     assert between(second, "HEAD") == [third, repository.git("rev-parse", "HEAD")]
-
-
-def test_a_commit_is_told_by_its_subject(repository: Repository) -> None:
-    """Twelve digits of its hash, then its own words; the digits alone where it is unknown."""
-    first = repository.commits[0]
-    assert subject_of(first) == f"{first[:12]} Write 1"
-    assert subject_of("f" * 40) == "f" * 12
 
 
 def _worktrees(repository: Repository) -> int:

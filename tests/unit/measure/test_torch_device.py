@@ -83,18 +83,17 @@ def test_the_fingerprint_of_an_interpreted_row() -> None:
     facts = torch_device.fingerprint(CPU)
     requirements = TOOLCHAINS / "cpu.txt"
     assert json.loads(json.dumps(facts)) == facts
-    assert facts["python"] == platform.python_version()
-    assert facts["os"] == platform.platform()
-    assert facts["processor"] == platform.machine()
-    assert facts["packages"].keys() >= {"torch", "triton", "numpy", "pytest", "pytest-benchmark"}
-    assert facts["packages"]["torch"] == torch.__version__
-    assert facts["packages"]["triton"] == triton.__version__
-    assert facts["toolchain"] == "cpu"
-    assert facts["toolchain_hash"] == hashlib.sha256(requirements.read_bytes()).hexdigest()
-    assert facts["device"] == {"name": "cpu"}
-    assert set(facts) == {
-        *("python", "os", "processor", "packages"),
-        *("toolchain", "toolchain_hash", "device", "environment"),
+    packages = facts.pop("packages")
+    assert packages.keys() >= {"torch", "triton", "numpy", "pytest", "pytest-benchmark"}
+    assert (packages["torch"], packages["triton"]) == (torch.__version__, triton.__version__)
+    assert isinstance(facts.pop("environment"), dict)
+    assert facts == {
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "processor": platform.machine(),
+        "toolchain": "cpu",
+        "toolchain_hash": hashlib.sha256(requirements.read_bytes()).hexdigest(),
+        "device": {"name": "cpu"},
     }
 
 

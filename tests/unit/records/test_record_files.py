@@ -63,15 +63,10 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert list(json.loads((tmp_path / FILE).read_bytes())) == FIELDS
     with pytest.raises(ValidationError, match="frozen"):
         record_of(PLANNED).outcome = "fail"
-
-
-def test_a_number_that_is_not_finite_reads_back(tmp_path: Path) -> None:
-    """An infinite error is what a broken kernel gives: its record must stay a `fail`."""
+    # An infinite error is what a broken kernel gives: its record must stay a `fail`.
     for number in (math.inf, -math.inf, math.nan):
         record_files.write(tmp_path, PLANNED, record_of(PLANNED, numbers={"max_ulp": number}))
-        record = record_files.read(tmp_path, PLANNED)
-        assert record is not None
-        assert repr(record.numbers) == repr({"max_ulp": number})
+        assert repr(record_files.read_file(tmp_path / FILE).numbers) == repr({"max_ulp": number})
 
 
 def test_a_truncated_record_is_half_written(tmp_path: Path) -> None:

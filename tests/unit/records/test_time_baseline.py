@@ -132,10 +132,12 @@ def test_a_blessing_stores_times_and_reason(folder: Path) -> None:
     baseline = time_baseline.load(ROW, KERNEL, folder)
     assert baseline is not None
     assert list(baseline.stored) == [verdict.planned.case.id for verdict in (ONE, TWO)]
+    machine = {name: MACHINE[name] for name in ("python", "processor", "packages", "device")}
     for verdict in (ONE, TWO):
         stored = baseline.stored[verdict.planned.case.id]
         assert (stored.timing, stored.commit) == (timing_in(verdict), "c" * 40)
-        assert stored.machine == {name: MACHINE[name] for name in MACHINE if name != "os"}
+        assert stored.machine == machine
+    assert committed({**MACHINE, "environment": {"CUDA_HOME": "/opt/some/place"}}) == machine
     (blessing,) = baseline.kernelproof.blessings
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", blessing.date)
     assert blessing == TimeBlessing(
@@ -216,10 +218,3 @@ def test_a_case_that_was_kept_is_of_its_own_commit_and_machine() -> None:
     cases = baseline.model_copy(update={"benchmarks": benchmarks}).stored
     assert [case.commit for case in cases.values()] == ["c" * 40, "d" * 40]
     assert [case.machine for case in cases.values()] == [baseline.kernelproof.machine, {}]
-
-
-def test_a_private_part_of_a_machine_is_not_committed() -> None:
-    """Its system and its variables, which have places in them."""
-    machine = {**MACHINE, "environment": {"CUDA_HOME": "/opt/some/place"}}
-    kept = ["python", "processor", "packages", "device"]
-    assert committed(machine) == {name: MACHINE[name] for name in kept}
