@@ -12,7 +12,6 @@ from kernelproof.files.strict_model import StrictModel
 from kernelproof.records.timing import Microseconds
 
 _MAX_BYTES = 4 * 1024 * 1024
-_FEWEST_TO_SPREAD = 2
 
 
 class ContestantTimes(StrictModel):
@@ -33,7 +32,7 @@ class ContestantTimes(StrictModel):
     @property
     def spread(self) -> float:
         """Returns the distance between the quartiles as a part of the median, 0 for one sample."""
-        if len(self.samples_us) < _FEWEST_TO_SPREAD:
+        if len(self.samples_us) == 1:
             return 0.0
         low, _, high = statistics.quantiles(self.samples_us, n=4, method="inclusive")
         return (high - low) / self.us

@@ -4,6 +4,7 @@ import errno
 import os
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 import pytest
 
@@ -36,9 +37,7 @@ def test_a_text_replaces_the_older_one(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("older", [None, "older"])
-def test_a_crash_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: str | None
-) -> None:
+def test_a_crash_leaves_the_older_text(tmp_path: Path, older: str | None) -> None:
     """A process that dies before or at the rename leaves no half text."""
     file = tmp_path / "file"
     if older:
@@ -49,28 +48,21 @@ def test_a_crash_leaves_what_was_there(
         raise SystemExit(9)
 
     for step in STEPS[1:]:
-        with monkeypatch.context() as broken:
-            broken.setattr(Path, step, die)
-            with pytest.raises(SystemExit):
-                write_whole(file, "text")
+        with patch.object(Path, step, die), pytest.raises(SystemExit):
+            write_whole(file, "text")
         assert (file.read_text() if file.exists() else None) == older
 
 
-def test_a_place_that_cannot_be_written_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """With the place and the system's words; no draft stays."""
     errors = [OSError(errno.EACCES, "Permission denied"), OSError(errno.ENOSPC, "No space left")]
     for step in STEPS:
         for error in (*errors, OSError("Gone")):
-
-            def refuse(*_: Any, error: OSError = error, **__: Any) -> NoReturn:
-                raise error
-
-            with monkeypatch.context() as broken:
-                broken.setattr(Path, step, refuse)
-                with pytest.raises(ResultsError) as caught:
-                    write_whole(tmp_path / "file", "text")
+            with (
+                patch.object(Path, step, side_effect=error),
+                pytest.raises(ResultsError) as caught,
+            ):
+                write_whole(tmp_path / "file", "text")
             words = (error.strerror or "gone").lower()
             assert str(caught.value) == f"{tmp_path / 'file'}: {words}; expected a writable place"
             assert _names(tmp_path) == []

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pydantic import ValidationError
@@ -15,10 +16,11 @@ from kernelproof.errors import ResultsError
 from kernelproof.machine.revision import Revision
 from kernelproof.plan.repository import ROOT
 from kernelproof.records import record_files
-from kernelproof.records.record_files import HalfWrittenError
+from kernelproof.records.record_files import HalfWrittenError, discard
 from tests.unit.records.made_records import CASE, PLANNED, record_of
 
 FILE = "parity/toy-cpu-fp32-E8-K2-T3.json"
+READ = "kernelproof.files.safe_read.read_bounded"
 MOST_BYTES = 1024 * 1024
 AGAIN = "delete it and run the case again"
 
@@ -147,41 +149,23 @@ def test_a_place_that_is_no_folder_of_results_is_told(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=f"^{file}: is a directory; expected a writable place$"):
         record_files.write(tmp_path, PLANNED, record_of(PLANNED))
     with pytest.raises(ResultsError, match=f"^{file}: .*; expected a file to replace$"):
-        record_files.discard(tmp_path, [PLANNED])
+        discard(tmp_path, [PLANNED])
 
 
 # An action that fails, the part of the system that fails in it, the place, and the expected one.
 REFUSED: list[tuple[Callable[[Path], object], str, str, str]] = [
-    (
-        lambda folder: record_files.discard(folder, [PLANNED]),
-        "pathlib.Path.unlink",
-        FILE,
-        "a file to replace",
-    ),
+    (lambda folder: discard(folder, [PLANNED]), "pathlib.Path.unlink", FILE, "a file to replace"),
     (record_files.make_folder, "pathlib.Path.mkdir", "", "a writable place"),
-    (
-        lambda folder: record_files.read(folder, PLANNED),
-        "kernelproof.files.safe_read.read_bounded",
-        FILE,
-        "a readable record",
-    ),
+    (lambda folder: record_files.read(folder, PLANNED), READ, FILE, "a readable record"),
 ]
 
 
-def test_a_system_that_refuses_is_told_in_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_system_that_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     """With the place and with what was expected, whatever was to be done there."""
     for error in (OSError(errno.EACCES, "Permission denied"), OSError("Gone")):
-
-        def refuse(*_: Any, error: OSError = error, **__: Any) -> NoReturn:
-            raise error
-
         for act, function, place, expected in REFUSED:
-            with monkeypatch.context() as broken:
-                broken.setattr(function, refuse)
-                with pytest.raises(ResultsError) as caught:
-                    act(tmp_path)
+            with patch(function, side_effect=error), pytest.raises(ResultsError) as caught:
+                act(tmp_path)
             words = (error.strerror or "gone").lower()
             assert str(caught.value) == f"{tmp_path / place}: {words}; expected {expected}"
 
@@ -206,8 +190,8 @@ def test_discarding_takes_records_and_drafts_of_the_plan_alone(tmp_path: Path) -
     kept = [f".{name}", f"{name}.1.tmp", f".{name}.1.txt", f".other-{name}.1.tmp"]
     for draft in (f".{name}.1.tmp", f".{name}.23.tmp", *kept):
         (tmp_path / "parity" / draft).touch()
-    record_files.discard(tmp_path, [PLANNED])
-    record_files.discard(tmp_path, [PLANNED])
+    discard(tmp_path, [PLANNED])
+    discard(tmp_path, [PLANNED])
     names = [*kept, "toy-cpu-fp16-E8-K2-T3.json"]
     assert _files(tmp_path) == sorted(f"parity/{name}" for name in names)
 

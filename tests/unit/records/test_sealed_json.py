@@ -5,7 +5,8 @@ import errno
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pydantic import ValidationError
@@ -50,7 +51,7 @@ def test_a_missing_file_is_none(kind: StoredFile, tmp_path: Path) -> None:
 
 
 def test_the_files_of_the_project_are_in_its_tree() -> None:
-    """Messages name them from its root, as git takes them."""
+    """They are read, with their seals; messages name them from its root, as git takes them."""
     paths = [
         golden.path_of("toy"),
         code_lock.path_of("toy"),
@@ -63,6 +64,10 @@ def test_the_files_of_the_project_are_in_its_tree() -> None:
         "perf/h200/toy.json",
         "perf/h200/gate-card.json",
     ]
+    assert golden.load("gemma4_routing")
+    assert code_lock.read("gemma4_routing")
+    assert time_baseline.load("h200", "gemma4_routing")
+    assert sensitivity.load("h200")
     said = str(golden.FORMAT.refusal(paths[0], "found it gone"))
     assert said.startswith("pipeline/baselines/golden/toy.json: found it gone; restore it: ")
     assert "git checkout -- pipeline/baselines/golden/toy.json, or " in said
@@ -191,20 +196,15 @@ def test_the_longest_file_is_read(kind: StoredFile, tmp_path: Path) -> None:
 
 
 @each_kind
-def test_a_file_that_cannot_be_read_is_told(
-    kind: StoredFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read_is_told(kind: StoredFile, tmp_path: Path) -> None:
     """In the system's words: a folder of its name, a disk that fails."""
     (tmp_path / kind.file).mkdir(parents=True)
     assert refusal_in(kind, tmp_path).startswith("found is a directory, expected a readable file; ")
     for error in (OSError(errno.EIO, "Input/output error"), OSError("Gone")):
-
-        def refuse(*_: Any, error: OSError = error) -> NoReturn:
-            raise error
-
-        monkeypatch.setattr("kernelproof.files.safe_read.read_bounded", refuse)
+        with patch("kernelproof.files.safe_read.read_bounded", side_effect=error):
+            refusal = refusal_in(kind, tmp_path)
         words = (error.strerror or "gone").lower()
-        assert refusal_in(kind, tmp_path).startswith(f"found {words}, expected a readable file; ")
+        assert refusal.startswith(f"found {words}, expected a readable file; ")
 
 
 @each_kind
@@ -249,11 +249,3 @@ def test_the_file_of_another_kernel_or_row_is_refused(tmp_path: Path) -> None:
     """Sealed as it may be, it was copied to the wrong name."""
     for name, place, words in OF_OTHERS:
         assert refusal_of(KINDS[name], tmp_path, place, "x").startswith(words)
-
-
-def test_the_stored_files_of_the_project_are_read() -> None:
-    """All of them, with their seals."""
-    assert golden.load("gemma4_routing")
-    assert code_lock.read("gemma4_routing")
-    assert time_baseline.load("h200", "gemma4_routing")
-    assert sensitivity.load("h200")

@@ -8,22 +8,14 @@ import pytest
 from kernelproof.run.benchmark_files import merge
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> list[Path]:
-    """Returns four shares' files: two whole ones, one of half, and one that is not there."""
+def test_parts_become_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The benchmarks are those of all parts, the rest the first part's; half a part is shown."""
+    file = tmp_path / "row.benchmark.json"
     parts = [tmp_path / f"row.benchmark.{number}of4.json" for number in range(1, 5)]
     for number in (0, 2):
         content = {"version": "5", "commit_info": number, "benchmarks": [{"name": number}]}
         parts[number].write_text(json.dumps(content))
     parts[1].write_text('{"version": "5", "benchm')
-    return parts
-
-
-def test_parts_become_one_file(
-    parts: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The benchmarks are those of all parts, the rest the first part's; half a part is shown."""
-    file = tmp_path / "row.benchmark.json"
     merge(parts, file)
     content = {"version": "5", "commit_info": 0, "benchmarks": [{"name": 0}, {"name": 2}]}
     assert json.loads(file.read_text()) == content
@@ -31,11 +23,7 @@ def test_parts_become_one_file(
     assert half.startswith(f"{parts[1]}: found half a file")
     assert done == f"samples, for pytest-benchmark compare: {file}"
     assert sorted(tmp_path.iterdir()) == [file]
-
-
-def test_without_samples_no_older_file_stays(parts: list[Path], tmp_path: Path) -> None:
-    """A run in which nothing was timed removes the file of an older one."""
-    file = tmp_path / "row.benchmark.json"
-    file.write_text("{}")
-    merge([parts[1], parts[3]], file)
+    # A run in which nothing was timed removes the file of an older one.
+    parts[1].write_text("{")
+    merge(parts, file)
     assert not file.exists()

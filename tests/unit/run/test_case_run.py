@@ -5,6 +5,7 @@ A function of a line stands in for the test of parity, which takes seconds a cas
 
 from pathlib import Path
 from typing import NoReturn
+from unittest.mock import patch
 
 import pytest
 
@@ -99,15 +100,12 @@ def test_a_lost_device_ends_a_worker(
 
 
 def test_records_that_cannot_be_written_end_a_worker(
-    worker: InProcessWorker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    worker: InProcessWorker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With one line and exit code 3, at the first one."""
-
-    def write(*_: object) -> NoReturn:
-        raise ResultsError("results: no space left on device")
-
-    monkeypatch.setattr(record_files, "write", write)
-    code, messages = worker.run()
+    error = ResultsError("results: no space left on device")
+    with patch.object(record_files, "write", side_effect=error):
+        code, messages = worker.run()
     assert (code, worker.records()) == (3, {})
     output, errors = capsys.readouterr()
     assert errors == "results: no space left on device\n"
