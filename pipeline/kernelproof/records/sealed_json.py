@@ -50,7 +50,7 @@ class SealedFormat(Generic[Model]):
             data, seal = self._without_seal(read_json(file, self.most_bytes))
             data = self.unpack(data)
             content = parse_model(data, self.model)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
         except OSError as error:
             problem = f"found {system_words(error)}, expected a readable file"

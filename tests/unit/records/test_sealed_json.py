@@ -44,10 +44,8 @@ def test_a_file_is_read_as_it_was_written(kind: StoredFile, tmp_path: Path) -> N
 
 @each_kind
 def test_a_missing_file_is_none(kind: StoredFile, tmp_path: Path) -> None:
-    """A kernel or row that nobody blessed yet is no mistake; neither is a file for the folder."""
+    """A kernel or row that nobody blessed yet is no mistake."""
     assert kind.read(tmp_path) is None
-    (tmp_path / "file").touch()
-    assert kind.read(tmp_path / "file") is None
 
 
 def test_the_files_of_the_project_are_in_its_tree() -> None:
@@ -197,7 +195,10 @@ def test_the_longest_file_is_read(kind: StoredFile, tmp_path: Path) -> None:
 
 @each_kind
 def test_a_file_that_cannot_be_read_is_told(kind: StoredFile, tmp_path: Path) -> None:
-    """In the system's words: a folder of its name, a disk that fails."""
+    """In the system's words: a file in place of its folder, a folder of its name, a bad disk."""
+    (tmp_path / "file").touch()
+    told = refusal_in(kind, tmp_path / "file")
+    assert told.startswith("found not a directory, expected a readable file; ")
     (tmp_path / kind.file).mkdir(parents=True)
     assert refusal_in(kind, tmp_path).startswith("found is a directory, expected a readable file; ")
     for error in (OSError(errno.EIO, "Input/output error"), OSError("Gone")):
