@@ -1,9 +1,6 @@
 """``python -m kernelproof.doctor``: its output, its exit codes, and its cost."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +16,9 @@ from kernelproof.machine import hardware
 from kernelproof.machine.gpu_lock import exclusive_gpu
 from kernelproof.machine.hardware import Accelerator
 from kernelproof.plan import matrix
-from kernelproof.plan.repository import ROOT
 from kernelproof.records import time_baseline
 from tests.unit.doctor.doctored import GPU, TOOLCHAIN
+from tests.unit.python_process import lines_of
 
 H200 = Accelerator(backend="cuda", name="NVIDIA H200", arch="sm_90")
 RTX = Accelerator(backend="cuda", name="NVIDIA GeForce RTX 4090", arch="sm_89")
@@ -143,13 +140,5 @@ def test_it_is_quick_and_imports_no_torch() -> None:
         "print(sorted({'torch', 'triton', 'numpy'} & set(sys.modules)))"
     )
     start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert lines_of(code, CUDA_VISIBLE_DEVICES="")[-1] == "[]"
     assert time.monotonic() - start < 3

@@ -2,8 +2,6 @@
 
 import builtins
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -17,8 +15,8 @@ from gemma4_routing import gemma4_routing_reference
 from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.floors import FLOORS, FloorLaunch, least_bytes
 from gemma4_routing.proof.peers import PEERS, eager, packed_sort
-from kernelproof.plan.repository import ROOT
 from tests.unit.gemma4_routing.routing import DEVICE, each_dtype
+from tests.unit.python_process import lines_of
 
 ULP = 2.0**-23
 # Compiles each kernel for an H200 without one, and prints a line about it. A floor is compiled at
@@ -219,17 +217,7 @@ def test_they_compile_for_a_gpu_without_one() -> None:
 
     In a process, because the kernels of this one may be interpreted.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILING],
-        cwd=ROOT,
-        env={**os.environ, "TRITON_INTERPRET": "0"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in lines_of(COMPILING, TRITON_INTERPRET="0")]
     floors = [line for line in lines if line["name"] == "_gemma4_routing_floor_kernel"]
     settings = {(line["rows"], line["warps"]) for line in floors}
     assert settings == {(floor.rows, floor.num_warps) for floor in FLOORS}

@@ -1,7 +1,5 @@
 """The launches that run under a tool: cases in exact memory of their own, and planted errors."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,10 +13,11 @@ from gemma4_routing import proof
 from gemma4_routing.launch import launch_settings
 from kernelproof.plan import cases, matrix
 from kernelproof.plan.cases import Case
-from kernelproof.plan.repository import ROOT, python_path
+from kernelproof.plan.repository import python_path
 from kernelproof.plan.value_types import DTYPES
 from kernelproof.selftest.sanitize.case_launches import _placed, answer
 from kernelproof.selftest.sanitize.tools import TOOLS
+from tests.unit.python_process import lines_of
 
 CPU = torch.device("cpu")
 SIZES = (("E", 8), ("K", 2))
@@ -130,16 +129,8 @@ def test_planted_errors_compile() -> None:
 
     In a process, since Triton interprets in this one.
     """
-    compiled = subprocess.run(
-        [sys.executable, "-c", COMPILE],
-        cwd=ROOT,
-        env={"TRITON_INTERPRET": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": python_path()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    codes = {code.split()[0]: code for code in compiled.stdout.split("== ")[1:]}
+    compiled = "\n".join(lines_of(COMPILE, TRITON_INTERPRET="0", PYTHONPATH=python_path()))
+    codes = {code.split()[0]: code for code in compiled.split("== ")[1:]}
     assert list(codes) == [tool.name for tool in TOOLS] == list(ERRORS)
     for tool in TOOLS:
         assert codes[tool.name].split()[1] == tool.planted_kernel

@@ -210,19 +210,13 @@ def test_the_drift_of_a_named_toolchain(
     assert _run(*arguments) == 1
 
 
-def test_an_error_blocks(compiler: Compiler, capsys: Capture) -> None:
-    """The compiler's message is the reason."""
-    compiler.error = "NameError: unknown_name"
-    assert _run("--arch", "sm_90") == 1
-    output = capsys.readouterr().out
-    assert f"error {BUILD} sm_90: NameError: unknown_name" in output
-    assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in output
-
-
-def test_what_cannot_be_blessed(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_blessed(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     """Errors, code over budget, of another Triton than the pinned one, or of no builds in SPEC.
 
-    Nor does a first lock make an exception. Nothing is compiled for an empty reason.
+    Nor does a first lock make an exception. Nothing is compiled for an empty reason. An error
+    blocks, and its reason is the compiler's message.
     """
     none: Callable[..., list[CompiledBuild]] = lambda *_, **__: []  # noqa: E731
     with pytest.raises(UsageError, match="found an empty reason"):
@@ -240,6 +234,10 @@ def test_what_cannot_be_blessed(compiler: Compiler, monkeypatch: pytest.MonkeyPa
         with pytest.raises(RefusedError, match=message):
             _bless(compiler)
         assert not compiler.locks.exists()
+    assert _run("--arch", "sm_90") == 1
+    output = capsys.readouterr().out
+    assert f"error {BUILD} sm_90: no" in output
+    assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in output
 
 
 def test_a_lock_that_cannot_be_read_is_blessed_anew(compiler: Compiler, capsys: Capture) -> None:

@@ -4,12 +4,9 @@ In a process of its own, since the kernels of this one are interpreted.
 """
 
 import json
-import os
-import subprocess
-import sys
 
 from gemma4_routing.proof import SPEC
-from kernelproof.plan.repository import ROOT
+from tests.unit.python_process import lines_of
 
 SCRIPT = """\
 import json
@@ -71,17 +68,7 @@ def test_the_code_of_a_launch_is_taken_from_it() -> None:
 
     It is compiled as locks are, without line numbers, which change some of the code.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        env={**os.environ, "TRITON_INTERPRET": "0", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    *lines, last = done.stdout.splitlines()
+    *lines, last = lines_of(SCRIPT, TRITON_INTERPRET="0", CUDA_VISIBLE_DEVICES="")
     answer = json.loads(last)
     build = SPEC.builds[0]
     assert len(set(answer["hashes"])) == 1
