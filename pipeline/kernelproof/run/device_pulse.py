@@ -18,8 +18,7 @@ def pulse(device: torch.device) -> str:
     try:
         total = int(torch.arange(_COUNT, device=device).sum().item())
     except Exception as error:  # noqa: BLE001  (of the driver, of any kind; returned)
-        first_line = str(error).strip().partition("\n")[0]
-        return f"{type(error).__name__}: {first_line}"
+        return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
     expected = _COUNT * (_COUNT - 1) // 2
     return "" if total == expected else f"found {total}, expected {expected}"
 

@@ -74,27 +74,22 @@ def test_a_change_makes_the_tree_dirty(repository: Path, name: str) -> None:
 
 def test_the_digest_sees_what_results_depend_on(tree: Path) -> None:
     """A file changed, renamed or removed gives another digest; undone, the same one again."""
-    start, wrong = revision.current(tree).tree, []
+    start = revision.current(tree).tree
     for name in MADE_OF:
         file, text = tree / name, (tree / name).read_text()
         file.write_text(text.upper())
         changed = revision.current(tree).tree
-        file.unlink()
-        removed = revision.current(tree).tree
-        other = file.with_name(f"other_{file.name}")
-        other.write_text(text)
+        moved = file.rename(file.with_name(f"other_{file.name}"))
+        moved.write_text(text)
         renamed = revision.current(tree).tree
-        other.unlink()
+        moved.unlink()
+        removed = revision.current(tree).tree
         file.write_text(text)
         # At the top, matrix.yaml and pyproject.toml count under their own names only.
-        is_seen = renamed not in {start, changed, removed} if "/" in name else renamed == removed
-        if (
-            len({start, changed, removed}) < 3
-            or not is_seen
-            or revision.current(tree).tree != start
-        ):
-            wrong.append(name)
-    assert wrong == []
+        is_within = "/" in name
+        assert len({start, changed, removed, renamed}) == (4 if is_within else 3), name
+        assert is_within or renamed == removed, name
+        assert revision.current(tree).tree == start
 
 
 def test_the_digest_overlooks_what_is_beside_them(tree: Path, tmp_path: Path) -> None:
@@ -111,17 +106,11 @@ def test_the_digest_overlooks_what_is_beside_them(tree: Path, tmp_path: Path) ->
 
 def test_the_places_it_reads_are_those_of_this_tree(tmp_path: Path) -> None:
     """The digest depends on a file of each folder here: one that moved would go unseen."""
-    empty, wrong = revision.current(tmp_path).tree, []
-    for name in (
-        "kernels/gemma4_routing/kernel.py",
-        "pipeline/kernelproof/measure/comparison.py",
-        "tests/cells/test_parity.py",
-        "matrix.yaml",
-        "pyproject.toml",
-    ):
+    empty = revision.current(tmp_path).tree
+    package = "pipeline/kernelproof/measure/comparison.py"
+    names = ("kernels/gemma4_routing/kernel.py", package, "tests/cells/test_parity.py")
+    for name in (*names, "matrix.yaml", "pyproject.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-        if revision.current(tmp_path).tree == empty:
-            wrong.append(name)
+        assert revision.current(tmp_path).tree != empty, name
         (tmp_path / name).unlink()
-    assert wrong == []

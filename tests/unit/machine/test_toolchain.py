@@ -98,7 +98,8 @@ def test_only_the_first_use_installs(machine: Machine, capsys: pytest.CaptureFix
     assert (file.exists(), len(machine.commands)) == (True, 2)
 
 
-ANEW: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
+Change = Callable[[Machine, pytest.MonkeyPatch], object]
+ANEW: dict[str, Change] = {
     "other requirements": lambda machine, _: machine.requirements.write_text("numpy==2.4.7\n"),
     "another Python": lambda _, monkeypatch: monkeypatch.setattr(sys, "version", "3.99.0"),
     # A stamp beside a broken link proves nothing: the Python it links to was removed.
@@ -108,12 +109,10 @@ ANEW: dict[str, Callable[[Machine, pytest.MonkeyPatch], object]] = {
 
 
 @pytest.mark.parametrize("change", ANEW.values(), ids=ANEW)
-def test_what_it_is_made_of_changed(
-    machine: Machine,
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[Machine, pytest.MonkeyPatch], object],
+def test_an_environment_of_other_parts_is_made_anew(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
-    """It is made anew in an empty folder: what the old packages brought is gone."""
+    """In an empty folder, without a file of the old packages."""
     python_of("toy")
     stale = machine.environment() / "stale"
     stale.touch()

@@ -197,8 +197,8 @@ def test_the_longest_file_is_read(kind: StoredFile, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_told(kind: StoredFile, tmp_path: Path) -> None:
     """In the system's words: a file in place of its folder, a folder of its name, a bad disk."""
     (tmp_path / "file").touch()
-    told = refusal_in(kind, tmp_path / "file")
-    assert told.startswith("found not a directory, expected a readable file; ")
+    refusal = refusal_in(kind, tmp_path / "file")
+    assert refusal.startswith("found not a directory, expected a readable file; ")
     (tmp_path / kind.file).mkdir(parents=True)
     assert refusal_in(kind, tmp_path).startswith("found is a directory, expected a readable file; ")
     for error in (OSError(errno.EIO, "Input/output error"), OSError("Gone")):
