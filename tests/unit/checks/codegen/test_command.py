@@ -238,6 +238,9 @@ def test_what_cannot_be_blessed(
     output = capsys.readouterr().out
     assert f"error {BUILD} sm_90: no" in output
     assert "mend:   the kernel, or its budgets in matrix.yaml; neither can be" in output
+    compiler.error = None
+    assert _run() == 1
+    assert "instructions per row, expected at most 9" in capsys.readouterr().out
 
 
 def test_a_lock_that_cannot_be_read_is_blessed_anew(compiler: Compiler, capsys: Capture) -> None:

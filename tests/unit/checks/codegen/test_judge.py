@@ -63,6 +63,8 @@ def test_another_toolchain() -> None:
     new = {"triton": "3.6.0", "ptxas": "12.8", "amdgcn": "7"}
     assert drift(old, new) == "amdgcn none -> 7, llvm 19 -> none, triton 3.5.1 -> 3.6.0"
     assert drift(old, old) == ""
+    changes = drift({}, dict.fromkeys("hgfedcba", "1")).split(", ")
+    assert changes == [f"{name} none -> 1" for name in "abcdefgh"]
 
 
 def test_over_budget() -> None:
