@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def fills(reader: Reader) -> Iterator[bytes]:
 
     Items of one list are alike, so one of them is filled.
     """
-    sample = reader.samples[-1]
+    sample = deepcopy(reader.samples[-1])
     kinds = set()
     for place in places(sample):
         kind = tuple("#" if isinstance(part, int) else part for part in place)
@@ -142,12 +143,10 @@ def _filled(reader: Reader, sample: Any, place: tuple[str | int, ...]) -> Iterat
     for part in parents:
         parent = parent[part]
     old = parent[last]
-    try:
-        for value in _large_values(old, *reader.fill_sizes):
-            parent[last] = value
-            yield reader.as_text(sample).encode()
-    finally:
-        parent[last] = old
+    for value in _large_values(old, *reader.fill_sizes):
+        parent[last] = value
+        yield reader.as_text(sample).encode()
+    parent[last] = old
 
 
 def _large_values(old: Any, most_values: int, letters: int) -> Iterator[Any]:

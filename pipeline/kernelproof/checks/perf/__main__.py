@@ -115,8 +115,9 @@ def _compiled_limits(plan: Matrix, options: Any) -> dict[str, float]:
         if name in names and kernel.perf and kernel.codegen is not None
     }
     if not limits:
-        message = f"--kernel: found {', '.join(names)}, expected one with perf: and codegen:"
-        raise UsageError(message)
+        raise UsageError(
+            f"--kernel: found {', '.join(names)}, expected one with perf: and codegen:"
+        )
     return limits
 
 

@@ -88,7 +88,9 @@ class RowTiming:
         """Times every case; an error of a case is kept with its answers."""
         # The first processes time every case, further ones only those that are undecided.
         self._time(self.cases, self.pace.first)
-        while self._processes < self.pace.most and (undecided := self._undecided_alone()):
+        while self._processes < self.pace.most and (
+            undecided := [case for case in self.cases if self._is_undecided(case)]
+        ):
             self._time(undecided, min(self.pace.more, self.pace.most - self._processes))
         # Other code that looks slower is timed beside the baseline's own, a commit at a time.
         by_commit: dict[str, list[CaseAnswers]] = {}
@@ -107,21 +109,13 @@ class RowTiming:
             case.timing, self.machine, case.stored, limit=limit, comparisons=self.comparisons
         )
 
-    def _undecided(self, cases: Sequence[CaseAnswers]) -> list[tuple[CaseAnswers, SpeedFinding]]:
-        findings = [(case, self._finding(case)) for case in cases]
-        return [
-            (case, finding)
-            for case, finding in findings
-            if finding and finding.verdict == Verdict.INCONCLUSIVE
-        ]
-
-    def _undecided_alone(self) -> list[CaseAnswers]:
-        """Returns the undecided cases that cannot be timed beside the baseline's code instead."""
-        return [
-            case
-            for case, finding in self._undecided(self.cases)
-            if not (finding.wants_reference and case.stored and commit_of(case.stored.commit))
-        ]
+    def _is_undecided(self, case: CaseAnswers, *, is_beside: bool = False) -> bool:
+        """Tells if a case is undecided and, unless it `is_beside`, cannot be timed beside."""
+        finding = self._finding(case)
+        if finding is None or finding.verdict != Verdict.INCONCLUSIVE:
+            return False
+        stored = case.stored
+        return is_beside or not (finding.wants_reference and stored and commit_of(stored.commit))
 
     def _time_with_reference(self, commit: str, cases: list[CaseAnswers]) -> None:
         """Times the cases beside the code of `commit`, until each is decided by it."""
@@ -135,7 +129,7 @@ class RowTiming:
             undecided, count = cases, self.pace.first
             while undecided and len(undecided[0].reference_answers) < self.pace.most:
                 self._time(undecided, count, reference_tree=tree)
-                undecided = [case for case, _ in self._undecided(undecided)]
+                undecided = [case for case in cases if self._is_undecided(case, is_beside=True)]
                 count = self.pace.more
 
     def _time(

@@ -97,10 +97,7 @@ def test_a_peer_that_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is an error in the tables and a line on stderr; the others are timed; exit code 1."""
-
-    def failing(**_: Any) -> Any:
-        raise OverflowError("too much\nof it")
-
+    failing = mock.Mock(side_effect=OverflowError("too much\nof it"))
     peers = {
         "failing": (lambda: failing, "error"),
         "narrow": (lambda: mock.Mock(side_effect=NotImplementedError), "unsupported"),

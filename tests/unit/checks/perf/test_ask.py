@@ -80,11 +80,8 @@ def test_a_record_holds_the_timing(records: dict[str, Record], name: str) -> Non
     assert (record.check, record.outcome, record.reason) == (Check.PERF, "pass", "")
     assert len(timing.processes) == 8
     assert (timing.floor, timing.code_hash, timing.floor_hash) == (FLOORS[0], CODE, FLOOR_CODE)
-    assert record.numbers == {
-        "time_us": timing.us,
-        "floor_us": timing.floor_us,
-        "ratio_to_floor": timing.ratio,
-    }
+    numbers = {"time_us": timing.us, "floor_us": timing.floor_us, "ratio_to_floor": timing.ratio}
+    assert record.numbers == numbers
     assert (record.digest, record.input_digest, record.seed) == (None, None, None)
     assert (record.commit, record.machine) == (STARTED.commit, {"device": {"name": "NVIDIA H200"}})
     assert record.reproduce == f"nox -s perf-regress -- --case {name}"

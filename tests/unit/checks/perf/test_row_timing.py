@@ -74,10 +74,8 @@ def test_the_first_processes_suffice_without_a_baseline(run: Run, lines: list[st
     assert list(answers) == IDS
     for case in answers.values():
         timing = case.timing
-        assert (timing.code_hash, timing.floor_hash) == (
-            fake_processes.CODE,
-            fake_processes.FLOOR_CODE,
-        )
+        assert timing.code_hash == fake_processes.CODE
+        assert timing.floor_hash == fake_processes.FLOOR_CODE
         assert (timing.launches, timing.bytes, len(timing.processes)) == (64, 4096, 8)
     heads = [line.partition(" cases in ")[0] for line in lines]
     assert heads == [f"process {n}: 3" for n in range(1, 9)]
