@@ -106,28 +106,24 @@ def _run_alone(name: str, folder: Path, inputs: int, seeded: int) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     seconds = time.monotonic() - start
     result = fuzz_results.reader_result(tally, peak_mib=peak, seconds=seconds)
-    write_whole(_file(name), result.model_dump_json(indent=1) + "\n")
+    write_whole(fuzz_results.FOLDER / f"{name}.json", result.model_dump_json(indent=1) + "\n")
     return int(Exit.GOOD)
-
-
-def _file(name: str) -> Path:
-    """Returns the file of a reader's result."""
-    return fuzz_results.FOLDER / f"{name}.json"
 
 
 def _run_process(name: str, inputs: int, seeded: int) -> ReaderResult:
     """Returns the result of one reader's process; its death is a breach, by its last input."""
-    _file(name).unlink(missing_ok=True)
+    file = fuzz_results.FOLDER / f"{name}.json"
+    file.unlink(missing_ok=True)
     words = ["--only", name, "--inputs", str(inputs), "--seed", str(seeded), "--alone"]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.fuzz", *words, folder]
         code = subprocess.run(command, check=False).returncode
-        if _file(name).exists():
-            return ReaderResult.model_validate_json(_file(name).read_bytes())
-        file = Path(folder) / READERS[name].path
-        message = f"its process ended with {code}"
         if file.exists():
-            breach = keep_breach(name, file.read_bytes(), "a process", message)
+            return ReaderResult.model_validate_json(file.read_bytes())
+        last_input = Path(folder) / READERS[name].path
+        message = f"its process ended with {code}"
+        if last_input.exists():
+            breach = keep_breach(name, last_input.read_bytes(), "a process", message)
         else:
             again = f"nox -s fuzz -- --only {name} --inputs {inputs} --seed {seeded}"
             breach = Breach(kind="a process", said=message, command=again)

@@ -42,10 +42,7 @@ def test_sets_exceed_the_cache_twice() -> None:
     for bytes_per_set, l2_bytes in ((1024, 1024 * 512), (600, 60 * MIB), (0, 60 * MIB)):
         assert set_count(bytes_per_set, l2_bytes) == 1024
         assert set_count(bytes_per_set, l2_bytes, within=64) == 64
-
-
-def test_launches_fill_a_replay() -> None:
-    """A replay takes a millisecond, within 5 ms, each set equally often; slow sets once each."""
+    # A replay takes a millisecond, within 5 ms, each set equally often; slow sets once each.
     for us, by_sets in {
         1.5: {2: 666, 64: 640, 1024: 1024},
         30.0: {2: 34, 100: 100, 1024: 1024},
@@ -79,17 +76,14 @@ def test_a_race_is_interleaved() -> None:
     assert rounds[0] == "abcd"
     assert len(set(rounds[1:])) > 1
     assert list(samples.values()) == [[10.25, 10.5, 10.75, 11.0, 11.25]] * 4
-
-
-def test_each_pair_of_rounds_is_a_palindrome() -> None:
-    """A steady drift cancels; the order is another one in each pair."""
-    replays: list[str] = []
-    rounds = [*islice(clock.timed_rounds(recordings("abcdef", replays), seed=7), 8)]
+    # Each pair of rounds is a palindrome of its own order, so that a steady drift cancels.
+    replays.clear()
+    drifting = [*islice(clock.timed_rounds(recordings("abcdef", replays), seed=7), 8)]
     pairs = [tuple(replays[i : i + 12]) for i in range(6, len(replays), 12)]
     assert len(pairs) == 4
     assert all(pair == pair[::-1] for pair in pairs)
     assert len(set(pairs)) > 1
-    assert all([*times.values()] == [i + 2.0] * 6 for i, times in enumerate(rounds))
+    assert all([*times.values()] == [i + 2.0] * 6 for i, times in enumerate(drifting))
     # A seed fixes the order, which depends on no other generator.
     orders: list[list[str]] = []
     for seed in (3, 3, 4):

@@ -60,19 +60,13 @@ def _device_table(name: str, cases: list[BenchCase]) -> BenchTable:
     lines = [("shape", "kernel", "+-%", "GB/s", "floor", "/floor", *shown)]
     for case in cases:
         ours, floor = case.ours.timing, case.floor
+        spread = f"{100 * ours.spread:.1f}" if ours else ""
         # A byte a nanosecond is a gigabyte a second.
         rate = f"{case.least_bytes / (1000 * ours.us):.0f}" if ours and case.least_bytes else ""
-        lines.append(
-            (
-                _shape(case),
-                _time(case.ours),
-                f"{100 * ours.spread:.1f}" if ours else "",
-                rate,
-                _starred(floor) if floor else "",
-                f"{ours.us / floor.us:.2f}" if ours and floor else "",
-                *(_peer_time(case.peers.get(peer), ours) for peer in shown),
-            )
-        )
+        floor_us = _starred(floor) if floor else ""
+        ratio = f"{ours.us / floor.us:.2f}" if ours and floor else ""
+        times = [_peer_time(case.peers.get(peer), ours) for peer in shown]
+        lines.append((_shape(case), _time(case.ours), spread, rate, floor_us, ratio, *times))
     notes = [_DEVICE]
     if any("*" in cell for line in lines for cell in line):
         notes.append(_STAR)

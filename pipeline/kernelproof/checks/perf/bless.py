@@ -111,15 +111,14 @@ def _content(
     kept = [] if old is None else _kept(time_baseline.path_of(row, kernel, folder), set(fresh))
     record, _ = _record_of(judged[0])
     blessings = [_blessing(judged, reason, record), *(old.kernelproof.blessings if old else [])]
+    newest = blessings[: time_baseline.BLESSINGS_KEPT]
     own = {
         "version": 1,
         "row": row,
         "kernel": kernel,
         "commit": record.commit,
         "machine": time_baseline.committed(record.machine),
-        "blessings": [
-            blessing.model_dump() for blessing in blessings[: time_baseline.BLESSINGS_KEPT]
-        ],
+        "blessings": [blessing.model_dump() for blessing in newest],
     }
     # pytest-benchmark's facts of the host without its name, of the commit without its folder's.
     info = {name: content["machine_info"].get(name) for name in _MACHINE_INFO}

@@ -183,12 +183,7 @@ def time_row(
         baseline = time_baseline.load(planned.case.row, planned.case.kernel)
         stored = baseline.stored.get(planned.case.id) if baseline else None
         cases.append(CaseAnswers(planned=planned, stored=stored))
-    RowTiming(
-        row=plan[0].case.row,
-        machine=machine,
-        cases=cases,
-        say=say,
-        comparisons=comparisons or len(cases),
-        pace=pace,
-    ).run()
+    count = comparisons or len(cases)
+    row = plan[0].case.row
+    RowTiming(row=row, machine=machine, cases=cases, say=say, comparisons=count, pace=pace).run()
     return {case.planned.case.id: case for case in cases}

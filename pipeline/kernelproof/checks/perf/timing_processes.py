@@ -40,13 +40,10 @@ class TimingOutput:
 class TimingProcess:
     """A process that imports torch, then waits for its one request."""
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self._child = ChildProcess(
-            [python, *_COMMAND],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": python_path(), **_ENVIRONMENT},
-            stdin=subprocess.PIPE,
-        )
+    def __init__(self) -> None:
+        command = [sys.executable, *_COMMAND]
+        environment = {**os.environ, "PYTHONPATH": python_path(), **_ENVIRONMENT}
+        self._child = ChildProcess(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE)
 
     def ask(self, request: TimingRequest, seconds: float = SECONDS_A_PROCESS) -> list[TimingAnswer]:
         """Returns the answers; if the process dies or is late, the last one blames its case.

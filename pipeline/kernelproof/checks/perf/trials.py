@@ -36,6 +36,7 @@ _BISECTIONS = 60
 _CODE_HASH = "0" * 64
 # Parts in which rows are handed to processes: many more than there are processors.
 _CHUNKS = 64
+_UNCHANGED = {KERNEL, FLOOR, REPEAT}  # contestants that are not planted
 # Processes of a trial's baseline and of its new run.
 Halves = tuple[list[int], list[int]]
 
@@ -149,17 +150,14 @@ def times_found(case: str, percent: float, plan: TrialPlan, trials: int) -> int:
     they were measured, and an error of the calibration is made up for.
     """
     times = plan.times[case]
-    sizes = {name: _slowdown(times[name], times[KERNEL]) for name in _planted(times)}
+    planted = [name for name in times if name not in _UNCHANGED]
+    sizes = {name: _slowdown(times[name], times[KERNEL]) for name in planted}
     nearest = min(sizes, key=lambda name: abs(sizes[name] - percent))
     factor = (1 + percent / 100) / (1 + sizes[nearest] / 100)
     verdicts = [
         plan.judge(case, nearest, plan.halves(seed), factor=factor) for seed in range(trials)
     ]
     return verdicts.count(Verdict.SLOWER)
-
-
-def _planted(times: TimesByContestant) -> list[str]:
-    return [name for name in times if name not in {KERNEL, FLOOR, REPEAT}]
 
 
 def false_alarms(plan: TrialPlan, rows: int) -> FalseAlarms:
@@ -193,7 +191,8 @@ def _sensitivity(case: str, plan: TrialPlan, trials: int) -> CaseSensitivity:
             found=times_found(case, percent, plan, trials),
             trials=trials,
         )
-        for name in _planted(times)
+        for name in times
+        if name not in _UNCHANGED
     ]
     ratios = [us / floor_us for us, floor_us in zip(kernel, floor, strict=True)]
     spread: dict[sensitivity.SpreadOf, Sequence[float]] = {

@@ -45,6 +45,14 @@ def measured(
     )
 
 
+def failed(error: str) -> ContestantResult:
+    """Returns the result of a contestant that raised."""
+    return ContestantResult(state="error", error=error)
+
+
+FAST = {"packed sort": timed(1.875, 20.5), "eager": timed(30.0, 98.125)}
+SLOW = {"packed sort": UNSUPPORTED, "eager": timed(52_731.0, 98.0, is_graph=False)}
+FAILED = {"packed sort": timed(1.875), "eager": failed("OSError: x")}
 RUN = BenchRun(
     row="h200",
     date="2026-11-24",
@@ -56,33 +64,9 @@ RUN = BenchRun(
         "device": {"name": "NVIDIA H200", "driver": "580.159.04"},
     },
     measured=[
-        measured(
-            "fp32",
-            1,
-            timed(1.5, 21.25),
-            {"packed sort": timed(1.875, 20.5), "eager": timed(30.0, 98.125), "vllm": ABSENT},
-            7.0,
-        ),
-        measured(
-            "fp32",
-            4194304,
-            timed(400.0, 21.5),
-            {
-                "packed sort": UNSUPPORTED,
-                "eager": timed(52_731.0, 98.0, is_graph=False),
-                "vllm": ABSENT,
-            },
-            7.25,
-        ),
-        measured(
-            "bf16",
-            1,
-            ContestantResult(state="error", error="ValueError: no"),
-            {
-                "packed sort": timed(1.875),
-                "eager": ContestantResult(state="error", error="OSError: x"),
-            },
-        ),
+        measured("fp32", 1, timed(1.5, 21.25), {**FAST, "vllm": ABSENT}, 7.0),
+        measured("fp32", 4194304, timed(400.0, 21.5), {**SLOW, "vllm": ABSENT}, 7.25),
+        measured("bf16", 1, failed("ValueError: no"), FAILED),
     ],
 )
 HEADING = (
@@ -157,7 +141,7 @@ def test_every_peer_fits_into_120_columns() -> None:
     assert max(map(len, lines[2:])) <= 120
 
 
-def test_numbers_of_a_run() -> None:
+def test_numbers_of_a_run(tmp_path: Path) -> None:
     """Four digits, the fastest floor that ran, and no spread of a single sample."""
     numbers = [bench_tables.number(us) for us in (0.8567, 1.7841, 21.0, 343.12, 52731.4)]
     assert numbers == ["0.857", "1.784", "21.00", "343.1", "52731"]
@@ -169,10 +153,7 @@ def test_numbers_of_a_run() -> None:
         "error gemma4_routing-h200-bf16-E128-K8-T1: kernel: ValueError: no",
         "error gemma4_routing-h200-bf16-E128-K8-T1: eager: OSError: x",
     ]
-
-
-def test_the_json_has_everything(tmp_path: Path) -> None:
-    """It is of version 1, has floors and peers by name, and is the same run when read again."""
+    # Its JSON is of version 1, has floors and peers by name, and is the same run when read again.
     file = tmp_path / "h200.json"
     file.write_text(RUN.model_dump_json(indent=1))
     assert bench_run.read(file) == RUN

@@ -74,9 +74,9 @@ def test_the_first_bad_one_is_found() -> None:
     assert history.lines == ["bad   c4 (judged)", "good  c2 (judged)", "bad   c3 (the code of c4)"]
 
 
-@pytest.mark.parametrize(
-    ("letters", "worse", "first", "judged"),
-    [
+def test_only_code_of_neither_end_is_judged() -> None:
+    """A last commit that is no worse ends the search with None."""
+    for letters, worse, first, judged in (
         ("aabbzz", "z", "c4", ["c5", "c2", "c3"]),
         ("aabbzz", "bz", "c2", ["c5", "c2"]),
         ("abcdefz", "defz", "c3", ["c6", "c3", "c1", "c2"]),
@@ -85,14 +85,9 @@ def test_the_first_bad_one_is_found() -> None:
         ("a!zz", "z", "c2", ["c3", "c1"]),  # code that does not compile is told by its error
         ("abz", "", None, ["c2"]),
         ("abba", "", None, []),  # nothing is judged if the last has the code of the good one
-    ],
-)
-def test_only_code_of_neither_end_is_judged(
-    letters: str, worse: str, first: str | None, judged: list[str]
-) -> None:
-    """A last commit that is no worse ends the search with None."""
-    history = History(letters=letters, worse=worse)
-    assert (history.bisect(), history.judged) == (first, judged)
+    ):
+        history = History(letters=letters, worse=worse)
+        assert (history.bisect(), history.judged) == (first, judged), (letters, worse)
 
 
 def test_a_commit_is_compiled_in_a_tree_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

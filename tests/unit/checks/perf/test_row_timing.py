@@ -116,6 +116,12 @@ def test_a_case_with_an_error_is_asked_no_more(run: Run, lines: list[str]) -> No
     answers = run(processes, ALL_STORED)
     assert (processes.cases(), processes.entered) == ([IDS], 0)
     assert {case.error for case in answers.values()} == {"RuntimeError: no"}
+    # An error beside the baseline's code is the case's: its own times alone draw no verdict.
+    processes = slow()
+    processes.errors_beside = {IDS[1]: "TypeError: of the old code"}
+    answers = run(processes, ALL_STORED)
+    assert processes.cases() == [IDS] * 8 + [[IDS[1]]]
+    assert answers[IDS[1]].error == "TypeError: of the old code"
 
 
 def test_a_process_that_dies_costs_one_case(run: Run, lines: list[str]) -> None:
@@ -150,10 +156,7 @@ def test_slower_other_code_is_timed_beside_the_baselines(run: Run, lines: list[s
     assert {len(case.timing.processes) for case in answers.values()} == {8}
     assert answers[IDS[0]].timing.reference is None
     assert f"timing the code of {COMMIT[:12]} beside, 1 cases" in lines
-
-
-def test_some_cases_are_not_timed_beside(run: Run, lines: list[str]) -> None:
-    """Neither the same code, nor code that is no slower, nor beside a commit that is not here."""
+    # Neither the same code, nor code that is no slower, nor beside a commit that is not here.
     same, no_slower, missing = slow(), slow(us=10.0), slow()
     same.code = fake_processes.CODE
     for processes in (same, no_slower):
@@ -183,12 +186,3 @@ def test_cases_undecided_beside_are_timed_until_the_budget_is_spent(run: Run) ->
     assert processes.cases() == [IDS] * 8 + [[IDS[2]]] * 8
     assert processes.reference_trees()[8:] == [BESIDE] * 8
     assert [request.seed for request in processes.requests] == [*range(16)]
-
-
-def test_an_error_beside_is_the_cases(run: Run) -> None:
-    """No verdict is drawn from its own times alone."""
-    processes = slow()
-    processes.errors_beside = {IDS[1]: "TypeError: of the old code"}
-    answers = run(processes, ALL_STORED)
-    assert processes.cases() == [IDS] * 8 + [[IDS[1]]]
-    assert answers[IDS[1]].error == "TypeError: of the old code"

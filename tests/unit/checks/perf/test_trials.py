@@ -137,10 +137,7 @@ def test_slowdowns_are_found_from_half_the_limit_on() -> None:
     (planted,) = card_trials.sensitivities(missed, trials=2)["case 0"].planted
     assert (planted.percent, planted.found) == (3, 2)
     assert planted.measured_percent == pytest.approx(6, abs=0.2)
-
-
-def test_alarms_count_rows_and_bound_their_rate() -> None:
-    """In several processes they are the same as in one."""
+    # Alarms count rows and bound their rate, in several processes as in one.
     quiet = card_trials.false_alarms(noisy_plan(0.1), rows=4)
     assert (quiet.rows, quiet.blamed, quiet.undecided) == (4, 0, 0)
     assert quiet.at_most_percent == pytest.approx(52.713)
