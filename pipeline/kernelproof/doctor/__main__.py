@@ -110,13 +110,11 @@ def _is_taken(row: Row, number: int) -> bool:
     file = lock_file(lock_name(uuid, row, number))
     if not file.exists():
         return False
-    lock = FileLock(file)
     try:
-        lock.acquire(timeout=0)
+        with FileLock(file, timeout=0):
+            return False
     except Timeout:
         return True
-    lock.release()
-    return False
 
 
 def needs_gb(plan: Matrix, name: str) -> float | None:

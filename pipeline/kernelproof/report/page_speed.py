@@ -34,16 +34,14 @@ def sets(
 ) -> list[dict[str, Any]]:
     """Returns every chart that has times, with the first of its sources, best first."""
     charts: dict[ChartKey, tuple[str, Curves]] = {}
-    for source, key, t, times in (
-        *_of_benches(benches),
-        *_of_report(report),
-        *_of_baselines(baselines),
-    ):
-        kept, curves = charts.setdefault(key, (source, {}))
-        if kept != source:
+    entries = (*_of_benches(benches), *_of_report(report), *_of_baselines(baselines))
+    for source, names, shape, times in entries:
+        axes = "-".join(f"{axis}{size}" for axis, size in sorted(shape.items()) if axis != _AXIS)
+        if not times or not shape.get(_AXIS):
             continue
-        for name, us in times.items():
-            curves.setdefault(name, {})[t] = us
+        kept, curves = charts.setdefault(ChartKey(*names, axes), (source, {}))
+        for name, us in times.items() if kept == source else ():
+            curves.setdefault(name, {})[shape[_AXIS]] = us
     return [
         {
             **key._asdict(),
@@ -57,13 +55,8 @@ def sets(
     ]
 
 
-# Source, chart, T, and times in microseconds by curve.
-_Times = tuple[str, ChartKey, int, dict[str, float]]
-
-
-def _key(row: str, kernel: str, dtype: str, shape: Mapping[str, int]) -> ChartKey:
-    axes = "-".join(f"{axis}{size}" for axis, size in sorted(shape.items()) if axis != _AXIS)
-    return ChartKey(row, kernel, dtype, axes)
+# Source; row, kernel and dtype; sizes by axis; times in microseconds by curve.
+_Times = tuple[str, tuple[str, str, str], Mapping[str, int], dict[str, float]]
 
 
 def _of_benches(benches: Iterable[BenchRun]) -> Iterator[_Times]:
@@ -74,18 +67,15 @@ def _of_benches(benches: Iterable[BenchRun]) -> Iterator[_Times]:
             timings = {"kernel": case.ours.timing, "floor": case.floor}
             timings |= {name: entry.timing for name, entry in case.peers.items()}
             times = {name: timing.us for name, timing in timings.items() if timing}
-            if case.shape.get(_AXIS):
-                key = _key(bench.row, case.kernel, case.dtype, case.shape)
-                yield source, key, case.shape[_AXIS], times
+            yield source, (bench.row, case.kernel, case.dtype), case.shape, times
 
 
 def _of_report(report: Report) -> Iterator[_Times]:
     for case in report.cases:
         names = {"kernel": "time_us", "floor": "floor_us"}
         times = {curve: case.numbers[name] for curve, name in names.items() if name in case.numbers}
-        if times and case.shape.get(_AXIS):
-            key = _key(case.row, case.kernel, case.dtype, case.shape)
-            yield f"results at {report.commit[:12]}", key, case.shape[_AXIS], times
+        key = (case.row, case.kernel, case.dtype)
+        yield f"results at {report.commit[:12]}", key, case.shape, times
 
 
 def _of_baselines(baselines: Iterable[TimeBaseline]) -> Iterator[_Times]:
@@ -95,7 +85,5 @@ def _of_baselines(baselines: Iterable[TimeBaseline]) -> Iterator[_Times]:
             parts = _PARTS.fullmatch(case.removeprefix(f"{own.kernel}-{own.row}-"))
             dtype, axes = (parts[1], parts[2]) if parts else ("", "")
             sizes = {axis[0]: int(axis[1:]) for axis in axes.split("-") if axis}
-            if sizes.get(_AXIS):
-                times = {"kernel": stored.timing.us, "floor": stored.timing.floor_us}
-                key = _key(own.row, own.kernel, dtype, sizes)
-                yield f"baseline of {stored.commit[:12]}", key, sizes[_AXIS], times
+            times = {"kernel": stored.timing.us, "floor": stored.timing.floor_us}
+            yield f"baseline of {stored.commit[:12]}", (own.row, own.kernel, dtype), sizes, times
