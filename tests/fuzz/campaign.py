@@ -116,16 +116,10 @@ def _examples(strategy: st.SearchStrategy[bytes], count: int, seeded: str) -> li
     return examples[:count]
 
 
-def _by_fills(reader: Reader, inputs: int, _: int) -> Iterator[bytes]:
-    """Yields filled files, which are the same for every seed, unless the campaign is short."""
-    if inputs >= _FEWEST_WITH_FILLS:
-        yield from fills(reader)
-
-
 def fills(reader: Reader) -> Iterator[bytes]:
     """Yields files with the longest list, the largest mapping or the longest text in each place.
 
-    Items of one list are alike, so one of them is filled.
+    Items of one list are alike, so one of them is filled. The files are the same for every seed.
     """
     sample = deepcopy(reader.samples[-1])
     kinds = set()
@@ -170,5 +164,5 @@ def _count(item: Any, most_values: int) -> int:
 WAYS: dict[str, Callable[[Reader, int, int], Iterator[bytes]]] = {
     "bytes": _by_bytes,
     "values": _by_values,
-    "fills": _by_fills,
+    "fills": lambda reader, inputs, _: iter(fills(reader) if inputs >= _FEWEST_WITH_FILLS else ()),
 }

@@ -91,9 +91,8 @@ def limit_seconds(seconds: float) -> Iterator[None]:
 
     def raise_too_slow(number: int, _: object) -> None:
         waiting = f"{_SECONDS_TO_WAIT:g} s of waiting"
-        raise TooSlowError(
-            f"took more than {f'{seconds:g} s' if number == signal.SIGPROF else waiting}"
-        )
+        limit = f"{seconds:g} s" if number == signal.SIGPROF else waiting
+        raise TooSlowError(f"took more than {limit}")
 
     timers = ((signal.ITIMER_PROF, seconds), (signal.ITIMER_REAL, _SECONDS_TO_WAIT))
     signals = (signal.SIGPROF, signal.SIGALRM)

@@ -12,8 +12,6 @@ from tests.unit.records.made_records import record_of
 
 SOURCE = Revision(commit="c" * 40, dirty=False, tree="7" * 64)
 KERNEL, TIMED_ROW = "gemma4_routing", "h200"
-_IDS = (f"{KERNEL}-cpu-fp32-E8-K8-T1", f"{KERNEL}-cpu-fp32-E8-K8-T130")
-_TIMED = f"{KERNEL}-{TIMED_ROW}-fp32-E128-K8-T128"
 
 
 def _planned(check: Check, case: str) -> Planned:
@@ -21,8 +19,10 @@ def _planned(check: Check, case: str) -> Planned:
     return replace(planned[0], skip=None)
 
 
-FIRST, SECOND = (_planned(Check.PARITY, case) for case in _IDS)
-TIMED = _planned(Check.PERF, _TIMED)
+FIRST, SECOND = (
+    _planned(Check.PARITY, f"{KERNEL}-cpu-fp32-E8-K8-T{tokens}") for tokens in (1, 130)
+)
+TIMED = _planned(Check.PERF, f"{KERNEL}-{TIMED_ROW}-fp32-E128-K8-T128")
 PLAN = (FIRST, SECOND, TIMED)
 
 

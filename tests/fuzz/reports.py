@@ -110,15 +110,13 @@ def _require_junit(text: str) -> None:
 
 def _require_markdown(text: str) -> None:
     """Raises BreachError for a control character, or a line of other cells or of another form."""
-    lines = text.removesuffix("\n").split("\n")
-    if wrong := [line for line in lines if not line.isprintable()]:
-        raise BreachError(f"no plain line of Markdown: found {wrong[0][:500]!r}")
-    for line in lines:
+    for line in text.removesuffix("\n").split("\n"):
+        if not line.isprintable():
+            raise BreachError(f"no plain line of Markdown: found {line[:500]!r}")
         if line.startswith("|") and len(_PIPE.findall(line)) != _PIPES:
             raise BreachError(f"cells of Markdown: found {line[:500]!r}")
-    starts = ("#", "|", "- ", "  ")
-    if wrong := [line for line in lines if line and not line.startswith(starts)]:
-        raise BreachError(f"a line of Markdown of its own: found {wrong[0][:500]!r}")
+        if line and not line.startswith(("#", "|", "- ", "  ")):
+            raise BreachError(f"a line of Markdown of its own: found {line[:500]!r}")
 
 
 @cache

@@ -80,7 +80,7 @@ def _host_table(name: str, cases: list[BenchCase]) -> BenchTable:
     lines = [("shape", "kernel", "bare", *peers)]
     for case in cases:
         times = [_host_time(case.peers.get(peer)) for peer in peers]
-        bare = _number_or_blank(case.bare_host_us)
+        bare = "" if case.bare_host_us is None else number(case.bare_host_us)
         lines.append((_shape(case), _host_time(case.ours), bare, *times))
     return BenchTable(title=f"{name}, host time", lines=lines, notes=[_HOST])
 
@@ -104,10 +104,6 @@ def number(us: float) -> str:
     return f"{us:.{max(_DIGITS - whole_digits, 0)}f}"
 
 
-def _number_or_blank(us: float | None) -> str:
-    return "" if us is None else number(us)
-
-
 def _starred(timing: ContestantTimes) -> str:
     return number(timing.us) + ("" if timing.is_graph else "*")
 
@@ -128,9 +124,9 @@ def _peer_time(result: ContestantResult | None, ours: ContestantTimes | None) ->
 
 
 def _host_time(result: ContestantResult | None) -> str:
-    if result is None:
-        return ""
-    return _number_or_blank(result.host_us) if result.state == "timed" else result.state
+    if result is None or result.state != "timed":
+        return result.state if result else ""
+    return "" if result.host_us is None else number(result.host_us)
 
 
 def print_tables(run: BenchRun, console: Console) -> None:

@@ -137,9 +137,13 @@ def test_an_interrupted_run_leaves_the_last_one(
 NO_GPU = "bench needs a GPU: found row cpu, which is interpreted, expected one of a100, "
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
+def test_a_mistake_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what was found and expected, with the exit code of the mistake."""
+    monkeypatch.setattr(hardware, "accelerators", lambda: ())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for arguments, code, message in (
         ("--row cpu", 4, NO_GPU),
         ("", 4, NO_GPU),
         ("--row h200", 4, "row h200: found no cuda device"),
@@ -149,24 +153,13 @@ NO_GPU = "bench needs a GPU: found row cpu, which is interpreted, expected one o
         ("--case *-T3", 2, "--case: found '*-T3', expected a case of matrix.yaml; such as g"),
         ("--dtype bf16 --case *-fp32-*", 2, "no case is within --dtype bf16 --case "),
         ("--show nothing.json", 3, "nothing.json: no such file or directory; expected a "),
-    ],
-)
-def test_a_mistake_is_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: str,
-    code: int,
-    message: str,
-) -> None:
-    """It says what was found and expected, with the exit code of the mistake."""
-    monkeypatch.setattr(hardware, "accelerators", lambda: ())
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setenv("TRITON_INTERPRET", "1")  # the command sets what the row needs
-    assert run_bench(*arguments.split()) == code
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(message)
-    assert printed.err.count("\n") == 1
+    ):
+        monkeypatch.setenv("TRITON_INTERPRET", "1")  # the command sets what the row needs
+        assert run_bench(*arguments.split()) == code
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(message)
+        assert printed.err.count("\n") == 1
 
 
 @pytest.mark.usefixtures("h200")

@@ -4,9 +4,9 @@ import importlib
 import json
 import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -15,7 +15,6 @@ from kernelproof.checks.perf import ask, row_timing
 from kernelproof.measure import torch_device
 from kernelproof.plan.schema import Check
 from kernelproof.records import record_files, time_baseline
-from kernelproof.records.record_files import Record
 from kernelproof.records.timing import KERNEL
 from tests.unit.checks.perf.fake_processes import CODE, FLOOR_CODE, FLOORS, FakeReplicates, near
 from tests.unit.run.worker_in_process import STARTED, InProcessWorker
@@ -53,16 +52,9 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcessWorker
         yield worker
 
 
-@pytest.fixture(scope="module")
-def records(worker: InProcessWorker) -> dict[str, Record]:
-    """Returns its records, by case."""
-    return worker.records()
-
-
-def test_a_worker_leaves_a_record_a_case(
-    worker: InProcessWorker, records: dict[str, Record]
-) -> None:
+def test_a_worker_leaves_a_record_a_case(worker: InProcessWorker) -> None:
     """And one file of pytest-benchmark's; a case that failed has its error, and no times."""
+    records = worker.records()
     assert set(records) == set(NAMES)
     names = {file.name for file in (worker.folder / "perf").iterdir()}
     assert names == {f"{name}.json" for name in NAMES} | {"h200.benchmark.json"}
@@ -72,9 +64,9 @@ def test_a_worker_leaves_a_record_a_case(
 
 
 @pytest.mark.parametrize("name", TIMED)
-def test_a_record_holds_the_timing(records: dict[str, Record], name: str) -> None:
+def test_a_record_holds_the_timing(worker: InProcessWorker, name: str) -> None:
     """Every process, its numbers, and the source; no digests, since no bits are asked."""
-    record = records[name]
+    record = worker.records()[name]
     timing = record.timing
     assert timing is not None
     assert (record.check, record.outcome, record.reason) == (Check.PERF, "pass", "")
@@ -87,7 +79,7 @@ def test_a_record_holds_the_timing(records: dict[str, Record], name: str) -> Non
     assert record.reproduce == f"nox -s perf-regress -- --case {name}"
 
 
-def test_a_benchmark_holds_the_samples(worker: InProcessWorker, records: dict[str, Record]) -> None:
+def test_a_benchmark_holds_the_samples(worker: InProcessWorker) -> None:
     """In seconds: each sample is a round of one launch, though no launch is run here.
 
     Beside them stands what a baseline needs: every process, as in the record.
@@ -96,7 +88,7 @@ def test_a_benchmark_holds_the_samples(worker: InProcessWorker, records: dict[st
     assert [benchmark["extra_info"]["case"] for benchmark in content["benchmarks"]] == TIMED
     for benchmark in content["benchmarks"]:
         name, extra = benchmark["extra_info"]["case"], benchmark["extra_info"]
-        timing, stats = records[name].timing, benchmark["stats"]
+        timing, stats = worker.records()[name].timing, benchmark["stats"]
         assert timing is not None
         samples = [us * 1e-6 for process in timing.processes for us in process.samples_us[KERNEL]]
         assert (stats["rounds"], stats["iterations"]) == (len(samples), 1) == (24, 1)
@@ -160,16 +152,11 @@ def test_a_share_is_judged_among_all_cases_of_the_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A share knows how many comparisons the report makes; its samples are a file of its own."""
-    worker, comparisons = _worker(monkeypatch, tmp_path), []
-    time_row = row_timing.time_row
-
-    def noted(plan: Sequence[Any], *arguments: Any) -> Any:
-        comparisons.append((len(plan), arguments[-1]))
-        return time_row(plan, *arguments)
-
-    monkeypatch.setattr(ask, "time_row", noted)
+    worker, time_row = _worker(monkeypatch, tmp_path), mock.Mock(wraps=row_timing.time_row)
+    monkeypatch.setattr(ask, "time_row", time_row)
     assert worker.run("--share", "2/2", names=NAMES[:1])[0] == 0
-    assert comparisons == [(1, 3)]
+    plan, *_, comparisons = time_row.call_args.args
+    assert (time_row.call_count, len(plan), comparisons) == (1, 1, 3)
     files = [file.name for file in (tmp_path / "perf").glob("*benchmark*")]
     assert files == ["h200.benchmark.2of2.json"]
     assert "samples, for pytest-benchmark compare" not in capsys.readouterr().out

@@ -142,10 +142,7 @@ def test_samples_of_another_run(tmp_path: Path) -> None:
     del content["benchmarks"][0]
     file.write_text(json.dumps(content))
     assert refusal(tmp_path, ONE, error=ResultsError) == message
-
-
-def test_the_file_of_pytest_benchmark_is_needed(tmp_path: Path) -> None:
-    """ResultsError, exit code 3, if it is absent or spoiled."""
+    # An absent or spoiled file is a ResultsError, too: exit code 3.
     file = place(tmp_path, ONE, TWO) / "perf" / f"{ROW}.benchmark.json"
     text = file.read_text()
     for spoiled in (text[:1000], text.replace("extra_info", "extra"), None):

@@ -95,9 +95,6 @@ def test_odd_times_end_the_search(calibrate: Calibrate) -> None:
     planted, measured = calibrate(lambda _: 0.0, [3.0])
     assert list(planted) == ["planted 3"]
     assert 0 <= planted["planted 3"] <= max(measured) == 2**20
-
-
-def test_a_kernel_that_cannot_be_slowed_is_an_error(calibrate: Calibrate) -> None:
-    """The message names what it lacks."""
+    # A kernel that cannot be slowed is an error that names what it lacks.
     with pytest.raises(NotImplementedError, match=r"^SPEC\.slowed: found none, expected a launch "):
         calibrate(CURVES["linear"], PERCENTS, None)

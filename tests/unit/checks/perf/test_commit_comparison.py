@@ -68,13 +68,7 @@ def test_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [round(pair.effect.percent, 6) for pair in compared] == [5, -5, 0]
     line = f"slower       {IDS[0]}: 10.000 -> 10.500 us, +5.00 % (+5.00 to +5.00)"
     assert str(compared[0]) == line
-
-
-def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    """4 more at a time time the open cases alone, 20 in all; then that is the verdict.
-
-    A case that fails ends the comparison: its other processes would say no more.
-    """
+    # 4 more at a time time the undecided cases alone, 20 in all; then that is the verdict.
     processes = FakeReplicates(us=lambda case, n: near(10.0, n, 3.0 if case == IDS[1] else 0.05))
     compared = compare(monkeypatch, processes)
     assert processes.cases() == [IDS] * 8 + [[IDS[1]]] * 12
@@ -82,26 +76,21 @@ def test_more_processes_while_a_case_is_undecided(monkeypatch: pytest.MonkeyPatc
     verdicts = [pair.verdict for pair in compared]
     assert verdicts == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
     assert processes.entered == 0
+    # A case that fails ends the comparison: its other processes would say no more.
     processes = FakeReplicates(errors={IDS[1]: "TypeError: no"})
     with pytest.raises(ProcessError, match=f"^{IDS[1]}: TypeError: no$"):
         compare(monkeypatch, processes)
     assert (len(processes.requests), processes.entered) == (1, 0)
 
 
-@pytest.fixture
-def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes this machine pass for the row, and any commit stand at OLD."""
-    gpu = RowGpu(device=None, fingerprint={}, lock="made up")
-    monkeypatch.setattr(command, "find_gpu", lambda *_: gpu)
-    monkeypatch.setattr(command, "exclusive_gpu", lambda _: nullcontext())
-    monkeypatch.setattr(command, "worktree", lambda _: nullcontext(OLD))
-
-
-@pytest.mark.usefixtures("on_a_gpu")
 def test_the_exit_code_is_the_worst(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0 nothing slower, 1 something is, 75 undecided; the commit first, the counts last."""
+    gpu = RowGpu(device=None, fingerprint={}, lock="made up")
+    monkeypatch.setattr(command, "find_gpu", lambda *_: gpu)
+    monkeypatch.setattr(command, "exclusive_gpu", lambda _: nullcontext())
+    monkeypatch.setattr(command, "worktree", lambda _: nullcontext(OLD))
     cases = [f"{KERNEL}-h200-bf16-E128-K8-T{tokens}" for tokens in (1, 128)]
     arguments = ["--on", "h200", "--against", "HEAD", *(f"--case={case}" for case in cases)]
     times = {cases[1]: (10.0, 0.05)}

@@ -127,10 +127,7 @@ def test_a_process_that_does_not_measure_is_an_error(monkeypatch: pytest.MonkeyP
     assert error_of(monkeypatch, killed) == "perf: a timing process ended with -9"
     late = "perf: a timing process took more than 1 s and was ended"
     assert error_of(monkeypatch, SLEEPS, SECONDS) == late
-
-
-def test_wrong_answers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A case without an answer, cases out of order, and lines that are no answer are refused."""
+    # A case without an answer, cases out of order, and lines that are no answer are refused.
     for line, words in {
         '{"case": "toy-1"}': "answered for 1 of 2 cases",
         '{"case": "toy-2"}': "answered for cases that were not asked",

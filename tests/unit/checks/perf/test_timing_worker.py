@@ -71,7 +71,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_state_is_read_around_each_sample() -> None:
-    """Between any two samples, and before the first."""
+    """Between any two samples, and before the first; throttled rounds are discarded."""
     driver = Driver()
     times = _times(driver)
     assert times.samples_us == {KERNEL: [4.0, 4.0], FLOOR: [2.0, 2.0]}
@@ -79,13 +79,8 @@ def test_the_state_is_read_around_each_sample() -> None:
     events = driver.events
     samples = [at for at, event in enumerate(events) if event == "sample"]
     assert all(events[at - 1] == events[at + 1] == "read" for at in samples)
-
-
-def test_a_round_that_meets_a_throttled_clock_is_discarded() -> None:
-    """At any reading of the second round; the others count, also the one after it has cooled.
-
-    A GPU that is always held back is an error after some tries for each round.
-    """
+    # A round that meets a throttled clock at any reading is discarded; the others count, also the
+    # one after it has cooled. A GPU that is always held back is an error after some tries.
     before = WARM_UP + READINGS_A_ROUND - 1
     for cool, rounds in ((WARM_UP + 1, 2), *((before + n, 3) for n in range(READINGS_A_ROUND))):
         times = _times(Driver([*[COOL] * cool, HOT]), rounds=rounds)
