@@ -72,6 +72,7 @@ def test_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = FakeReplicates(us=lambda case, n: near(10.0, n, 3.0 if case == IDS[1] else 0.05))
     compared = compare(monkeypatch, processes)
     assert processes.cases() == [IDS] * 8 + [[IDS[1]]] * 12
+    assert [n for n, is_last in enumerate(processes.is_last, 1) if is_last] == [8, 12, 16, 20]
     assert [request.seed for request in processes.requests] == [*range(20)]
     verdicts = [pair.verdict for pair in compared]
     assert verdicts == [Verdict.SAME, Verdict.INCONCLUSIVE, Verdict.SAME]
