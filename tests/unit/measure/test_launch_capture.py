@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import triton
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.proof import SPEC
@@ -27,6 +28,13 @@ def launch(num_tokens: int) -> None:
     gemma4_routing(torch.zeros(num_tokens, 4, device=DEVICE), 2, torch.ones(4, device=DEVICE))
 
 
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts as of interpreted functions, on a GPU too: compiled ones are counted by a hook."""
+    monkeypatch.setattr(triton.knobs.runtime, "interpret", True)
+
+
+@pytest.mark.usefixtures("interpreted")
 def test_launches_are_counted_by_name() -> None:
     """Each count has the launches of its own time; arguments and results pass through."""
     first, second = FakeFunction("first"), FakeFunction("second")
@@ -39,6 +47,7 @@ def test_launches_are_counted_by_name() -> None:
     assert (launches.total(), inner.total()) == (3, 1)
 
 
+@pytest.mark.usefixtures("interpreted")
 def test_run_is_restored() -> None:
     """A failing launch is counted; afterwards nothing is, and nothing is left on the function."""
     function = FakeFunction("first")
