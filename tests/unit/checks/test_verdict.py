@@ -159,7 +159,7 @@ def test_each_state_of_a_record(tmp_path: Path) -> None:
 
 
 def test_a_record_of_another_commit_names_both(tmp_path: Path) -> None:
-    """By twelve digits each, as git shows them."""
+    """The reason names the record's commit and the expected commit by twelve digits each."""
     record_files.write(tmp_path, PLANNED, record_of(PLANNED, commit="d" * 40))
     (judged,) = judge([PLANNED], tmp_path, SOURCE)
     assert judged.reason == "its result is of commit dddddddddddd, expected cccccccccccc"
@@ -189,7 +189,7 @@ def test_no_folder_is_missing_throughout(tmp_path: Path) -> None:
 
 
 def test_a_file_for_a_folder_is_no_verdict(tmp_path: Path) -> None:
-    """Nothing is concluded from a place that cannot be read."""
+    """`judge` raises ResultsError if a file stands where the folder of results should be."""
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError):
         judge([PLANNED], tmp_path / "file", SOURCE)

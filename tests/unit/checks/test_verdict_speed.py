@@ -140,7 +140,7 @@ def test_a_plan_without_a_limit_is_refused(folder: Path) -> None:
 
 
 def test_cases_of_a_row_share_its_false_alarms(folder: Path) -> None:
-    """Those that are planned, run or not; not those of another row or check."""
+    """A row's planned perf cases, run or not, share false alarms; other rows and checks do not."""
     write(folder, PLAN[0], processes_near(10.3, noise=9))
     assert _first(folder, PLAN[:1]).verdict == Verdict.SLOWER
     many = [

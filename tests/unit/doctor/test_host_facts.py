@@ -29,7 +29,7 @@ def test_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_file_whose_driver_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a host would otherwise pass for one without a GPU."""
+    """The facts tell a device file without a driver, lest the host pass for one without a GPU."""
 
     def refuse() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)

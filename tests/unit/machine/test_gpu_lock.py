@@ -78,7 +78,7 @@ def test_a_gpu_that_is_kept_too_long_is_told(
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 @pytest.mark.usefixtures("folder")
 def test_the_turn_ends_with_an_error(error: type[BaseException]) -> None:
-    """And whoever comes next does not wait."""
+    """An error in one run's turn frees the GPU, so that the next run does not wait."""
     with pytest.raises(error), exclusive_gpu("the gpu"):
         raise error
     with _another_run(0) as next_run:
@@ -86,7 +86,7 @@ def test_the_turn_ends_with_an_error(error: type[BaseException]) -> None:
 
 
 def test_every_gpu_has_its_own_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its UUID, or its number: two GPUs of one host are timed at the same time."""
+    """A UUID or a number names a GPU's lock, so that two GPUs of a host are timed at once."""
     row, name = matrix.load().rows["mi300x"], "AMD Instinct MI300X"
     monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
     assert lock_name(None, row) == name

@@ -95,7 +95,7 @@ def test_the_message_of_an_unknown_accelerator_has_the_row_to_add(plan: Matrix) 
 def test_the_command_prints_the_rows(
     plan: Matrix, machine_with: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those of the machine, or those that the command line names; on stderr, each other row."""
+    """The command prints the machine's rows or the rows named to it; stderr lists rows not here."""
     machine_with()
     assert hardware.main([]) == 0
     others = [(name, row.device) for name, row in plan.rows.items() if name != "cpu"]

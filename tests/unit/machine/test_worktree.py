@@ -113,7 +113,7 @@ def test_a_worktree_is_removed_after_an_error(
 
 @pytest.mark.usefixtures("repository")
 def test_a_commit_that_has_no_tree_is_told() -> None:
-    """By its first digits, in git's words; no folder is left."""
+    """The error names an unknown commit by its first twelve digits, and quotes git's own words."""
     with pytest.raises(UsageError) as caught, worktree("f" * 40):
         pytest.fail("there is no such tree")
     words = f"fatal: invalid reference: {'f' * 40}; fetch it, run again"

@@ -15,7 +15,7 @@ NAME = f"{BUILD} sm_90"
 
 
 def test_a_lock_has_a_line_for_each_comparison() -> None:
-    """So that a diff shows what moved, and where."""
+    """A lock has a line a build, and one for each of its architectures, so that diffs are clear."""
     lines = [line for line in code_lock.text(lock_of()).splitlines() if f'"{BUILD}' in line]
     names = [line.split('": ')[0].strip(' "') for line in lines]
     assert names == [BUILD, NAME, f"{BUILD} gfx942"]
@@ -53,7 +53,7 @@ def test_the_committed_lock_is_in_step() -> None:
 
 
 def test_the_committed_lock_is_within_the_budgets() -> None:
-    """Those of matrix.yaml, without compiling anything; each build has one of each kind."""
+    """The committed lock meets matrix.yaml's budgets; each E128 build has both kinds of budget."""
     lock = code_lock.read("gemma4_routing")
     budgets = matrix.load().kernels["gemma4_routing"].codegen
     assert lock is not None

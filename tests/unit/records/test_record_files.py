@@ -182,7 +182,7 @@ def test_a_folder_is_made_unless_it_exists(tmp_path: Path) -> None:
 
 
 def test_discarding_takes_records_and_drafts_of_the_plan_alone(tmp_path: Path) -> None:
-    """Those of dead processes, too; what else lies there is somebody's, and none is no mistake."""
+    """`discard` removes a plan's records, any process's drafts of them, and nothing else."""
     other = replace(PLANNED, case=replace(CASE, dtype="fp16"))
     for planned in (PLANNED, other):
         record_files.write(tmp_path, planned, record_of(planned))

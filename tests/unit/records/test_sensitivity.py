@@ -102,7 +102,7 @@ def test_a_card_for_people() -> None:
 
 
 def test_a_card_of_several_cases_is_in_columns() -> None:
-    """As wide as the longest name; numbers with the digits that they need, and no more."""
+    """The name column is as wide as the longest name; numbers have only the digits they need."""
     planted = [
         PlantedSlowdown(percent=size, measured_percent=1.26, found=count, trials=3)
         for size, count in ((1, 0), (2.5, 2))

@@ -191,7 +191,7 @@ def test_a_row_that_lacks_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_row_that_it_is_not_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, row: str
 ) -> None:
-    """Nothing is planned there, which one line says."""
+    """A row without an NVIDIA GPU gets an empty sanitizer plan, and one line says why."""
     monkeypatch.undo()
     assert command.main(["--on", row]) == 0
     line = f"not installed: compute-sanitizer is for NVIDIA GPUs, and row {row} has none\n"

@@ -119,7 +119,7 @@ def test_a_peer_that_raises(
 def test_an_interrupted_run_leaves_the_last_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is written before a shape is measured; exit code 130.
+    """A bench interrupted before any shape is measured exits with 130 and writes nothing.
 
     A kernel without floors and peers is timed alone.
     """

@@ -53,7 +53,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcessWorker
 
 
 def test_a_worker_leaves_a_record_a_case(worker: InProcessWorker) -> None:
-    """And one file of pytest-benchmark's; a case that failed has its error, and no times."""
+    """A worker writes a record a case and one benchmark file; a failed case has no times."""
     records = worker.records()
     assert set(records) == set(NAMES)
     names = {file.name for file in (worker.folder / "perf").iterdir()}

@@ -139,7 +139,7 @@ def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_commits_are_counted_on_the_cpu_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By instructions, over 3 % more is slower; the exit code is 1 if a commit is found."""
+    """Bisection on the CPU row compares instructions; the exit code is 1 if a commit is slower."""
     letters = {"GOOD": "a", "c1": "a", "c2": "b", "c3": "z", "c4": "z"}
     a_row: dict[str, float] = {}
 

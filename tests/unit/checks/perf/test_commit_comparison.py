@@ -131,7 +131,7 @@ COSTS = {
 def test_code_is_counted_on_the_cpu_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """By instructions a row beyond the limit of 3 %, and by spills; each changed build is told."""
+    """Spills, or over 3 % more instructions a row, make a build dearer; each change is printed."""
     new, code, cost = COSTS[name]
     compiled = []
 

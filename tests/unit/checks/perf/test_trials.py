@@ -111,7 +111,7 @@ def test_other_code_is_judged_beside_the_baselines() -> None:
 
 
 def test_more_processes_decide_what_few_leave_open() -> None:
-    """As in a run: in the steps of its pace, up to its most."""
+    """A run's own pace leaves under half the inconclusive verdicts of at most 8 processes."""
     plan = noisy_plan(1)
     few, all_processes = (
         [paced.judge("case 0", REPEAT, plan.halves(seed), is_code_same=True) for seed in range(20)]
@@ -189,7 +189,7 @@ def test_the_least_visible_slowdown(
 
 
 def test_at_the_bound_so_few_hits_are_one_in_twenty() -> None:
-    """As Clopper and Pearson say: 0 of 600 leaves 0.498 %, and the bound grows with the rate."""
+    """The bound is Clopper and Pearson's: 0 of 600 leaves 0.498 %; more hits raise the bound."""
     assert upper_bound(0, 600) == pytest.approx(1 - 0.05 ** (1 / 600), abs=1e-5)
     assert upper_bound(600, 600) == upper_bound(7, 7) == 1
     for trials in (1, 2, 30, 60, 600):

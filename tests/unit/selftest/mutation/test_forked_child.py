@@ -35,7 +35,7 @@ def test_a_child_tells_line_by_line() -> None:
 
 
 def test_a_child_that_dies_has_crashed_in_its_case() -> None:
-    """By a signal, or by an exit without an answer."""
+    """A child that a signal ends, or that exits without an answer, is a crash in its case."""
 
     def die(tell: Tell) -> None:
         tell(PASS)

@@ -250,7 +250,7 @@ def test_nodes_of_a_name_are_its_own() -> None:
 
 
 def test_names_choose_mutants() -> None:
-    """By id or by file; a wrong name is told with the one that was meant."""
+    """Ids or files choose mutants; an unknown name is refused with what was expected or meant."""
     mutants = [made_mutant("kernel.f.word.1"), made_mutant("kernel.f.word.2")]
     assert chosen(mutants, "mutant", ["kernel.f.word.2"]) == mutants[1:]
     assert chosen(mutants, "mutant", []) == chosen(mutants, "file", ["kernel.py"]) == mutants

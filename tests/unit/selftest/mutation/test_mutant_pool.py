@@ -32,7 +32,7 @@ def _status_of(answer: MutantAnswer) -> MutantStatus:
 
 
 def test_each_request_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    """By its id; a blocking one is shown at once, and the progress now and then."""
+    """A pool answers each request by its id, and prints surviving mutants and the progress."""
     names = [str(number) for number in range(60)]
     with _pool() as pool:
         answers = pool.ask_all([_request(name) for name in names], _status_of)

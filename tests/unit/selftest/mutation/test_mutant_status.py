@@ -126,7 +126,7 @@ def test_minimal_cases_drop_a_first_choice_made_in_vain() -> None:
 
 
 def test_killed_mutants_that_some_cases_leave_alive() -> None:
-    """By their ids; a mutant that nothing kills is not among them."""
+    """`left_alive` names the killed mutants that none of the given cases kills."""
     verdicts = [
         made_verdict("a", x="fail", y="pass"),
         made_verdict("b", x="pass", y="error"),

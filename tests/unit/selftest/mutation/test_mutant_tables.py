@@ -66,7 +66,7 @@ def test_a_line_for_each_file() -> None:
 
 
 def test_lines_and_branches_that_no_test_runs_are_named() -> None:
-    """By the numbers of lines, and of branches by both ends."""
+    """`gaps` names uncovered lines by their numbers, and uncovered branches by both ends."""
     line = "not covered: pipeline/kernelproof/holed.py: lines 3, 4; branches 2 -> 3, 4 -> exit"
     assert [*gaps(FILES)] == [line]
     lines = FILES[1].model_copy(update={"missing_branches": []})

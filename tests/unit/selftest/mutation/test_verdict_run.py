@@ -166,7 +166,7 @@ def test_red_tests_kill_nothing(tree: Tree) -> None:
 
 
 def test_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Those of one file, a line each, without a run."""
+    """`--list` with `--file` prints a line for each mutant of that file, and runs none."""
     assert main(["--of", "verdicts", "--list", "--file", "report/page_mutants.py"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("report.page_mutants.content.negation.1  ") for line in lines)
