@@ -19,7 +19,7 @@ def forms(count: int, num_experts: int, dtype: torch.dtype = torch.float32) -> d
 
 @pytest.mark.parametrize("num_experts", [1, 64, 128, 1000])
 def test_a_stride_of_another_kind_begins_where_kept_kernels_are_used(num_experts: int) -> None:
-    """Such logits are aligned, as kept kernels want; neither 16 nor 15 divides their stride."""
+    """The logits are aligned, as kept kernels want; neither 16 nor 15 divides their stride."""
     logits = forms(64, num_experts)["a row stride of 30 more"]
     assert logits.data_ptr() % 16 == 0
     assert logits.stride(0) % 16 not in {0, 1}

@@ -98,7 +98,7 @@ def test_the_fingerprint_of_an_interpreted_row() -> None:
 
 
 def test_variables_that_change_numbers_or_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such variables are recorded, in order, a UUID as a hash; no other one: it may be a secret."""
+    """The fingerprint has variables that change numbers or speed, UUIDs as hashes, no secrets."""
     variables = {
         "HIP_VISIBLE_DEVICES": "1",
         "NVIDIA_TF32_OVERRIDE": "0",

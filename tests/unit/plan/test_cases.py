@@ -176,7 +176,7 @@ def test_options_keep_nothing_between_command_lines() -> None:
 
 
 def test_rows_of_a_selection() -> None:
-    """Those it names, then those of its cases, each once; none where it names neither."""
+    """A selection's rows are the rows it names, then the rows of its cases, each once."""
     named = Selection(row=["large"], case=["toy-small-fp32-E8-T1", "toy-large-fp32-E8-T1"])
     assert named.rows(MATRIX) == ("large", "small")
     assert Selection(case=["toy-small-*"]).rows(MATRIX) == ("small",)
@@ -193,7 +193,7 @@ def test_skips_stay_in_the_plan() -> None:
 
 
 def test_plan_asks_each_check_of_each_case() -> None:
-    """As many as the checks that are asked for; without any, nothing."""
+    """A plan holds each case once for each check that is asked for, and nothing without a check."""
     for checks in ([], [Check.PARITY]):
         assert [planned.check for planned in plan(MATRIX, checks=checks)] == checks * len(IDS)
 

@@ -74,7 +74,7 @@ def test_an_id_is_short_enough_for_a_file_s_name(folder: Path) -> None:
 
 
 def test_hostile_words_are_told_on_one_line(folder: Path) -> None:
-    """Those that a message repeats of the file."""
+    """An error message escapes the control characters of the file's words that it repeats."""
     hostile = "a\nb\x1b[2J\u202e" + "x" * 500
     row = {**WHOLE["rows"]["cpu"], "toolchain": hostile}
     kernels = {KERNEL: WHOLE["kernels"][KERNEL], hostile: 1}

@@ -64,7 +64,7 @@ UNREADABLE: list[tuple[str | bytes, list[str]]] = [
 
 
 def test_each_unreadable_file_is_told(tmp_path: Path) -> None:
-    """By its few clear lines, each with its place, and nothing else."""
+    """An unreadable matrix.yaml gives the expected few lines of error, each with its place."""
     file = tmp_path / "matrix.yaml"
     wrong = []
     for content, beginnings in UNREADABLE:

@@ -103,7 +103,7 @@ def test_only_what_is_asked_takes_minutes(load: Load, capsys: pytest.CaptureFixt
 
 
 def test_a_gate_card_has_the_processes_that_it_is_planned_for() -> None:
-    """Those that measure, and two that calibrate; a baseline of times has fewer."""
+    """The schedule plans a card's processes and two to calibrate, and enough for a baseline."""
     arguments = gate_card._parser().parse_args([])  # noqa: SLF001  (its default is told nowhere else)
     assert arguments.processes + 2 == schedule._CARD_PROCESSES  # noqa: SLF001
     assert gate_card.BASELINE_PROCESSES <= schedule._PERF_PROCESSES  # noqa: SLF001

@@ -31,7 +31,7 @@ def test_committed_schema_is_that_of_the_models() -> None:
 
 
 def test_first_line_of_the_matrix_names_the_schema() -> None:
-    """So that editors complete and check it."""
+    """The first line of matrix.yaml names the schema, so that editors can check the file."""
     first = matrix.FILE.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=pipeline/kernelproof/plan/matrix.schema.json"
     assert repository.ROOT / first.partition("=")[2] == schema.FILE
@@ -51,7 +51,7 @@ def test_schema_refuses_unknown_keys_everywhere() -> None:
 
 
 def test_schema_refuses_a_shape_of_no_sizes() -> None:
-    """As the reader does: an axis is a size or a list of some."""
+    """The schema takes a size for an axis, or a list of at least one size, as the reader does."""
     axes = json.loads(schema.text())["$defs"]["Shape"]["properties"]["axes"]
     single, several = axes["patternProperties"]["^[A-Z]$"]["anyOf"]
     assert (single["type"], several["type"], several.get("minItems")) == ("integer", "array", 1)
@@ -63,7 +63,7 @@ def test_dtypes_are_listed_alike() -> None:
 
 
 def test_torch_has_the_dtypes() -> None:
-    """By their names in the table, and as wide as their own names say."""
+    """Torch has each dtype of the table; the digits of a dtype's name give its width in bits."""
     for name, torch_name in DTYPES.items():
         bits = int("".join(filter(str.isdigit, name.split("e", maxsplit=1)[0])))
         assert getattr(torch, torch_name).itemsize * 8 == bits
@@ -94,7 +94,7 @@ def test_a_skip_covers_ids_of_its_pattern() -> None:
 
 
 def test_the_schema_bounds_a_limit() -> None:
-    """And needs the block's keys, as the reader does."""
+    """The schema requires both keys of a perf block, and a limit above 0 and of at most 50 %."""
     perf = json.loads(schema.text())["$defs"]["Perf"]
     assert perf["required"] == ["limit_percent", "shapes"]
     limit = perf["properties"]["limit_percent"]

@@ -249,7 +249,7 @@ def test_inconclusive_cases_alone_are_exit_code_75(
 
 
 def test_the_page_has_the_stored_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the repository, and those of its folder of results, if no other is named."""
+    """The page shows the repository's baselines and the benches of the default results folder."""
     monkeypatch.setattr(record_files, "FOLDER", tmp_path)
     bench = bench_of([1]).model_copy(update={"machine": {"os": "Moon"}})
     (tmp_path / "bench").mkdir()

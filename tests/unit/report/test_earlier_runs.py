@@ -86,7 +86,7 @@ def test_an_unreadable_run_is_skipped(tmp_path: Path) -> None:
 
 
 def test_a_history_of_nothing_readable_is_exit_code_3(tmp_path: Path) -> None:
-    """Such a folder is of something else: every file and the folder are named.
+    """The error names a history folder without a readable report, and each of its files.
 
     No folder is a mistake, too; an empty one is none, since it has no runs yet.
     """

@@ -128,7 +128,7 @@ def test_the_cause_of_a_step() -> None:
 
 
 def test_a_step_has_two_digits() -> None:
-    """So has the change over the floor, if both runs have one; without it the kernel is blamed."""
+    """A step's percentages have two digits; if a run lacks its ratio, the kernel is blamed."""
     (step,) = history.steps(runs_of([10, 11.23456, 11.23456], 3.0, [1.0, 1.123456, 1.123456]))
     assert (step.percent, step.ratio_percent) == (12.35, 12.35)
     assert history.steps(runs_of([10, 10.09, 10.03], 0.8)) == []

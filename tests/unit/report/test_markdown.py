@@ -167,7 +167,7 @@ def test_red_cases_have_the_rest() -> None:
 
 
 def test_counts_have_commas() -> None:
-    """Those of missing cases and of skipped ones."""
+    """The summary writes its counts of missing and of skipped cases with commas."""
     silent = [judged("missing", tokens, "no result") for tokens in range(1_235)]
     skipped = [judged("skip", tokens, "waits") for tokens in range(1_234)]
     summary = markdown(report(*silent, *skipped))

@@ -78,7 +78,7 @@ def test_a_fault_costs_one_case(
 
 
 def test_a_crash_in_the_last_case_ends_the_run(supervised: SupervisedRun) -> None:
-    """Nothing is left for another worker."""
+    """A crash in the last case leaves no case for another worker, so the run ends."""
     code = FAULTY.replace("-T130", "-T2049").format(seconds=30, fault=KILLED)
     assert supervised.supervise(MACHINE + code) == 0
     assert supervised.outcomes() == PASSES | {"T2049": "crash"}
@@ -209,7 +209,7 @@ def test_each_gpu_has_a_worker_that_sees_it_alone(
 def test_a_single_worker_has_the_terminal(
     supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing stands before its lines, and empty ones stay."""
+    """A single worker's lines reach the terminal without a prefix, empty lines included."""
     assert supervised.supervise("print('a word\\n'); print('a complaint\\n', file=sys.stderr)") == 0
     assert capfd.readouterr() == ("a word\n\n", "a complaint\n\n")
 

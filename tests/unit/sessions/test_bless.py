@@ -161,7 +161,7 @@ def test_what_has_no_bits_to_bless_is_refused(tree: Repository) -> None:
 
 
 def test_results_of_another_commit_are_refused(tree: Repository) -> None:
-    """So are missing and red ones, for every kind of baseline; nothing is written."""
+    """Bless refuses results of another commit for each kind of baseline, and red results."""
     tree.state = replace(STATE, commit="d" * 40)
     start = "found 2 of 2 cases that do not pass, expected none: "
     for kind in ("golden", "codegen", "perf"):

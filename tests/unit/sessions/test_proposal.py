@@ -143,7 +143,7 @@ def test_any_other_file_refuses_all(
 def test_what_is_no_new_baseline_is_refused(
     measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing new, a file that its reader refuses, a link, which may point anywhere, or no row."""
+    """A proposal refuses an unchanged baseline, an invalid file, a link and an unknown row."""
     words = "found no perf baseline of h200 that changes"
     assert words in _refusal(measured, "perf", "h200", capsys)
     file = measured / GOLDEN
