@@ -5,6 +5,7 @@ The command runs in this process, its tools run in processes: the stand-in is on
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,25 @@ from tests.unit.selftest.compute_sanitizer import VERSION
 
 NAMES = [case.id for case in cases.listed_cases(matrix.load(), cases.SANITIZE) if case.row == "cpu"]
 COUNT = len(NAMES)
+# Parts of the output, by what the stand-in does and the tools that run.
+PROBLEMS = {
+    ("finds", "memcheck", "racecheck"): [
+        f"memcheck: {NAMES[1]} (_toy_kernel)\n",
+        "  and 2 more like this\n",
+        f"nox -s sanitize -- --tool memcheck --case {NAMES[1]}\n",
+        "BLOCKED: 2 tools in ",
+    ],
+    ("sees nothing", "racecheck"): [
+        f"racecheck: the tool saw nothing of a planted error: 0 of {COUNT + 1} were",
+        "racecheck: exit code 0, expected 86",
+        "BLOCKED: 1 tool in ",
+    ],
+    ("dies", "memcheck"): [
+        f"memcheck   0 of {COUNT} cases, 0 launches",
+        *(f"{name}: did not run to its end\n" for name in NAMES),
+    ],
+    ("hangs", "memcheck"): [f"memcheck: no end within 1 s: killed at 0 of {COUNT} cases\n"],
+}
 ON_CPU = """\
 import sys
 from kernelproof.selftest.sanitize import __main__ as command
@@ -74,58 +94,22 @@ def test_a_whole_run_is_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("installed")
-def test_an_error_blocks(
+def test_a_tool_with_a_problem_blocks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The output names the case and the command; a narrowed run leaves no record."""
-    monkeypatch.setenv("STAND_IN", "finds")
-    assert _sanitize(tmp_path, "--tool", "memcheck", "--tool", "racecheck") == 1
-    printed = capsys.readouterr().out
-    assert f"memcheck: {NAMES[1]} (_toy_kernel)\n" in printed
-    assert "  and 2 more like this\n" in printed
-    assert f"nox -s sanitize -- --tool memcheck --case {NAMES[1]}\n" in printed
-    assert "BLOCKED: 2 tools in " in printed
-    assert not (tmp_path / "sanitize.json").exists()
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_blind_tool_blocks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A tool that sees no planted error is red, though all that it ran has passed."""
-    monkeypatch.setenv("STAND_IN", "sees nothing")
-    assert _sanitize(tmp_path, "--tool", "racecheck") == 1
-    printed = capsys.readouterr().out
-    assert f"racecheck: the tool saw nothing of a planted error: 0 of {COUNT + 1} were" in printed
-    assert "racecheck: exit code 0, expected 86" in printed
-    assert "BLOCKED: 1 tool in " in printed
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_worker_that_dies_blocks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The cases that did not run to their end are named, and what the process printed is kept."""
-    monkeypatch.setenv("STAND_IN", "dies")
-    assert _sanitize(tmp_path, "--tool", "memcheck") == 1
-    printed = capsys.readouterr().out
-    assert f"memcheck   0 of {COUNT} cases, 0 launches" in printed
-    assert [name for name in NAMES if f"{name}: did not run to its end\n" not in printed] == []
-    assert "Aborted" in (tmp_path / "sanitize" / "memcheck.out").read_text()
-
-
-@pytest.mark.usefixtures("installed")
-def test_a_tool_that_hangs_is_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tool ends at its time limit, with all that it has started."""
+    """The output names problem and cases; a narrowed run leaves no record, and no process."""
     pid = tmp_path / "pid"
-    monkeypatch.setenv("STAND_IN", "hangs")
     monkeypatch.setenv("STAND_IN_PID", str(pid))
-    monkeypatch.setattr(command, "seconds_per_tool", lambda *_: 1)
-    assert _sanitize(tmp_path, "--tool", "memcheck") == 1
-    printed = capsys.readouterr().out
-    assert f"memcheck: no end within 1 s: killed at 0 of {COUNT} cases\n" in printed
+    for (mode, *tools), messages in PROBLEMS.items():
+        monkeypatch.setenv("STAND_IN", mode)
+        if mode == "hangs":
+            monkeypatch.setattr(command, "seconds_per_tool", lambda *_: 1)
+        assert _sanitize(tmp_path, *(f"--tool={tool}" for tool in tools)) == 1
+        printed = capsys.readouterr().out
+        assert [message for message in messages if message not in printed] == []
+        assert not (tmp_path / "sanitize.json").exists()
+        output = (tmp_path / "sanitize" / f"{tools[0]}.out").read_text()
+        assert ("Aborted" in output) == (mode == "dies")
     assert has_ended(int(pid.read_text()))
 
 
@@ -187,34 +171,26 @@ def test_a_row_that_lacks_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert str(error.value).startswith("not installed: found no compute-sanitizer on the path")
 
 
-@pytest.mark.parametrize("row", ["cpu", "mi300x"])
 def test_a_row_that_it_is_not_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, row: str
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row without an NVIDIA GPU gets an empty sanitizer plan, and one line says why."""
     monkeypatch.undo()
-    assert command.main(["--on", row]) == 0
-    line = f"not installed: compute-sanitizer is for NVIDIA GPUs, and row {row} has none\n"
-    assert capsys.readouterr().out == line
+    for row in ("cpu", "mi300x"):
+        assert command.main(["--on", row]) == 0
+        line = f"not installed: compute-sanitizer is for NVIDIA GPUs, and row {row} has none\n"
+        assert capsys.readouterr().out == line
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--case", "gemma4_routing-cpu-fp32-E8-K8-T6"], "expected a case of matrix.yaml"),
-        (["--kernel", "gemma4_rooting"], "did you mean 'gemma4_routing'?"),
-        (["--on", "h20"], "--on: found 'h20', expected one of cpu, "),
-    ],
-)
-def test_unknown_names_are_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_unknown_names_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The message says what was meant."""
-    with pytest.raises(UsageError) as error:
-        _sanitize(tmp_path, *arguments)
-    assert message in str(error.value)
-
-
-def test_an_unknown_tool_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The message lists the tools."""
+    for option, name, message in (
+        ("--case", "gemma4_routing-cpu-fp32-E8-K8-T6", "expected a case of matrix.yaml"),
+        ("--kernel", "gemma4_rooting", "did you mean 'gemma4_routing'?"),
+        ("--on", "h20", "--on: found 'h20', expected one of cpu, "),
+    ):
+        with pytest.raises(UsageError, match=re.escape(message)):
+            _sanitize(tmp_path, option, name)
     with pytest.raises(SystemExit, match="2"):
         _sanitize(tmp_path, "--tool", "memchek")
     assert "invalid choice: 'memchek'" in capsys.readouterr().err

@@ -25,6 +25,10 @@ def _log(*reports: str, total: int | None = None) -> str:
     )
 
 
+def _answers(**fields: Any) -> tuple[CaseAnswer, ...]:
+    return tuple(CaseAnswer(case=case, **fields) for case in CASES)
+
+
 def _judged(*reports: str, total: int | None = None, **changes: Any) -> JudgedRun:
     """Returns a judged run with these reports; its other fields are good, or those of `changes`."""
     run = ToolRun(
@@ -33,33 +37,32 @@ def _judged(*reports: str, total: int | None = None, **changes: Any) -> JudgedRu
         seconds=21.4,
         code=REPORTED,
         log=_log(*reports, total=total),
-        answers=tuple(CaseAnswer(case=case, outcome="pass", launches=9) for case in CASES),
+        answers=_answers(outcome="pass", launches=9),
     )
     return judge(replace(run, **changes), CASES)
 
 
 def test_a_good_run() -> None:
-    """A good run has every planted error and no other report."""
+    """A good run has every planted error and no other report; a blind tool has neither."""
     judged = _judged(SAW, SAW, SAW, SAW)
     assert (judged.is_good, judged.findings, judged.problems) == (True, (), ())
     assert tool_tables.summary_line(judged) == (
         "memcheck   3 cases, 27 launches, 0 errors, 21 s; planted error found"
     )
+    blind = _judged(code=0)
+    assert tool_tables.summary_line(blind).endswith("0 errors, 21 s; planted error NOT found")
 
 
 @pytest.mark.parametrize("each", [1, 2, 3])
 def test_a_report_is_of_the_case_around_it(each: int) -> None:
-    """The case stands between two planted errors, however many reports each of them makes."""
+    """The case stands between planted errors, of any number of reports; outside there is none."""
     seen = [SAW] * each
     judged = _judged(*seen, *seen, FOUND, *seen, FOUND, FOUND, *seen)
     assert [finding.case for finding in judged.findings] == [CASES[1], CASES[2], CASES[2]]
     assert {finding.report.kernel for finding in judged.findings} == {"_toy_kernel"}
     assert (judged.problems, judged.has_seen, judged.is_good) == ((), True, False)
-
-
-def test_a_report_outside_of_all_cases() -> None:
-    """A report before the first planted error, or after the last, belongs to no case."""
-    judged = _judged(FOUND, SAW, SAW, SAW, SAW, "========= Target application returned an error\n")
+    ended = "========= Target application returned an error\n"
+    judged = _judged(FOUND, *seen, *seen, *seen, *seen, ended)
     assert [finding.case for finding in judged.findings] == ["", ""]
 
 
@@ -85,11 +88,7 @@ def test_findings_are_shown() -> None:
     ("reports", "changes", "message"),
     [
         ([], {"code": 0}, "the tool saw nothing of a planted error: 0 of 4 were reported"),
-        (
-            [SAW, SAW, SAW],
-            {},
-            "the tool saw planted errors 3 times, expected 4 or a multiple of it",
-        ),
+        ([SAW] * 3, {}, "the tool saw planted errors 3 times, expected 4 or a multiple of it"),
         ([SAW] * 5, {}, "the tool saw planted errors 5 times, expected 4 or a multiple of it"),
         ([SAW] * 4, {"code": 0}, "exit code 0, expected 86, by which a tool says that it saw"),
         ([SAW] * 4, {"code": None}, "no end within 240 s: killed at 3 of 3 cases"),
@@ -98,12 +97,7 @@ def test_findings_are_shown() -> None:
         ([SAW] * 4, {"answers": ()}, "toy-h200-fp32-T7: did not run to its end"),
         (
             [SAW] * 4,
-            {
-                "answers": tuple(
-                    CaseAnswer(case=case, outcome="fail", reason="ids differ", launches=1)
-                    for case in CASES
-                )
-            },
+            {"answers": _answers(outcome="fail", reason="ids differ", launches=1)},
             "fail toy-h200-fp32-T7: ids differ",
         ),
     ],
@@ -117,13 +111,6 @@ def test_other_problems_block(reports: list[str], changes: dict[str, Any], messa
     assert any(line.startswith(f"memcheck: {message}") for line in lines)
 
 
-def test_a_tool_that_is_blind_is_not_called_good() -> None:
-    """A blind tool has no error, and still is not good."""
-    judged = _judged(code=0)
-    assert tool_tables.summary_line(judged).endswith("0 errors, 21 s; planted error NOT found")
-    assert not judged.is_good
-
-
 def test_record() -> None:
     """The record holds the whole run, as JSON."""
     judged = _judged(SAW, FOUND, SAW, SAW, SAW)
@@ -131,12 +118,8 @@ def test_record() -> None:
     assert (record["version"], record["row"]) == (1, "h200")
     (tool,) = record["tools"]
     assert tool["planted"] == {"launches": 4, "reports": 4}
-    assert (tool["tool"], tool["good"], tool["launches"], tool["reports"]) == (
-        "memcheck",
-        False,
-        27,
-        5,
-    )
+    assert (tool["tool"], tool["good"]) == ("memcheck", False)
+    assert (tool["launches"], tool["reports"]) == (27, 5)
     assert tool["findings"][0]["case"] == CASES[0]
     assert tool["findings"][0]["report"][0] == "Invalid __global__ read of size 16 bytes"
 

@@ -49,41 +49,48 @@ PRINTED = """\
 """
 
 
-def test_memcheck() -> None:
-    """The log has two reports, each on the kernel whose code it is, however deep within it."""
-    log = ToolLog.parse(MEMCHECK)
-    assert log.total == 2
-    assert [report.kernel for report in log.reports] == ["_first_kernel", "_second_kernel"]
-    assert log.reports[0].lines[0] == "Invalid __global__ write of size 4 bytes"
-    assert log.reports[0].lines[1] == "at _first_kernel+0x90 in kernel.py:17"
-    assert len(log.reports[1].lines) == 6
+# Total and the kernel, number of lines and first line of each report, by log.
+LOGS = {
+    MEMCHECK: (
+        2,
+        [
+            ("_first_kernel", 5, "Invalid __global__ write of size 4 bytes"),
+            ("_second_kernel", 6, "Invalid __global__ read of size 16 bytes"),
+        ],
+    ),
+    RACECHECK: (
+        2,
+        [
+            ("sumKernel", 2, RACECHECK.splitlines()[1].removeprefix("========= ")),
+            ("_k", 2, "Warning: Race reported between Read access at _k+0xe0"),
+        ],
+    ),
+    CUT: (None, [("vectorAdd", 3, "Uninitialized __global__ memory read of size 4 bytes")]),
+    PRINTED: (
+        1257,
+        [
+            ("", 2, "Host API uninitialized memory access"),
+            ("", 1, "Error: process didn't terminate successfully"),
+            ("", 1, "Target application returned an error"),
+        ],
+    ),
+    "": (None, []),
+    "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n": (0, []),
+    "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n": (0, []),
+}
 
 
-def test_racecheck() -> None:
-    """A warning is a report as an error is; both ends of a race are in it."""
-    log = ToolLog.parse(RACECHECK)
-    assert log.total == 2
-    assert [report.kernel for report in log.reports] == ["sumKernel", "_k"]
-    assert [len(report.lines) for report in log.reports] == [2, 2]
+def test_a_log_has_its_reports_and_their_number() -> None:
+    """A report is of the kernel whose code it is, however deep within it, or of none.
 
-
-def test_a_log_that_is_cut() -> None:
-    """The log has the reports that were written, and no summary."""
-    log = ToolLog.parse(CUT)
-    assert (log.total, [report.kernel for report in log.reports]) == (None, ["vectorAdd"])
-    assert ToolLog.parse("") == ToolLog(reports=(), total=None)
-
-
-def test_reports_on_no_kernel() -> None:
-    """Every line at the margin is a report; the total counts those that were not printed."""
-    log = ToolLog.parse(PRINTED)
-    assert log.total == 1257
-    assert [report.lines[0] for report in log.reports] == [
-        "Host API uninitialized memory access",
-        "Error: process didn't terminate successfully",
-        "Target application returned an error",
-    ]
-    assert {report.kernel for report in log.reports} == {""}
+    A warning is a report, too. The total counts reports that were not printed; a log that is cut
+    has none.
+    """
+    for text, expected in LOGS.items():
+        log = ToolLog.parse(text)
+        reports = [(report.kernel, len(report.lines), report.lines[0]) for report in log.reports]
+        assert (log.total, reports) == expected
+    assert ToolLog.parse(MEMCHECK).reports[0].lines[1] == "at _first_kernel+0x90 in kernel.py:17"
 
 
 def test_a_planted_error_is_known() -> None:
@@ -94,11 +101,3 @@ def test_a_planted_error_is_known() -> None:
         assert report.kernel == tool.planted_kernel
         assert not report.mentions(tool.planted_kernel[:-1])
         assert not report.mentions(tool.planted_kernel[1:])
-
-
-def test_summary_of_none() -> None:
-    """A log without reports has a total of 0."""
-    text = "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n"
-    assert ToolLog.parse(text) == ToolLog(reports=(), total=0)
-    text = "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n"
-    assert ToolLog.parse(text) == ToolLog(reports=(), total=0)
