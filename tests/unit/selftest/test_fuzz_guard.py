@@ -4,7 +4,7 @@ import os
 import re
 import resource
 import subprocess
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,10 +25,6 @@ def _reader(read: Callable[[Path], bool]) -> Reader:
     return Reader(name="planted", path="file.json", read=read, codes=codes, samples=({"a": 1},))
 
 
-def _bomb(_: Path) -> bool:
-    return bool(b"x" * 2**30)
-
-
 def _forever(_: Path) -> bool:
     while True:
         pass
@@ -40,10 +36,6 @@ def _beside(folder: Path) -> bool:
 
 def _moved(folder: Path) -> bool:
     return bool((folder / "file.json").rename(folder / "results" / "mine"))
-
-
-def _shell(_: Path) -> bool:
-    return os.system("true") == 0  # noqa: S605  (what the guard has to stop)
 
 
 def _process(_: Path) -> bool:
@@ -66,11 +58,15 @@ def _printed(text: str) -> Callable[[Path], bool]:
 
 
 PLANTED = {
-    "memory": (_bomb, "MemoryError"),
-    "time": (_forever, "TooSlowError: took more than 0.2 s"),
+    "memory": (lambda _: bool(b"x" * 2**30), "MemoryError"),
+    "processor time": (_forever, "TooSlowError: took more than 0.2 s$"),
+    "waiting": (
+        lambda _: threading.Event().wait(60),
+        "TooSlowError: took more than 1 s of waiting",
+    ),
     "a file beside": (_beside, "EscapeError: open: .*beside"),
     "a file moved": (_moved, "EscapeError: os.rename: "),
-    "a shell": (_shell, "EscapeError: os.system: "),
+    "a shell": (lambda _: os.system("true") == 0, "EscapeError: os.system: "),  # noqa: S605
     "a process": (_process, "EscapeError: subprocess.Popen: "),
     "an exception": (lambda _: bool(1 / 0), "ZeroDivisionError: division by zero"),
     "an exit code": (_refused(UserError("no")), "BreachError: exit code 2: found 'no'"),
@@ -86,6 +82,7 @@ PLANTED = {
 def test_planted_breaches_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each breach has its message, does no harm, and leaves the next reading as free as before."""
     monkeypatch.setattr("tests.fuzz.guard.SECONDS", 0.2)
+    monkeypatch.setattr("tests.fuzz.guard._SECONDS_TO_WAIT", 1)
     limit = resource.getrlimit(resource.RLIMIT_AS)
     for name, (read, message) in PLANTED.items():
         reader, folder = _reader(read), tmp_path / name
@@ -99,33 +96,17 @@ def test_planted_breaches_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_results_may_be_written_and_git_may_run(tmp_path: Path) -> None:
-    """The report does both."""
-    with refuse_escapes(tmp_path):
-        (tmp_path / "a").mkdir()
-        (tmp_path / "a" / "b").write_text("x")
-        (tmp_path / "a" / "b").replace(tmp_path / "c")
-        subprocess.run(["git", "-C", str(tmp_path), "status"], capture_output=True, check=False)
-
-
-def test_a_link_out_of_the_results_leads_outside(tmp_path: Path) -> None:
-    """A link of any name that leads out of the results is followed."""
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "link").symlink_to(tmp_path)
-    with pytest.raises(EscapeError), refuse_escapes(tmp_path / "results"):
-        (tmp_path / "results" / "link" / "x").write_text("x")
-
-
-def test_a_reading_that_waits_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reading that waits takes no processor time."""
-    monkeypatch.setattr("tests.fuzz.guard._SECONDS_TO_WAIT", 0.2)
-
-    def wait(_: Path) -> bool:
-        time.sleep(60)
-        return True
-
-    reader = _reader(wait)
-    prepare(reader, tmp_path)
-    assert "took more than 0.2 s of waiting" in try_input(reader, b"", tmp_path).wrong
+    """The report does both; a link of any name that leads out of the results is followed."""
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "link").symlink_to(tmp_path)
+    with refuse_escapes(results):
+        (results / "a").write_text("x")
+        (results / "a").replace(results / "b")
+        (results / "c").mkdir()
+        subprocess.run(["git", "-C", str(results), "status"], capture_output=True, check=False)
+    with pytest.raises(EscapeError), refuse_escapes(results):
+        (results / "link" / "x").write_text("x")
 
 
 def test_a_breach_is_kept_and_tried_again(
