@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -34,31 +35,24 @@ def test_a_child_tells_line_by_line() -> None:
     assert len(report.lines[1]["reached"]) == 50_000
 
 
-def test_a_child_that_dies_has_crashed_in_its_case() -> None:
-    """A child that a signal ends, or that exits without an answer, is a crash in its case."""
+def test_a_child_that_ends_early_does_so_in_its_case() -> None:
+    """The case is a crash after a signal or an exit, and else late; lines before are kept."""
+    late = "no answer within 1 s of the mutant's start"
+    for end_early, seconds, end, last in (
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), 20, "SIGTERM", ("y", "crash", "SIGTERM")),
+        (lambda: time.sleep(60), 0.5, "SIGKILL", ("y", "timeout", late)),
+    ):
 
-    def die(tell: Tell) -> None:
-        tell(PASS)
-        os.kill(os.getpid(), signal.SIGTERM)
+        def work(tell: Tell, end_early: Callable[[], None] = end_early) -> None:
+            tell(PASS)
+            end_early()
 
-    report = ask_child(die, seconds=20)
-    assert _outcomes(report) == [("x", "pass"), ("y", "crash")]
-    assert report.outcomes(REQUEST)[1].reason == "SIGTERM"
+        report = ask_child(work, seconds)
+        assert (report.end, report.is_late) == (end, end == "SIGKILL")
+        outcomes = [(case.case, case.outcome, case.reason) for case in report.outcomes(REQUEST)]
+        assert outcomes == [("x", "pass", ""), last]
     ended = ask_child(lambda _: os._exit(3), seconds=20)
     assert ended.outcomes(REQUEST)[0].reason == "exit code 3"
-
-
-def test_a_child_that_hangs_is_late_in_its_case() -> None:
-    """It is ended, and the lines before are kept."""
-
-    def hang(tell: Tell) -> None:
-        tell(PASS)
-        time.sleep(60)
-
-    report = ask_child(hang, seconds=0.5)
-    assert (report.end, report.is_late) == ("SIGKILL", True)
-    assert _outcomes(report) == [("x", "pass"), ("y", "timeout")]
-    assert report.outcomes(REQUEST)[1].reason == "no answer within 1 s of the mutant's start"
 
 
 def test_a_child_is_done() -> None:

@@ -14,16 +14,16 @@ def _is_reached(source: str, place: Span, *spans: Span) -> bool:
 
 
 def test_an_instruction_of_the_node_reaches_a_mutant() -> None:
-    """An instruction of another part of the line does not; a named fault needs none."""
+    """An instruction of another part of the line does not; a named fault needs none.
+
+    No instruction is compiled of a folded constant alone: the part around it reaches the mutant,
+    but the function's definition is too large a part.
+    """
     source = "def f(a, b):\n    return a and b + 1\n"
     assert not _is_reached(source, (2, 17, 2, 22), (2, 11, 2, 12))
     assert _is_reached(source, (2, 17, 2, 22), (2, 17, 2, 18))
     assert not _is_reached(source, (2, 17, 2, 22))
     assert is_reached(replace(made_mutant(), place=None), {})
-
-
-def test_a_folded_constant_is_reached_with_the_part_around_it() -> None:
-    """No instruction is compiled of it alone; the function's definition is too large a part."""
     source = "def f(a):\n    return a in (1, 2)\n"
     assert not _is_reached(source, (2, 17, 2, 18), (1, 0, 2, 22))
     assert _is_reached(source, (2, 17, 2, 18), (2, 16, 2, 22))

@@ -161,40 +161,34 @@ def test_digests_are_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("text", "old", "new", "message"),
     [
-        ("add(", "sum(", "found no kernel.add, expected what the proof is tied to"),
-        ("min(a", "min( a", "found 'min(a + b, LIMIT)' 0 times, expected once"),
-        ("LIMIT = 8", "# min(a + b, LIMIT)\nLIMIT = 8", "'min(a + b, LIMIT)' 2 times, expected"),
-        ("LIMIT = 8", "LIMIT = 9", "proofs[0]: found kernel.LIMIT changed, "),
-        ("a + b, LIMIT)", "a + b, LIMIT, 9)", "proofs[0]: found kernel.add changed, "),
-    ],
-)
-def test_changed_code_is_told(
-    write: Callable[[str, str], Path], old: str, new: str, message: str
-) -> None:
-    """An edit whose text does not stand exactly once, a proof of other code: no silent loss."""
-    assert message in _message(write(KERNEL.replace(old, new), PROVEN))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("file: kernel.py\nfaults", "{file: kernel.py, functions: [sub]}\nfaults",
+        (KERNEL, "add(", "sum(", "found no kernel.add, expected what the proof is tied to"),
+        (KERNEL, "min(a", "min( a", "found 'min(a + b, LIMIT)' 0 times, expected once"),
+        (KERNEL, "LIMIT = 8", "# min(a + b, LIMIT)\nLIMIT = 8",
+         "'min(a + b, LIMIT)' 2 times, expected"),
+        (KERNEL, "LIMIT = 8", "LIMIT = 9", "proofs[0]: found kernel.LIMIT changed, "),
+        (KERNEL, "a + b, LIMIT)", "a + b, LIMIT, 9)", "proofs[0]: found kernel.add changed, "),
+        (PROVEN, "file: kernel.py\nfaults", "{file: kernel.py, functions: [sub]}\nfaults",
          "kernel.py: found no function sub, expected one"),
-        ("file: kernel.py\nfaults", "file: other.py\nfaults",
+        (PROVEN, "file: kernel.py\nfaults", "file: other.py\nfaults",
          "other.py: found no such file, expected one of the kernel's"),
-        ('code: "a + b"', "code: LIMIT)", "proofs[0]: found no mutant of 'LIMIT)', expected some"),
-        ('code: "a + b"', 'code: "a"', "proofs[0]: found 'a' 3 times, expected once"),
-        ('after: "a + b"', 'after: "a +"', "kernel.py: fault no-limit: found no Python: "),
+        (PROVEN, 'code: "a + b"', "code: LIMIT)",
+         "proofs[0]: found no mutant of 'LIMIT)', expected some"),
+        (PROVEN, 'code: "a + b"', 'code: "a"', "proofs[0]: found 'a' 3 times, expected once"),
+        (PROVEN, 'after: "a + b"', 'after: "a +"', "kernel.py: fault no-limit: found no Python: "),
     ],
 )  # fmt: skip
-def test_wrong_list_is_told(
-    write: Callable[[str, str], Path], old: str, new: str, message: str
+def test_lists_that_do_not_match_the_code_are_told(
+    write: Callable[[str, str], Path], text: str, old: str, new: str, message: str
 ) -> None:
-    """A list that names nothing, or no place of its own."""
-    assert old in PROVEN
-    line = _message(write(KERNEL, PROVEN.replace(old, new)))
+    """Changed code is told, and a list that names nothing, or no place of its own."""
+    assert old in text
+    line = _message(
+        write(KERNEL.replace(old, new), PROVEN)
+        if text == KERNEL
+        else write(KERNEL, PROVEN.replace(old, new))
+    )
     assert line.startswith("kernels/toy/proof/mutants.yaml: ")
     assert message in line
 
