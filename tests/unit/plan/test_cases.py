@@ -11,7 +11,6 @@ from kernelproof.plan import matrix
 from kernelproof.plan.cases import (
     BENCH,
     SANITIZE,
-    Case,
     Selection,
     cases_of,
     listed_cases,
@@ -19,7 +18,7 @@ from kernelproof.plan.cases import (
     select,
     select_listed,
 )
-from kernelproof.plan.schema import Check, Matrix, Skip
+from kernelproof.plan.schema import Check, Matrix
 from tests.unit.plan.test_matrix import FULL, SMALL, read
 
 
@@ -115,28 +114,16 @@ EMPTY = {
 }
 
 
+PARSER = argparse.ArgumentParser()  # a single one, which keeps no name for the next command line
+Selection.add_options(PARSER.add_argument)
+
+
 def _selection(words: str) -> Selection:
-    parser = argparse.ArgumentParser()
-    Selection.add_options(parser.add_argument)
-    return Selection.of(parser.parse_args(words.split(" ") if words else []))
-
-
-def test_names_of_a_case() -> None:
-    """Its id names it everywhere; its key leaves the row out; its cell is what is scheduled."""
-    shape = (("E", 128), ("K", 8), ("T", 250000))
-    case = Case(kernel="gemma4_routing", row="h200", dtype="bf16", shape=shape)
-    assert case.id == "gemma4_routing-h200-bf16-E128-K8-T250000"
-    assert case.key == "gemma4_routing-bf16-E128-K8-T250000"
-    assert case.cell == "h200-bf16"
-
-
-def test_cases_in_the_order_of_the_file() -> None:
-    """Row by row, kernel by kernel, dtype by dtype; axes by name; memory and dtypes narrow."""
-    assert [case.id for case in cases_of(MATRIX)] == IDS
+    return Selection.of(PARSER.parse_args(words.split(" ") if words else []))
 
 
 def test_a_selection_narrows_the_plan() -> None:
-    """Names of one option widen, options narrow, and the plan's order stays."""
+    """Names of one option widen, options narrow, and the order of the file stays."""
     for words, ids in SELECTIONS.items():
         assert [case.id for case in select(cases_of(MATRIX), _selection(words))] == ids, words
         assert [planned.case.id for planned in plan(MATRIX, _selection(words))] == ids, words
@@ -151,28 +138,11 @@ def test_an_unknown_name_or_an_empty_plan_is_told() -> None:
         assert caught.value.exit == Exit.MATRIX
 
 
-def test_some_known_names_are_enough() -> None:
-    """Three of a plan's ids, far apart, show their form."""
-    cases = [Case(kernel="k", row="r", dtype="bf16", shape=(("T", t),)) for t in range(20)]
-    with pytest.raises(UsageError) as caught:
-        select(cases, Selection(case=["zzz"]))
-    assert str(caught.value).endswith("such as k-r-bf16-T0, k-r-bf16-T14, k-r-bf16-T2")
-
-
 def test_arguments_are_the_command_line() -> None:
     """A process hands a selection on to another by these words."""
     words = "--row large --row small --dtype bf16 --kernel toy --case other-large-bf16-T5"
     assert _selection(words).arguments() == words.split()
     assert Selection().arguments() == []
-
-
-def test_options_keep_nothing_between_command_lines() -> None:
-    """The second of two command lines does not see the names of the first."""
-    parser = argparse.ArgumentParser()
-    Selection.add_options(parser.add_argument)
-    assert Selection.of(parser.parse_args(["--row", "large"])).row == ("large",)
-    assert Selection.of(parser.parse_args(["--row", "small"])).row == ("small",)
-    assert Selection.of(parser.parse_args([])) == Selection()
 
 
 def test_rows_of_a_selection() -> None:
@@ -184,24 +154,15 @@ def test_rows_of_a_selection() -> None:
     assert Selection(dtype=["fp32"]).rows(MATRIX) == ()
 
 
-def test_skips_stay_in_the_plan() -> None:
-    """Each with the first skip that covers it, so that a report can tell its reason."""
-    skips: dict[str, Skip | None] = {planned.case.id: planned.skip for planned in plan(MATRIX)}
-    reasons = {name: skip.reason for name, skip in skips.items() if skip}
+def test_a_plan_has_each_case_with_its_skip_its_check_and_its_device() -> None:
+    """The first skip that covers a case tells the reason; the device is what its row must have."""
+    planned_cases = plan(MATRIX)
+    reasons = {planned.case.id: planned.skip.reason for planned in planned_cases if planned.skip}
     assert reasons == {IDS[0]: "broken", IDS[1]: "slow", IDS[2]: "broken", IDS[3]: "slow"}
-    assert list(skips) == IDS
-
-
-def test_plan_asks_each_check_of_each_case() -> None:
-    """A plan holds each case once for each check that is asked for, and nothing without a check."""
+    devices = {(planned.case.row, planned.device) for planned in planned_cases}
+    assert devices == {("small", "a device of 79 GB"), ("large", "a device of 80 GB")}
     for checks in ([], [Check.PARITY]):
         assert [planned.check for planned in plan(MATRIX, checks=checks)] == checks * len(IDS)
-
-
-def test_plan_names_the_device_of_each_case() -> None:
-    """The one that its row must have, so that a record of another is refused."""
-    devices = {(planned.case.row, planned.device) for planned in plan(MATRIX)}
-    assert devices == {("small", "a device of 79 GB"), ("large", "a device of 80 GB")}
 
 
 REAL = matrix.load()

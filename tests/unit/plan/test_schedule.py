@@ -59,20 +59,15 @@ def test_the_json_is_one_line_of_the_gpu_rows(
     )
 
 
-def test_rows_of_one_host_share_a_queue(load: Load) -> None:
-    """It is found by its labels, in whatever order they stand."""
+def test_rows_of_one_host_share_a_queue_in_the_order_of_the_matrix(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the order of a host's labels counts, nor that of the rows of a command line."""
     big = THREE["big"]
     other = big.model_copy(update={"toolchain": "cuda", "runner": big.runner[::-1]})
     load(_plan({**THREE, "late": other}))
     queues = {entry["name"]: entry["queue"] for entry in schedule.schedule(cases.Selection())}
     assert queues == {"big": "host-Big-own", "red": "host-Red-own", "late": "host-Big-own"}
-
-
-def test_named_rows_are_planned_in_the_order_of_the_matrix(
-    load: Load, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """However the command line orders them."""
-    load(_plan({**THREE, "late": _row("xpu", "Late")}))
     assert _run("--row", "late", "--row", "big") == 0
     printed = json.loads(capsys.readouterr().out)
     assert [entry["name"] for entry in printed] == ["big", "late"]

@@ -25,13 +25,9 @@ def _mappings(part: Any) -> Iterator[dict[str, Any]]:
             yield from _mappings(inner)
 
 
-def test_committed_schema_is_that_of_the_models() -> None:
-    """``python -m kernelproof.plan.schema`` writes it anew."""
+def test_the_matrix_names_the_committed_schema_of_the_models() -> None:
+    """``python -m kernelproof.plan.schema`` writes it anew; editors complete and check by it."""
     assert schema.FILE.read_text(encoding="utf-8") == schema.text()
-
-
-def test_first_line_of_the_matrix_names_the_schema() -> None:
-    """The first line of matrix.yaml names the schema, so that editors can check the file."""
     first = matrix.FILE.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=pipeline/kernelproof/plan/matrix.schema.json"
     assert repository.ROOT / first.partition("=")[2] == schema.FILE
@@ -50,20 +46,20 @@ def test_schema_refuses_unknown_keys_everywhere() -> None:
     assert open_mappings == []
 
 
-def test_schema_refuses_a_shape_of_no_sizes() -> None:
-    """The schema takes a size for an axis, or a list of at least one size, as the reader does."""
-    axes = json.loads(schema.text())["$defs"]["Shape"]["properties"]["axes"]
+def test_schema_bounds_values_as_the_reader_does() -> None:
+    """An axis is a size or a list of some; a block of perf has its keys and a limit."""
+    models = json.loads(schema.text())["$defs"]
+    axes = models["Shape"]["properties"]["axes"]
     single, several = axes["patternProperties"]["^[A-Z]$"]["anyOf"]
     assert (single["type"], several["type"], several.get("minItems")) == ("integer", "array", 1)
+    assert models["Perf"]["required"] == ["limit_percent", "shapes"]
+    limit = models["Perf"]["properties"]["limit_percent"]
+    assert (limit["exclusiveMinimum"], limit["maximum"]) == (0, 50)
 
 
-def test_dtypes_are_listed_alike() -> None:
-    """The type that the models check by, and the table of torch's names."""
+def test_torch_has_the_dtypes_that_the_models_check_by() -> None:
+    """The table names them in the same order, each as wide as its own name says."""
     assert get_args(Dtype) == tuple(DTYPES)
-
-
-def test_torch_has_the_dtypes() -> None:
-    """Torch has each dtype of the table; the digits of a dtype's name give its width in bits."""
     for name, torch_name in DTYPES.items():
         bits = int("".join(filter(str.isdigit, name.split("e", maxsplit=1)[0])))
         assert getattr(torch, torch_name).itemsize * 8 == bits
@@ -91,11 +87,3 @@ def test_a_skip_covers_ids_of_its_pattern() -> None:
         skip = Skip.model_validate({"cases": cases, **words})
         assert skip.covers("toy-cpu-fp32-T1", Check.PARITY) is is_covered
         assert not skip.covers("toy-cpu-fp32-T1", Check.PERF)
-
-
-def test_the_schema_bounds_a_limit() -> None:
-    """The schema requires both keys of a perf block, and a limit above 0 and of at most 50 %."""
-    perf = json.loads(schema.text())["$defs"]["Perf"]
-    assert perf["required"] == ["limit_percent", "shapes"]
-    limit = perf["properties"]["limit_percent"]
-    assert (limit["exclusiveMinimum"], limit["maximum"]) == (0, 50)
