@@ -202,6 +202,15 @@ _CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 _NO_CREDENTIALS = "          persist-credentials: false\n"
 _SET_UP = "      - name: Set up"
 _NOX = "run: nox -s lint"
+_OWN_TOKEN = f"{_NOX}\n        env: {{K: '${{{{ github.token }}}}'}}"
+_SECRET, _THEIR_REF = (
+    _OWN_TOKEN.replace("github.token", words) for words in ("secrets.KEY", "github.head_ref")
+)
+_WRITES_ACTIONS = "      actions: write\n      pull-r"
+_OWN_GPU = f"{_PROPOSE}    runs-on: [self-hosted, gpu]\n"
+_CALL = f"  call:\n    uses: $/.github/workflows/pages.yml\n  lint:\n{_LINT}"
+_INHERITS = "    secrets: inherit\n    with:\n      rows:"
+_PLANS_CHECKOUT = f"        with:\n{_NO_CREDENTIALS}{_SET_UP}"
 _RUN_OF_GPU = "  workflow_run:\n    workflows: [GPU]\n    types: [completed]\n  workflow_call:\n"
 _OWN_MATRIX = f"{_LINT}    strategy:\n      matrix:\n        row: [{{runner: gpu}}]\n"
 _OTHER_ROW = "        include: [{row: {runner: other}}]\n"
@@ -219,22 +228,12 @@ HOLES = [
     ("gpu.yml", _READS, "", "plan: permissions: found None"),
     ("gpu.yml", _READS, "    permissions: write-all\n", "plan: permissions: found 'write-all'"),
     ("gpu.yml", "\npermissions: {}\n", "\npermissions: read-all\n", "expected {} at the top"),
-    (
-        "baseline.yml",
-        "      pull-r",
-        "      actions: write\n      pull-r",
-        "propose: permissions: ",
-    ),
+    ("baseline.yml", "      pull-r", _WRITES_ACTIONS, "propose: permissions: "),
     ("pages.yml", f"    name: Build\n{_GUARD}", "    name: Build\n", "build: if: "),
     ("baseline.yml", f"    needs: plan\n{_GUARD}", "    needs: plan\n", "measure: if: "),
     ("baseline.yml", _PROPOSE, "    needs: [plan, measure]\n", "propose: if: "),
     ("baseline.yml", "    environment: baselines\n", "", "propose: environment: found None"),
-    (
-        "baseline.yml",
-        f"{_PROPOSE}    runs-on: {HOSTED}\n",
-        f"{_PROPOSE}    runs-on: [self-hosted, gpu]\n",
-        "propose: runs-on: ",
-    ),
+    ("baseline.yml", f"{_PROPOSE}    runs-on: {HOSTED}\n", _OWN_GPU, "propose: runs-on: "),
     ("ci.yml", _LINT, _LINT.replace(HOSTED, "[self-hosted, gpu]"), "lint: runs-on: "),
     ("ci.yml", _LINT, _LINT.replace(HOSTED, "${{ 1 && 'gpu' || 'gpu' }}"), "lint: runs-on: "),
     ("ci.yml", _LINT, _OWN_MATRIX.replace(HOSTED, PLANNED), "lint: found other rows than"),
@@ -242,47 +241,22 @@ HOLES = [
     ("gpu.yml", "{{ steps.plan.outputs.rows", "{{ inputs.row", "plan: found rows of another step"),
     ("gpu.yml", f"row: {ROWS}\n", f"row: {ROWS}\n{_OTHER_ROW}", "row: found other rows than"),
     ("gpu.yml", "$/.github/workflows/pages.yml", "someone/else/.github/x.yml@main", "not pinned"),
-    (
-        "ci.yml",
-        f"  lint:\n{_LINT}",
-        f"  call:\n    uses: $/.github/workflows/pages.yml\n  lint:\n{_LINT}",
-        "found jobs ['call', 'lint'",
-    ),
+    ("ci.yml", f"  lint:\n{_LINT}", _CALL, "found jobs ['call', 'lint'"),
     ("ci.yml", _NO_CREDENTIALS, f"{_NO_CREDENTIALS}{_HEAD}", "lint: checkout with ref"),
     ("ci.yml", _CHECKOUT, "actions/checkout@v7", "actions/checkout@v7: not pinned"),
     ("ci.yml", _CHECKOUT, "actions/checkout@3d3c42e # v7.0.1", "checkout@3d3c42e # v7.0.1: not"),
     ("ci.yml", _CHECKOUT, _CHECKOUT.replace("actions/", "someone/"), "someone/checkout@"),
     ("ci.yml", _CHECKOUT, _CHECKOUT.partition(" #")[0], "not pinned to a commit with its version"),
     ("gpu.yml", _NO_CREDENTIALS, _NO_CREDENTIALS.replace("false", "true"), "leaves credentials"),
-    (
-        "gpu.yml",
-        f"        with:\n{_NO_CREDENTIALS}{_SET_UP}",
-        _SET_UP,
-        "plan: checkout leaves credentials behind",
-    ),
+    ("gpu.yml", _PLANS_CHECKOUT, _SET_UP, "plan: checkout leaves credentials behind"),
     ("gpu.yml", '--against="$AGAINST"', '--against="${{ inputs.against }}"', "row: an expression"),
     ("ci.yml", _NOX, "run: echo '${{ github.event.pull_request.title }}'", "lint: an expression"),
-    (
-        "ci.yml",
-        _NOX,
-        f"{_NOX}\n        env: {{B: '${{{{ github.head_ref }}}}'}}",
-        "github.head_ref",
-    ),
+    ("ci.yml", _NOX, _THEIR_REF, "github.head_ref"),
     ("ci.yml", "    timeout-minutes: 10\n", "", "lint: no timeout"),
     ("ci.yml", "    timeout-minutes: 10\n", "    timeout-minutes: 1440\n", "lint: no timeout"),
-    ("ci.yml", _NOX, f"{_NOX}\n        env: {{K: '${{{{ secrets.KEY }}}}'}}", "secrets: found"),
-    (
-        "gpu.yml",
-        "    with:\n      rows:",
-        "    secrets: inherit\n    with:\n      rows:",
-        "secrets: ",
-    ),
-    (
-        "ci.yml",
-        _NOX,
-        f"{_NOX}\n        env: {{K: '${{{{ github.token }}}}'}}",
-        "lint: holds the run",
-    ),
+    ("ci.yml", _NOX, _SECRET, "secrets: found"),
+    ("gpu.yml", "    with:\n      rows:", _INHERITS, "secrets: "),
+    ("ci.yml", _NOX, _OWN_TOKEN, "lint: holds the run"),
     ("ci.yml", "    shell: bash\n", "    shell: python\n", "another shell than bash"),
 ]
 
