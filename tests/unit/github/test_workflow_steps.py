@@ -35,16 +35,12 @@ def shell(tmp_path: Path) -> Shell:
 
 
 def test_the_plan_is_what_schedule_prints(shell: Shell) -> None:
-    """The output of the planning job is a JSON list of every GPU row."""
+    """The job plans every GPU row; an input stays one word, and without rows no report is made."""
     assert shell.run(GPU.jobs["plan"], BY_HAND, ROW="", CHECK="all")
     assert json.loads(shell.outputs["rows"]) == schedule.schedule(cases.Selection())
-
-
-@pytest.mark.parametrize("row", ["h200 --row=a100", '"; touch "$NOTES"; "'], ids=["words", "code"])
-def test_an_input_stays_one_word(shell: Shell, row: str) -> None:
-    """A row that is none ends the plan, and the report has no rows to judge."""
-    assert not shell.run(GPU.jobs["plan"], BY_HAND, ROW=row, CHECK="all")
-    assert f"--row: found {row!r}, expected a row of matrix.yaml" in shell.printed
+    for row in ("h200 --row=a100", '"; touch "$NOTES"; "'):
+        assert not shell.run(GPU.jobs["plan"], BY_HAND, ROW=row, CHECK="all")
+        assert f"--row: found {row!r}, expected a row of matrix.yaml" in shell.printed
     assert not shell.run(GPU.jobs["report"], BY_HAND, ROWS="", CHECK="all")
     assert "ROWS: the plan has no rows" in shell.printed
     assert shell.noted == []
@@ -75,23 +71,18 @@ def test_by_hand_a_run_does_what_its_inputs_say(tmp_path: Path) -> None:
         assert shell.noted == commands
 
 
-def test_times_against_a_commit_are_shown(shell: Shell) -> None:
-    """The summary of the run has them even if they are red, and the row is red then."""
-    shell.cwd, shell.failing = shell.folder, "perf-regress"
-    inputs = {**BY_HAND, "check": "perf", "against": "v1"}
-    assert not shell.run(GPU.jobs["row"], inputs, ROW="cpu", AGAINST="v1")
-    assert shell.summary == "```text\nperf-regress: noted\n```\n"
-
-
-def test_the_report_is_shown(shell: Shell) -> None:
-    """The jobs that leave a report show it whether it is green or red."""
+def test_reports_and_times_against_a_commit_are_shown(shell: Shell) -> None:
+    """The summary has them even if they are red, and the job is red then."""
     shell.cwd, shell.failing = shell.folder, "parity"
     (shell.folder / "results").mkdir()
     (shell.folder / "results" / "report.md").write_text("### BLOCKED\n")
     assert not shell.run(CI.jobs["parity"], {})
     shell.failing = "report"
     assert not shell.run(GPU.jobs["report"], BY_HAND, ROWS="cpu", CHECK="all")
-    assert shell.summary == "### BLOCKED\n" * 2
+    shell.failing, inputs = "perf-regress", {**BY_HAND, "check": "perf", "against": "v1"}
+    assert not shell.run(GPU.jobs["row"], inputs, ROW="cpu", AGAINST="v1")
+    times = "```text\nperf-regress: noted\n```\n"
+    assert shell.summary == "### BLOCKED\n" * 2 + times
 
 
 @pytest.mark.parametrize("code", [0, 1, 75, 3])

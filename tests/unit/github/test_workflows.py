@@ -21,7 +21,6 @@ from kernelproof.plan.timing_pace import PACE
 from tests.unit.github.workflow_files import (
     BASELINE,
     CI,
-    FOLDER,
     GPU,
     NIGHTLY,
     PAGES,
@@ -79,12 +78,6 @@ def _known(file: WorkflowFile, job: Block) -> Iterator[str]:
         yield f"needs.{name}.result"
         outputs = file.jobs[name].get("outputs", {})
         yield from (f"needs.{name}.outputs.{output}" for output in outputs)
-
-
-def test_the_row_without_a_gpu_runs_on_the_machine_that_the_matrix_gives_it() -> None:
-    """The two hand-kept labels are the same."""
-    interpreted = [row for row in matrix.load().rows.values() if row.backend == "interpreter"]
-    assert [[CI.jobs["parity"]["runs-on"]]] == [row.runner for row in interpreted]
 
 
 def test_rows_wait_for_each_other_host_by_host() -> None:
@@ -152,10 +145,15 @@ def test_an_action_has_one_commit_and_one_version_in_all_workflows() -> None:
     assert len(pins) == len({pin.partition("@")[0] for pin in pins}) > 0
 
 
-def test_no_gpu_row_is_named() -> None:
+def test_no_row_but_the_interpreted_one_is_named() -> None:
     """Names, devices and architectures of GPU rows stand in matrix.yaml alone."""
-    rows = {name: row for name, row in matrix.load().rows.items() if row.backend != "interpreter"}
-    words = {word for name, row in rows.items() for word in (name, row.device, row.arch)}
+    gpus, rows = {}, matrix.load().rows
+    for name, row in rows.items():
+        if row.backend == "interpreter":
+            assert row.runner == [CI.jobs["parity"]["runs-on"]]
+        else:
+            gpus[name] = row
+    words = {word for name, row in gpus.items() for word in (name, row.device, row.arch)}
     pattern = re.compile("|".join(rf"\b{re.escape(word)}" for word in words))
     texts = {name: file.text for name, file in WORKFLOWS.items()}
     assert [name for name, text in texts.items() if pattern.search(text)] == []
@@ -190,18 +188,12 @@ def test_packages_are_the_ones_of_the_toolchains() -> None:
         assert any(package.startswith("nox==") for package in packages)
 
 
-def test_names_say_what_runs() -> None:
-    """Workflows, jobs and steps are named, and a job names no step twice."""
+def test_the_files_read_alike_and_name_what_runs() -> None:
+    """No file has anchors; workflows, jobs and steps are named, and a job names no step twice."""
     for file in WORKFLOWS.values():
+        assert yaml.AnchorToken not in map(type, yaml.scan(file.text))
         assert file.content["name"]
         for job in file.jobs.values():
             names = [step["name"] for step in job.get("steps", [])]
             assert job["name"]
             assert len(set(names)) == len(names)
-
-
-def test_the_files_are_yaml_that_others_read_alike() -> None:
-    """No file has anchors."""
-    for file in FOLDER.iterdir():
-        tokens = [type(token) for token in yaml.scan(file.read_text(encoding="utf-8"))]
-        assert yaml.AnchorToken not in tokens

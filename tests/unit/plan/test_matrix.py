@@ -186,17 +186,6 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         assert re.fullmatch(_pattern(line), fault)
 
 
-def test_faults_beyond_the_twenty_fifth_are_counted(tmp_path: Path) -> None:
-    """A file that is wrong everywhere does not fill the screen; the error holds all the same."""
-    more = "\n".join(f"k{i}: 1" for i in range(40))
-    with pytest.raises(MatrixError) as caught:
-        read(tmp_path, f"{SMALL}{more}\n")
-    assert len(caught.value.faults) == 40
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 26
-    assert lines[-1] == "matrix.yaml: and 15 more"
-
-
 def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
     """The file has one fault; each missing part of a mapping is a fault of its own."""
     texts = {"~": "nothing", "- a": "a list", "hello": "text 'hello'", "3": "int '3'"}

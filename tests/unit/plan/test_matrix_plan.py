@@ -49,11 +49,13 @@ def _elements(case: Case) -> int:
     return sizes["T"] * sizes["E"]
 
 
-def test_rows_and_dtypes(real: Matrix) -> None:
-    """The hardware and the dtypes that are promised, with their backends and architectures."""
+def test_rows_dtypes_and_bounds(real: Matrix) -> None:
+    """The promised hardware and dtypes, with backends, architectures and six units of error."""
     rows = {name: (row.backend, row.arch) for name, row in real.rows.items()}
     assert rows.items() >= ROWS.items()
     assert set(real.dtypes) >= DTYPES
+    kernel = real.kernels["gemma4_routing"]
+    assert {dtype: kernel.promise(dtype).max_ulp for dtype in DTYPES} == dict.fromkeys(DTYPES, 6)
 
 
 def test_every_cell_has_every_shape(real: Matrix, cases: tuple[Case, ...]) -> None:
@@ -96,12 +98,6 @@ def test_keys_are_the_same_on_every_row(real: Matrix, cases: tuple[Case, ...]) -
     for of_row in keys.values():
         assert keys["cpu"] <= of_row
         assert len(of_row - keys["cpu"]) <= 1
-
-
-def test_the_bound_of_the_error_is_six_units(real: Matrix) -> None:
-    """The kernel's contract, at each dtype."""
-    kernel = real.kernels["gemma4_routing"]
-    assert {dtype: kernel.promise(dtype).max_ulp for dtype in DTYPES} == dict.fromkeys(DTYPES, 6)
 
 
 def test_every_case_is_planned_for_every_check(real: Matrix) -> None:

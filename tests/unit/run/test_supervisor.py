@@ -202,22 +202,18 @@ def test_each_gpu_has_a_worker_that_sees_it_alone(
     assert capfd.readouterr() == ("a word\n\n", "a complaint\n\n")
 
 
-def test_the_exit_code_is_the_worst(supervised: SupervisedRun) -> None:
-    """The worst of all shares, whichever ends last."""
-    for codes in ((0, 0), (0, 4), (4, 3), (65, 2), (0, 130)):
-        code = f"sys.exit({codes!r}[int(share[0]) - 1])"
-        assert supervised.supervise(code, GPUS) == max(codes)
-
-
 def test_a_share_that_dies_leaves_the_others(
     supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """They run to their end; the death is shown with the number of the GPU."""
+    """They run to their end; the death is shown, and the exit code is the worst of all shares."""
     code = f"if share == '2/2': {KILLED}\n" + FAULTY.format(seconds=30, fault="pass")
     assert supervised.supervise(code, GPUS) == 137
     assert supervised.outcomes() == {"T1": "pass", "T2049": "pass"}
     said = "GPU 2: its process was ended by SIGKILL after "
     assert [line.startswith(said) for line in capfd.readouterr().out.splitlines()] == [True, True]
+    for codes in ((0, 0), (0, 4), (4, 3), (65, 2), (0, 130)):
+        code = f"sys.exit({codes!r}[int(share[0]) - 1])"
+        assert supervised.supervise(code, GPUS) == max(codes)
 
 
 HEARING = """\
