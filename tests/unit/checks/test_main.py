@@ -110,7 +110,7 @@ def test_resuming_runs_what_has_no_valid_record(
 def test_files_that_change_end_the_command(
     supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With exit code 3 and one line; a case that crashed does not run again, nothing for ever."""
+    """The exit code is 3, with one line of error, and a case that crashed does not run again."""
     supervised.set_revisions(STARTED, CHANGED)
     script = FAULTY.format(seconds=30, fault="os.kill(os.getpid(), 9)")
     assert Command(supervised, ()).code(script=script) == 3

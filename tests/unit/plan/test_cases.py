@@ -155,7 +155,7 @@ def test_rows_of_a_selection() -> None:
 
 
 def test_a_plan_has_each_case_with_its_skip_its_check_and_its_device() -> None:
-    """The first skip that covers a case tells the reason; the device is what its row must have."""
+    """The first skip that covers a case gives the reason, its row the device."""
     planned_cases = plan(MATRIX)
     reasons = {planned.case.id: planned.skip.reason for planned in planned_cases if planned.skip}
     assert reasons == {IDS[0]: "broken", IDS[1]: "slow", IDS[2]: "broken", IDS[3]: "slow"}

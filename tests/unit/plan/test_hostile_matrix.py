@@ -50,8 +50,11 @@ def _with_shapes(shapes: list[Any]) -> dict[str, Any]:
     return {**WHOLE, "kernels": {KERNEL: kernel}, "skips": []}
 
 
-def test_a_name_is_a_word(folder: Path) -> None:
-    """It is a folder of baselines or of a kernel, an environment, a part of each case's file."""
+def test_a_name_is_a_word_and_an_id_a_short_name_of_a_file(folder: Path) -> None:
+    """A name is a folder of baselines or of a kernel, an environment, a part of each case's file.
+
+    A file system takes 255 bytes, of which a draft needs some; the axes may be very many.
+    """
     row, kernel = WHOLE["rows"]["cpu"], WHOLE["kernels"][KERNEL]
     word = "expected text that matches '^[a-z][a-z0-9_]{0,63}$'"
     for name in NAMES:
@@ -62,10 +65,6 @@ def test_a_name_is_a_word(folder: Path) -> None:
     for axis in ("t", "TT", "..", "/", "", "T\n", "1", "É"):
         faults = _faults(folder, _with_shapes([{"axes": {"T": 1, axis: 1}}]))
         assert "expected text that matches '^[A-Z]$'" in faults, axis
-
-
-def test_an_id_is_short_enough_for_a_file_s_name(folder: Path) -> None:
-    """A file system takes 255 bytes, of which a draft needs some; the axes may be very many."""
     axes = {chr(letter): 2**40 for letter in range(ord("A"), ord("Z") + 1)}
     faults = _faults(folder, _with_shapes([{"axes": axes}]))
     assert re.search(
@@ -85,8 +84,11 @@ def test_hostile_words_are_told_on_one_line(folder: Path) -> None:
     assert "write [a\\nb" in _faults(folder, {**WHOLE, "skips": hostile})
 
 
-def test_cases_are_counted_before_they_are_made(folder: Path) -> None:
-    """Few lines may stand for more cases than there is memory for."""
+def test_cases_are_counted_before_they_are_made_and_skips_are_few(folder: Path) -> None:
+    """Few lines may stand for more cases than memory holds; each skip is compared with each case.
+
+    A likely correction is looked for, too, for each skip.
+    """
     start = time.process_time()
     for axes, num_rows, count in (
         ({"E": [*range(1, 101)], "T": [*range(1, 101)]}, 2, 60_000),
@@ -97,10 +99,6 @@ def test_cases_are_counted_before_they_are_made(folder: Path) -> None:
         faults = _faults(folder, {**_with_shapes([{"axes": axes}]), "rows": rows})
         assert f"kernels.{KERNEL}.shapes: found {count:,} cases, expected at most 10,000" in faults
     assert time.process_time() - start < 2
-
-
-def test_skips_are_few(folder: Path) -> None:
-    """Each is compared with every case, and has a likely correction looked for."""
     faults = _faults(folder, {**WHOLE, "skips": [*WHOLE["skips"]] * 26})
     assert "skips: found a list, expected at most 25 items" in faults
 

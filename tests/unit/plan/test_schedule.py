@@ -62,7 +62,7 @@ def test_the_json_is_one_line_of_the_gpu_rows(
 def test_rows_of_one_host_share_a_queue_in_the_order_of_the_matrix(
     load: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither the order of a host's labels counts, nor that of the rows of a command line."""
+    """The order of a host's labels does not count, nor that of the rows of a command line."""
     big = THREE["big"]
     other = big.model_copy(update={"toolchain": "cuda", "runner": big.runner[::-1]})
     load(_plan({**THREE, "late": other}))

@@ -165,7 +165,7 @@ time.sleep(60)
 
 
 def test_none_outlives_a_supervisor_or_a_child_that_is_killed() -> None:
-    """SIGKILL leaves neither a child nor what it started, in its group or supervised by it."""
+    """SIGKILL of either leaves no process that it started, in its group or supervised by it."""
     family = [sys.executable, "-S", "-c", FAMILY, FAMILY]
     with subprocess.Popen(family, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout

@@ -7,15 +7,11 @@ from kernelproof.errors import run_command
 from kernelproof.run import device_pulse
 
 
-def test_a_device_is_checked_by_its_row(capsys: pytest.CaptureFixture[str]) -> None:
-    """The device of this machine computes; that of another row is not here."""
+def test_a_device_computes_or_its_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The device of this machine computes, that of another row is not here; a driver says much."""
     for row, code, error in (("cpu", 0, ""), ("h200", 4, "row h200: found no cuda device")):
         assert run_command(lambda row=row: device_pulse.main(["--on", row])) == code  # type: ignore[misc]
         assert capsys.readouterr().err.startswith(error)
-
-
-def test_an_error_is_one_line() -> None:
-    """The first line of what the driver says."""
     error = device_pulse.pulse(torch.device("meta"))
     assert error.startswith("RuntimeError: Tensor.item() cannot be called on meta tensors")
     assert "\n" not in error

@@ -205,7 +205,7 @@ def test_each_gpu_has_a_worker_that_sees_it_alone(
 def test_a_share_that_dies_leaves_the_others(
     supervised: SupervisedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """They run to their end; the death is shown, and the exit code is the worst of all shares."""
+    """The others run to their end, and the exit code is the worst of all shares."""
     code = f"if share == '2/2': {KILLED}\n" + FAULTY.format(seconds=30, fault="pass")
     assert supervised.supervise(code, GPUS) == 137
     assert supervised.outcomes() == {"T1": "pass", "T2049": "pass"}
