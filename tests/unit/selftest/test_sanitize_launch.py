@@ -1,6 +1,5 @@
 """The launches that run under a tool: cases in exact memory of their own, and planted errors."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -54,17 +53,14 @@ for name, (signature, constants, warps) in SIGNATURES.items():
 def test_a_case_passes() -> None:
     """Every form of the inputs is launched once, or the inputs alone if they have many rows."""
     few = answer(CASE, 7, CPU)
-    forms = list(proof.SPEC.forms(_inputs(CASE))) if proof.SPEC.forms else []
+    logits, scale = torch.zeros(33, 8), torch.ones(8)
+    inputs = {"gating_output": logits, "topk": 2, "per_expert_scale": scale}
+    forms = list(proof.SPEC.forms(inputs)) if proof.SPEC.forms else []
     assert (few.outcome, few.reason, few.launches) == ("pass", "", 2 + len(forms))
     many = replace(CASE, shape=(*SIZES, ("T", 65)))
     assert answer(many, 7, CPU).launches == 1
     single = replace(CASE, shape=(*SIZES, ("T", 1)))
     assert answer(single, 7, CPU).launches == len(proof.SPEC.distributions) + 1 + len(forms)
-
-
-def _inputs(case: Case) -> dict[str, Any]:
-    logits = torch.zeros(dict(case.shape)["T"], 8)
-    return {"gating_output": logits, "topk": 2, "per_expert_scale": torch.ones(8)}
 
 
 def test_wrong_bits_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,15 +109,12 @@ def test_a_tensor_has_memory_of_its_own(value: Tensor) -> None:
     assert isinstance(placed, Tensor)
     assert torch.equal(placed, value)
     assert (placed.stride(), placed.storage_offset()) == (value.stride(), value.storage_offset())
-    last = max((placed[index].data_ptr() for index in _places(value)), default=placed.data_ptr())
+    places = torch.ones(value.shape).nonzero().tolist()
+    last = max((placed[(*place,)].data_ptr() for place in places), default=placed.data_ptr())
     storage = placed.untyped_storage()
     end = storage.data_ptr() + storage.nbytes()
     assert end == (last + value.element_size() if value.numel() else storage.data_ptr())
     assert _placed(8, CPU) == 8
-
-
-def _places(value: Tensor) -> Iterator[tuple[int, ...]]:
-    yield from (tuple(place) for place in torch.ones(value.shape).nonzero().tolist())
 
 
 def test_planted_errors_compile() -> None:

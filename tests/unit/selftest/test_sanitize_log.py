@@ -49,31 +49,12 @@ PRINTED = """\
 """
 
 
-# Total and the kernel, number of lines and first line of each report, by log.
+# Total, and kernel and number of lines of each report, by log.
 LOGS = {
-    MEMCHECK: (
-        2,
-        [
-            ("_first_kernel", 5, "Invalid __global__ write of size 4 bytes"),
-            ("_second_kernel", 6, "Invalid __global__ read of size 16 bytes"),
-        ],
-    ),
-    RACECHECK: (
-        2,
-        [
-            ("sumKernel", 2, RACECHECK.splitlines()[1].removeprefix("========= ")),
-            ("_k", 2, "Warning: Race reported between Read access at _k+0xe0"),
-        ],
-    ),
-    CUT: (None, [("vectorAdd", 3, "Uninitialized __global__ memory read of size 4 bytes")]),
-    PRINTED: (
-        1257,
-        [
-            ("", 2, "Host API uninitialized memory access"),
-            ("", 1, "Error: process didn't terminate successfully"),
-            ("", 1, "Target application returned an error"),
-        ],
-    ),
+    MEMCHECK: (2, [("_first_kernel", 5), ("_second_kernel", 6)]),
+    RACECHECK: (2, [("sumKernel", 2), ("_k", 2)]),
+    CUT: (None, [("vectorAdd", 3)]),
+    PRINTED: (1257, [("", 2), ("", 1), ("", 1)]),
     "": (None, []),
     "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n": (0, []),
     "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)\n": (0, []),
@@ -88,9 +69,11 @@ def test_a_log_has_its_reports_and_their_number() -> None:
     """
     for text, expected in LOGS.items():
         log = ToolLog.parse(text)
-        reports = [(report.kernel, len(report.lines), report.lines[0]) for report in log.reports]
+        reports = [(report.kernel, len(report.lines)) for report in log.reports]
         assert (log.total, reports) == expected
-    assert ToolLog.parse(MEMCHECK).reports[0].lines[1] == "at _first_kernel+0x90 in kernel.py:17"
+    first, second, *_ = ToolLog.parse(MEMCHECK).reports[0].lines
+    assert first == "Invalid __global__ write of size 4 bytes"
+    assert second == "at _first_kernel+0x90 in kernel.py:17"
 
 
 def test_a_planted_error_is_known() -> None:

@@ -9,17 +9,8 @@ import pytest
 from kernelproof.errors import Exit, MatrixError, UsageError
 from kernelproof.plan import matrix
 from kernelproof.selftest.mutation import mutant_list
-from kernelproof.selftest.mutation.mutant_list import (
-    VERDICTS,
-    MutantsError,
-    VerdictMutantList,
-)
-from kernelproof.selftest.mutation.mutant_plan import (
-    chosen,
-    digest_of,
-    plan_kernel,
-    plan_verdicts,
-)
+from kernelproof.selftest.mutation.mutant_list import VERDICTS, MutantsError, VerdictMutantList
+from kernelproof.selftest.mutation.mutant_plan import chosen, digest_of, plan_kernel, plan_verdicts
 from kernelproof.selftest.mutation.verdict_operators import nodes_by_name
 from tests.unit.selftest.mutation.made_mutants import made_mutant
 
