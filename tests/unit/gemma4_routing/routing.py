@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 import triton
+import triton.language as tl
 from torch import Tensor
 
 from gemma4_routing import gemma4_routing_reference
@@ -27,7 +28,7 @@ OPERATOR_OUT = torch.ops.kernelproof.gemma4_routing_out.default
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-def make_inputs(
+def make_inputs(  # noqa: PLR0913  (most of them by name)
     count: int,
     dtype: torch.dtype,
     *,
@@ -35,10 +36,11 @@ def make_inputs(
     topk: int = 8,
     seed: int = 7,
     device: torch.device = DEVICE,
+    first: int = 0,
 ) -> Inputs:
-    """Returns inputs of `count` rows, the distributions one after the other."""
+    """Returns inputs of `count` rows from `first` on, the distributions one after the other."""
     shape = {"E": num_experts, "K": topk}
-    rows = InputRows(seed=seed, shape=shape, dtype=dtype, device=device, first=0, count=count)
+    rows = InputRows(seed=seed, shape=shape, dtype=dtype, device=device, first=first, count=count)
     return SPEC.make_inputs(rows)
 
 
@@ -55,12 +57,27 @@ def empty_outputs(count: int, topk: int = 8) -> tuple[Tensor, Tensor]:
 
 
 def require_same(outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
-    """Asserts that weights and ids have the same shapes and bits, any NaN being equal to any."""
+    """Asserts that weights and ids have the same shapes, dtypes and bits; all NaNs are equal."""
     for output, tensor in zip(outputs, expected, strict=True):
-        assert output.shape == tensor.shape
+        assert (output.shape, output.dtype) == (tensor.shape, tensor.dtype)
         assert torch.equal(bits_of(output.detach()), bits_of(tensor.detach()))
 
 
 def require_reference(outputs: Sequence[Tensor], inputs: Inputs) -> None:
     """Asserts that outputs have the bits of the reference for these inputs."""
     require_same(outputs, gemma4_routing_reference(**inputs))
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def eight_columns(pointer, offs, COUNT: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, N803
+    """Loads eight keys a lane, which stand `COUNT` apart."""
+    return (
+        tl.load(pointer + offs),
+        tl.load(pointer + COUNT + offs),
+        tl.load(pointer + 2 * COUNT + offs),
+        tl.load(pointer + 3 * COUNT + offs),
+        tl.load(pointer + 4 * COUNT + offs),
+        tl.load(pointer + 5 * COUNT + offs),
+        tl.load(pointer + 6 * COUNT + offs),
+        tl.load(pointer + 7 * COUNT + offs),
+    )

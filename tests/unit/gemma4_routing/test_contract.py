@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gemma4_routing import gemma4_routing
 from gemma4_routing.proof import SPEC
-from kernelproof.measure.comparison import bits_of
+from kernelproof.measure.comparison import bits_of, ulp_distance
 from tests.unit.gemma4_routing.routing import DEVICE, each_dtype, make_inputs
 
 SHAPES = ((1, 1), (2, 1), (3, 3), (5, 2), (33, 32), (40, 7), (128, 8), (1000, 1), (1024, 32))
@@ -31,15 +31,6 @@ def modelled(row: list[float], topk: int, scale: list[float]) -> tuple[list[int]
     return ids, [p / divisor * scale[e] for p, e in zip(chosen, ids, strict=True)]
 
 
-def ulps(weight: float, truth: float) -> float:
-    """Returns the distance of a weight from the truth, in units in the last place of fp32."""
-    if weight == truth or (math.isnan(weight) and math.isnan(truth)):
-        return 0
-    exponent = math.frexp(max(abs(truth), 2.0**-126))[1]
-    distance = abs(weight - truth) / 2.0 ** (exponent - 24)
-    return INF if math.isnan(distance) else distance
-
-
 def require_contract(gating_output: Tensor, topk: int, per_expert_scale: Tensor) -> None:
     """Asserts that the kernel's ids are the model's, and its weights within MAX_ULP of them."""
     weights, ids = gemma4_routing(gating_output, topk, per_expert_scale)
@@ -47,11 +38,10 @@ def require_contract(gating_output: Tensor, topk: int, per_expert_scale: Tensor)
     scale = per_expert_scale.to(torch.float32).tolist()
     expected = [modelled(row, topk, scale) for row in gating_output.tolist()]
     assert ids.tolist() == [chosen for chosen, _ in expected]
-    truths = [truth for _, truth in expected]
-    rows = zip(weights.tolist(), truths, strict=True)
-    distances = [[ulps(*pair) for pair in zip(*row, strict=True)] for row in rows]
-    worst = max(range(len(ids)), key=lambda row: max(distances[row]))
-    assert max(distances[worst]) <= MAX_ULP, (worst, weights[worst].tolist(), truths[worst])
+    truths = torch.tensor([truth for _, truth in expected], dtype=torch.float64, device=DEVICE)
+    distances = ulp_distance(weights, truths).amax(dim=1)
+    worst = distances.argmax()
+    assert distances[worst] <= MAX_ULP, (worst, weights[worst], truths[worst])
 
 
 def of_bits(patterns: list[int], dtype: torch.dtype) -> Tensor:
@@ -129,21 +119,17 @@ def test_what_the_contract_says(
     assert outputs[0][0].tolist() == pytest.approx(weights, rel=1e-6, nan_ok=True)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_every_16_bit_value_beside_its_neighbour(dtype: torch.dtype) -> None:
-    """Neighbours are told apart, whose keys differ in the last bit above the expert alone."""
-    values = of_bits(list(range(2**16)), dtype)
-    require_order_of_pairs(torch.stack([values, values.roll(1)], dim=1))
-    require_order_of_pairs(torch.stack([values.roll(1), values], dim=1))
-
-
-def test_fp32_values_that_differ_in_the_last_bit() -> None:
+@each_dtype
+def test_values_that_differ_in_the_last_bit(dtype: torch.dtype) -> None:
     """Neighbours of any sign and exponent are told apart, which a truncated key could not."""
     mantissas = (0, 1, 2, 0x1FFF, 0xFFFF, 0x3FFFFF, 0x400000, 0x7FFFFE, 0x7FFFFF)
-    patterns = [exponent << 23 | bits for exponent in range(512) for bits in mantissas]
-    values = of_bits(patterns, torch.float32)
-    neighbours = of_bits([bits ^ 1 for bits in patterns], torch.float32)
-    require_order_of_pairs(torch.stack([values, neighbours], dim=1))
+    patterns = list(range(2**16))
+    if dtype == torch.float32:
+        patterns = [exponent << 23 | bits for exponent in range(512) for bits in mantissas]
+    for neighbours in ([bits + 1 for bits in patterns], [bits ^ 1 for bits in patterns]):
+        pairs = torch.stack([of_bits(patterns, dtype), of_bits(neighbours, dtype)], dim=1)
+        require_order_of_pairs(pairs)
+        require_order_of_pairs(pairs.flip(1))
 
 
 def require_order_of_pairs(pairs: Tensor) -> None:

@@ -10,20 +10,9 @@ from torch import Tensor
 from gemma4_routing import gemma4_routing_reference
 from gemma4_routing.proof import SPEC
 from gemma4_routing.proof.inputs import DISTRIBUTIONS, explain_row
-from kernelproof.spec import InputRows, Inputs
-from tests.unit.gemma4_routing.routing import DEVICE, each_dtype
+from tests.unit.gemma4_routing.routing import DEVICE, each_dtype, make_inputs
 
 COUNT, TOPK, DRAWS = len(DISTRIBUTIONS), 8, 64
-
-
-def inputs_of(
-    first: int, count: int, dtype: torch.dtype, *, seed: int = 1, num_experts: int = 128
-) -> Inputs:
-    """Returns inputs of the rows from `first` to `first + count`."""
-    shape = {"E": num_experts, "K": TOPK}
-    return SPEC.make_inputs(
-        InputRows(seed=seed, shape=shape, dtype=dtype, device=DEVICE, first=first, count=count)
-    )
 
 
 def integers(tensor: Tensor) -> Tensor:
@@ -41,7 +30,7 @@ PINNED = {
 @each_dtype
 def test_the_bits_themselves(dtype: torch.dtype) -> None:
     """Two draws of each distribution have the pinned bits, on which every baseline rests."""
-    inputs = inputs_of(0, 2 * COUNT, dtype, seed=0x9E3779B97F4A7C15, num_experts=12)
+    inputs = make_inputs(2 * COUNT, dtype, seed=0x9E3779B97F4A7C15, num_experts=12)
     tensors = (inputs["gating_output"], inputs["per_expert_scale"])
     content = b"".join(integers(tensor).cpu().numpy().tobytes() for tensor in tensors)
     assert inputs["topk"] == TOPK
@@ -52,10 +41,10 @@ def test_the_bits_themselves(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("start", [0, 100, 2**33], ids=str)
 def test_rows_do_not_depend_on_how_they_are_cut(start: int, dtype: torch.dtype) -> None:
     """A row is the same in any chunk, and so is the scale."""
-    batch = inputs_of(start, 70, dtype)
+    batch = make_inputs(70, dtype, first=start)
     assert batch["gating_output"].is_contiguous()
     for first, count in ((0, 0), (0, 1), (1, 18), (19, 19), (38, 32), (69, 1)):
-        part = inputs_of(start + first, count, dtype)
+        part = make_inputs(count, dtype, first=start + first)
         expected = integers(batch["gating_output"])[first : first + count]
         assert torch.equal(integers(part["gating_output"]), expected)
         assert torch.equal(part["per_expert_scale"], batch["per_expert_scale"])
@@ -64,21 +53,21 @@ def test_rows_do_not_depend_on_how_they_are_cut(start: int, dtype: torch.dtype) 
 def test_another_seed_row_or_expert_gives_other_bits() -> None:
     """No bit of the counter is lost, beyond 32 bits, too; no normal row or expert repeats."""
     dtype = torch.float32
-    rows = inputs_of(0, DRAWS * COUNT, dtype)["gating_output"][::COUNT]
+    rows = make_inputs(DRAWS * COUNT, dtype)["gating_output"][::COUNT]
     assert len(rows.unique(dim=0)) == DRAWS
     assert len(rows.unique(dim=1).T) == 128
-    here, there = inputs_of(19, 1, dtype), inputs_of(19, 1, dtype, seed=2)
+    here, there = (make_inputs(1, dtype, first=19, seed=seed) for seed in (7, 2))
     assert (here["gating_output"] != there["gating_output"]).sum() > 120
     assert (here["per_expert_scale"] != there["per_expert_scale"]).sum() > 110
-    far = inputs_of(19 * 2**32, 1, dtype)["gating_output"]
-    high = inputs_of(0, 1, dtype, seed=1 + 2**40)["gating_output"]
+    far = make_inputs(1, dtype, first=19 * 2**32)["gating_output"]
+    high = make_inputs(1, dtype, seed=7 + 2**40)["gating_output"]
     assert (far != rows[:1]).sum() > 120
     assert (high != rows[:1]).sum() > 120
 
 
 def test_scales() -> None:
     """Scales are 1/4 to 4 in magnitude; about one in 16 is negative, about one in 32 zero."""
-    scale = inputs_of(0, 0, torch.bfloat16, num_experts=1024)["per_expert_scale"]
+    scale = make_inputs(0, torch.bfloat16, num_experts=1024)["per_expert_scale"]
     assert (scale.dtype, scale.shape) == (torch.float32, (1024,))
     sizes = scale[scale != 0].abs()
     assert ((sizes >= 0.25) & (sizes < 4)).all()
@@ -223,7 +212,7 @@ INFINITE = {"one_nan", "one_inf", "some_minus_inf", "mostly_minus_inf", "all_min
 @each_dtype
 def test_a_distribution_is_what_its_name_says(dtype: torch.dtype) -> None:
     """Every 19th row is of one distribution, which is as its name says; most are all finite."""
-    rows = inputs_of(0, DRAWS * COUNT, dtype)["gating_output"]
+    rows = make_inputs(DRAWS * COUNT, dtype)["gating_output"]
     wrong = []
     for number, name in enumerate(DISTRIBUTIONS):
         logits = rows[number::COUNT]

@@ -12,7 +12,7 @@ from torch import Tensor
 from gemma4_routing.cuda import keys as routing_keys
 from gemma4_routing.kernel import ordered
 from kernelproof.measure.comparison import bits_of
-from tests.unit.gemma4_routing.routing import DEVICE, normal_logits
+from tests.unit.gemma4_routing.routing import DEVICE, eight_columns, normal_logits
 
 ROWS, REACH = 1024, 2**25 - 2
 SIGN, INFINITY = -(2**31), 0x7F800000
@@ -32,17 +32,7 @@ def _keys_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913
     IS_WIDE: tl.constexpr = True  # noqa: N806
     IS_BF16: tl.constexpr = False  # noqa: N806
     offs = tl.arange(0, N)
-    words = (
-        tl.load(words_ptr + offs),
-        tl.load(words_ptr + N + offs),
-        tl.load(words_ptr + 2 * N + offs),
-        tl.load(words_ptr + 3 * N + offs),
-        tl.load(words_ptr + 4 * N + offs),
-        tl.load(words_ptr + 5 * N + offs),
-        tl.load(words_ptr + 6 * N + offs),
-        tl.load(words_ptr + 7 * N + offs),
-    )
-    orders = routing_keys.orders8(words)
+    orders = routing_keys.orders8(eight_columns(words_ptr, offs, N))
     top = routing_keys.largest8(orders)
     tl.store(top_ptr + offs, top)
     keys = routing_keys.keys32(orders, top, offs * 0, 127, 1)

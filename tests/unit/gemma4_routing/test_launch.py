@@ -55,30 +55,24 @@ def test_the_launcher_launches_what_the_table_says(
 
 
 @pytest.mark.parametrize(
-    ("dtype", "num_tokens", "function", "lanes"),
+    ("dtype", "edges", "function", "lanes"),
     [
-        ("fp32", 1, LANES, 16),
-        ("fp32", 1023, LANES, 16),
-        ("fp32", 1024, LANES, 8),
-        ("fp32", 4095, LANES, 8),
-        ("fp32", 4096, TILE, 4),
-        ("fp32", 2**31, TILE, 4),
-        ("bf16", 1, LANES, 16),
-        ("bf16", 1023, LANES, 16),
-        ("fp16", 1024, LANES, 8),
-        ("fp16", 4095, LANES, 8),
-        ("bf16", 4096, TILE, 4),
-        ("bf16", 8191, TILE, 4),
-        ("fp16", 8192, TILE, 2),
-        ("fp16", 2**31, TILE, 2),
+        ("fp32", (1, 1023), LANES, 16),
+        ("fp32", (1024, 4095), LANES, 8),
+        ("fp32", (4096, 2**31), TILE, 4),
+        ("bf16", (1, 1023), LANES, 16),
+        ("fp16", (1024, 4095), LANES, 8),
+        ("bf16", (4096, 8191), TILE, 4),
+        ("fp16", (8192, 2**31), TILE, 2),
     ],
 )
 def test_the_warp_kernels_of_nvidia_gpus(
-    dtype: str, num_tokens: int, function: str, lanes: int
+    dtype: str, edges: tuple[int, int], function: str, lanes: int
 ) -> None:
     """Each line is taken at both of its edges; a row has `lanes` of a program's 32 lanes."""
-    settings = launch_settings(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
-    assert distinction(settings) == (function, 32 // lanes, 1, [("LANES", lanes)])
+    for num_tokens in edges:
+        settings = launch_settings(DTYPES[dtype], (num_tokens, 128, 8), "cuda")
+        assert distinction(settings) == (function, 32 // lanes, 1, [("LANES", lanes)])
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,12 @@ from decimal import Decimal, localcontext
 
 import pytest
 import torch
-from torch import Tensor
 
 from gemma4_routing import gemma4_routing_reference
 from gemma4_routing.proof.oracle import gemma4_routing_agreement, gemma4_routing_oracle
 from tests.unit.gemma4_routing.routing import DEVICE, each_dtype, make_inputs, normal_logits
 
 INF, NAN = math.inf, math.nan
-
-
-def agreement_of(
-    logits: Tensor, topk: int, scale: Tensor, weights: Tensor, ids: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Returns the distance of outputs from the plain formulation, and its bound."""
-    return gemma4_routing_agreement(logits, topk, scale, outputs=(weights, ids))
 
 
 def test_the_oracle_against_sixty_decimal_digits() -> None:
@@ -58,7 +50,7 @@ def test_a_weight_that_is_off_is_too_far(factor: float, dtype: torch.dtype) -> N
     scale = torch.tensor([1, 1, 1, -2, 0.5], device=DEVICE)
     weights, ids = gemma4_routing_reference(logits, 3, scale)
     weights[0, 1] *= factor
-    distance, bound = agreement_of(logits, 3, scale, weights, ids)
+    distance, bound = gemma4_routing_agreement(logits, 3, scale, outputs=(weights, ids))
     assert (~(distance <= bound)).tolist() == [[False, False, False, True, False]]
 
 
@@ -69,7 +61,7 @@ def test_another_choice_is_infinitely_far(dtype: torch.dtype) -> None:
     scale = torch.ones(5, device=DEVICE)
     weights, ids = gemma4_routing_reference(logits, 3, scale)
     ids[0, 2] = 0
-    distance, bound = agreement_of(logits, 3, scale, weights, ids)
+    distance, bound = gemma4_routing_agreement(logits, 3, scale, outputs=(weights, ids))
     assert distance[0].isinf().tolist() == [True, False, True, False, False]
     assert bound.isfinite().all()
 
@@ -97,6 +89,6 @@ def test_which_rows_are_compared(row: list[float], topk: int, *, is_compared: bo
     scale = torch.ones(4, device=DEVICE)
     logits = torch.tensor([row], dtype=torch.float32, device=DEVICE)
     outputs = gemma4_routing_reference(logits, topk, scale)
-    distance, bound = agreement_of(logits, topk, scale, *outputs)
+    distance, bound = gemma4_routing_agreement(logits, topk, scale, outputs=outputs)
     assert distance.shape == bound.shape == (int(is_compared), 4)
     assert (distance <= bound).all()
