@@ -44,7 +44,7 @@ def make_inputs(  # noqa: PLR0913  (most of them by name)
     return SPEC.make_inputs(rows)
 
 
-def normal_logits(count: int, num_experts: int, seed: int) -> Tensor:
+def normal_logits(count: int, seed: int, num_experts: int = 128) -> Tensor:
     """Returns fp64 logits of deviation 1 on the CPU."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, num_experts, generator=generator, dtype=torch.float64)

@@ -102,14 +102,10 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
 ]  # fmt: skip
 
 
-def _right() -> dict[str, Any]:
-    """Returns arguments that are right."""
-    return {"gating_output": zeros(4, 8), "topk": 2, "per_expert_scale": zeros(8)}
-
-
 def _calls(wrong: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """Returns every way to call the function with wrong arguments, by name."""
-    inputs = {**_right(), **wrong}
+    right = {"gating_output": zeros(4, 8), "topk": 2, "per_expert_scale": zeros(8)}
+    inputs = {**right, **wrong}
     keywords = {"out": inputs.pop("out")} if "out" in wrong else {}
     calls: dict[str, Callable[[], object]] = {
         "function": lambda: gemma4_routing(**inputs, **keywords)

@@ -30,25 +30,18 @@ each_count = pytest.mark.parametrize("count", [1, 1500, 5000] if HAS_STREAMS els
 each_topk = pytest.mark.parametrize("topk", [8, 7], ids=["K8", "K7"])
 
 
-class RepeatedCall:
-    """A call that is made again with the values that its inputs have then."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self.replay = call
-
-
 @contextmanager
-def captured(call: Callable[[], object]) -> Iterator[torch.cuda.CUDAGraph | RepeatedCall]:
-    """Yields a graph of a call that was made once before; without streams, the call."""
+def captured(call: Callable[[], object]) -> Iterator[Callable[[], object]]:
+    """Yields the replay of a call that was made once before; without streams, the call."""
     call()
     if not HAS_STREAMS:
-        yield RepeatedCall(call)
+        yield call
         return
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         call()
-    yield graph
+    yield graph.replay
 
 
 @each_dtype
@@ -60,14 +53,14 @@ def test_a_captured_call_is_replayed_with_new_inputs(
     """A replay fills the same `out`, and uses nothing of the first inputs."""
     inputs = make_inputs(count, dtype, topk=topk, seed=31)
     out = weights, ids = empty_outputs(count, topk)
-    with captured(lambda: gemma4_routing(**inputs, out=out)) as graph:
+    with captured(lambda: gemma4_routing(**inputs, out=out)) as replay:
         for seed in (1, 2, 3):
             others = make_inputs(count, dtype, topk=topk, seed=seed)
             for name in ("gating_output", "per_expert_scale"):
                 inputs[name].copy_(others[name])
             weights.fill_(torch.nan)
             ids.fill_(-1)
-            graph.replay()
+            replay()
             require_reference(out, inputs)
 
 
@@ -76,10 +69,10 @@ def test_outputs_made_under_capture_are_the_graphs_own(topk: int) -> None:
     """Each replay fills the outputs that the captured call returned, without `out`, too."""
     inputs = make_inputs(37, torch.bfloat16, topk=topk, seed=31)
     outputs: list[tuple[Tensor, Tensor]] = []
-    with captured(lambda: outputs.append(gemma4_routing(**inputs))) as graph:
+    with captured(lambda: outputs.append(gemma4_routing(**inputs))) as replay:
         others = make_inputs(37, torch.bfloat16, topk=topk, seed=9)
         inputs["gating_output"].copy_(others["gating_output"])
-        graph.replay()
+        replay()
     require_reference(outputs[-1], inputs)
 
 

@@ -53,14 +53,9 @@ def drawn(count: int, dtype: torch.dtype, *, num_experts: int = E) -> tuple[Tens
     return inputs["gating_output"], inputs["per_expert_scale"]
 
 
-def normal(count: int, seed: int) -> Tensor:
-    """Returns fp64 logits of deviation 1."""
-    return normal_logits(count, E, seed)
-
-
 def ties(count: int) -> Tensor:
     """Returns rows of one value, and rows of two that the experts share out."""
-    rows = normal(count, 5)[:, :1].expand(count, E).clone()
+    rows = normal_logits(count, 5)[:, :1].expand(count, E).clone()
     rows[::3, :64] -= 1
     rows[1::3, 1::2] -= 1
     return rows
@@ -76,13 +71,13 @@ def neighbours(count: int) -> Tensor:
 
 def negative_zeros(count: int) -> Tensor:
     """Returns zeros of both signs ahead of, among, and behind denormals."""
-    words = (normal(count, 11) * 3).to(torch.int32)
+    words = (normal_logits(count, 11) * 3).to(torch.int32)
     return torch.where(words < 0, words.abs() - 2**31, words).view(torch.float32)
 
 
 def far_eighth(count: int) -> Tensor:
     """Returns seven logits near 50 and an eighth 4 to 110 below, so that keys decide some rows."""
-    rows = normal(count, 13) - 200
+    rows = normal_logits(count, 13) - 200
     rows[:, 3:59:8] += 250
     rows[:, 77] = 46 - torch.arange(count) % 107
     return rows
@@ -90,23 +85,23 @@ def far_eighth(count: int) -> Tensor:
 
 def some_undecided(count: int) -> Tensor:
     """Returns rows of which each 17th has a NaN, so that it is at any place of a tile."""
-    rows = normal(count, 17)
+    rows = normal_logits(count, 17)
     places = torch.arange(0, count, 17)
     rows[places, places % E] = torch.nan
     return rows
 
 
 ROWS: dict[str, Callable[[int], Tensor]] = {
-    "normal": lambda count: normal(count, 1),
-    "wide": lambda count: normal(count, 2) ** 9,
-    "far-below": lambda count: -(normal(count, 3) ** 4),
-    "crossing-zero": lambda count: normal(count, 4) * 1e-4 - 2e-4,
+    "normal": lambda count: normal_logits(count, 1),
+    "wide": lambda count: normal_logits(count, 2) ** 9,
+    "far-below": lambda count: -(normal_logits(count, 3) ** 4),
+    "crossing-zero": lambda count: normal_logits(count, 4) * 1e-4 - 2e-4,
     "ties": ties,
     "neighbours": neighbours,
     "negative-neighbours": lambda count: -neighbours(count),
     "denormals": negative_zeros,
     "far-eighth": far_eighth,
-    "large": lambda count: normal(count, 6) * 3e4,
+    "large": lambda count: normal_logits(count, 6) * 3e4,
     "some-undecided": some_undecided,
 }
 
