@@ -28,17 +28,18 @@ OPERATOR_OUT = torch.ops.kernelproof.gemma4_routing_out.default
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-def make_inputs(  # noqa: PLR0913  (most of them by name)
-    count: int,
+def make_inputs(
+    count: int | range,
     dtype: torch.dtype,
     *,
     num_experts: int = 128,
     topk: int = 8,
     seed: int = 7,
     device: torch.device = DEVICE,
-    first: int = 0,
 ) -> Inputs:
-    """Returns inputs of `count` rows from `first` on, the distributions one after the other."""
+    """Returns inputs of the first rows, or of a range, the distributions one after the other."""
+    places = count if isinstance(count, range) else range(count)
+    first, count = places.start, len(places)
     shape = {"E": num_experts, "K": topk}
     rows = InputRows(seed=seed, shape=shape, dtype=dtype, device=device, first=first, count=count)
     return SPEC.make_inputs(rows)
