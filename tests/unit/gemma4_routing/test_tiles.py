@@ -27,6 +27,7 @@ TOKENS = {
     True: (1, 2, 3, 5, 8, 17, 1023, 1024, 4095, 4096, 4097, 4103, 8191, 8192, 8193, 16389),
     False: (1, 2, 3, 5, 8, 17, 133),
 }[DEVICE.type != "cpu"]
+MANY = {True: 4099, False: 19}[DEVICE.type != "cpu"]
 E, K = 128, 8
 
 each_count = pytest.mark.parametrize("count", [1, 2, 5, 1027, 4099] if HAS_WARPS else [1, 2, 37])
@@ -53,9 +54,14 @@ def drawn(count: int, dtype: torch.dtype, *, num_experts: int = E) -> tuple[Tens
     return inputs["gating_output"], inputs["per_expert_scale"]
 
 
+def normal(count: int, seed: int) -> Tensor:
+    """Returns fp64 logits of deviation 1."""
+    return normal_logits(count, seed)
+
+
 def ties(count: int) -> Tensor:
     """Returns rows of one value, and rows of two that the experts share out."""
-    rows = normal_logits(count, 5)[:, :1].expand(count, E).clone()
+    rows = normal(count, 5)[:, :1].expand(count, E).clone()
     rows[::3, :64] -= 1
     rows[1::3, 1::2] -= 1
     return rows
@@ -71,38 +77,29 @@ def neighbours(count: int) -> Tensor:
 
 def negative_zeros(count: int) -> Tensor:
     """Returns zeros of both signs ahead of, among, and behind denormals."""
-    words = (normal_logits(count, 11) * 3).to(torch.int32)
+    words = (normal(count, 11) * 3).to(torch.int32)
     return torch.where(words < 0, words.abs() - 2**31, words).view(torch.float32)
 
 
 def far_eighth(count: int) -> Tensor:
     """Returns seven logits near 50 and an eighth 4 to 110 below, so that keys decide some rows."""
-    rows = normal_logits(count, 13) - 200
+    rows = normal(count, 13) - 200
     rows[:, 3:59:8] += 250
     rows[:, 77] = 46 - torch.arange(count) % 107
     return rows
 
 
-def some_undecided(count: int) -> Tensor:
-    """Returns rows of which each 17th has a NaN, so that it is at any place of a tile."""
-    rows = normal_logits(count, 17)
-    places = torch.arange(0, count, 17)
-    rows[places, places % E] = torch.nan
-    return rows
-
-
 ROWS: dict[str, Callable[[int], Tensor]] = {
-    "normal": lambda count: normal_logits(count, 1),
-    "wide": lambda count: normal_logits(count, 2) ** 9,
-    "far-below": lambda count: -(normal_logits(count, 3) ** 4),
-    "crossing-zero": lambda count: normal_logits(count, 4) * 1e-4 - 2e-4,
+    "normal": lambda count: normal(count, 1),
+    "wide": lambda count: normal(count, 2) ** 9,
+    "far-below": lambda count: -(normal(count, 3) ** 4),
+    "crossing-zero": lambda count: normal(count, 4) * 1e-4 - 2e-4,
     "ties": ties,
     "neighbours": neighbours,
     "negative-neighbours": lambda count: -neighbours(count),
     "denormals": negative_zeros,
     "far-eighth": far_eighth,
-    "large": lambda count: normal_logits(count, 6) * 3e4,
-    "some-undecided": some_undecided,
+    "large": lambda count: normal(count, 6) * 3e4,
 }
 
 
@@ -122,42 +119,58 @@ def test_rows_that_are_hard_to_rank(rows: str, count: int, dtype: torch.dtype) -
     require_bits_of(warp_kernel(count), ROWS[rows](count).to(dtype).to(DEVICE), scale)
 
 
-def beside_nans(tensor: Tensor, padding: int) -> Tensor:
-    """Returns the same rows at the beginning of rows that are `padding` NaN wider."""
-    return torch.nn.functional.pad(tensor, (0, padding), value=torch.nan)[:, : tensor.shape[1]]
-
-
-def shifted(tensor: Tensor) -> Tensor:
-    """Returns the same values one element behind the beginning of a buffer."""
-    return torch.nn.functional.pad(tensor.flatten(), (1, 0))[1:].view(tensor.shape)
-
-
-# The layouts of logits and of scales, and whether a warp kernel takes them.
-LAYOUTS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], bool]] = {
-    "16-bytes-apart": (lambda x: beside_nans(x, 16 // x.itemsize), Tensor.clone, True),
-    "32-bytes-apart": (lambda x: beside_nans(x, 32 // x.itemsize), Tensor.clone, True),
-    "1024-bytes-apart": (lambda x: beside_nans(x, 1024 // x.itemsize), Tensor.clone, True),
-    "one-row-for-all-tokens": (lambda x: x[:1].expand(x.shape), Tensor.clone, True),
-    "one-element-apart": (lambda x: beside_nans(x, 1), Tensor.clone, False),
-    "logits-at-an-odd-address": (shifted, Tensor.clone, False),
-    "scales-at-an-odd-address": (Tensor.clone, shifted, False),
-}
+@each_dtype
+def test_one_undecided_row_among_others(dtype: torch.dtype) -> None:
+    """An undecided row at any place of a tile is selected again, the others keep their bits."""
+    logits = normal(MANY, 17).to(dtype).to(DEVICE)
+    places = torch.arange(0, MANY, 17, device=DEVICE)
+    logits[places, places % E] = torch.nan
+    require_bits_of(warp_kernel(MANY), logits, torch.ones(E, device=DEVICE))
 
 
 @each_dtype
 @each_count
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_decides_the_kernel_and_no_bit(
-    layout: str, count: int, dtype: torch.dtype
-) -> None:
-    """The warp kernels take aligned rows, 0 bytes apart, too, and never choose a NaN beside them.
-
-    The portable kernel takes a row stride that 16 bytes do not divide, and odd addresses.
-    """
+@pytest.mark.parametrize("padding", [16, 32, 1024], ids=lambda padding: f"{padding}-bytes")
+def test_padded_rows_that_16_bytes_divide(padding: int, count: int, dtype: torch.dtype) -> None:
+    """The warp kernels take such rows, and never choose the NaN beside them."""
     logits, scale = drawn(count, dtype)
-    lay_logits, lay_scale, is_aligned = LAYOUTS[layout]
-    kernel = warp_kernel(count) if is_aligned else PORTABLE
-    require_bits_of(kernel, lay_logits(logits), lay_scale(scale))
+    wide = torch.full((count, E + padding // dtype.itemsize), torch.nan, device=DEVICE).to(dtype)
+    wide[:, :E] = logits
+    require_bits_of(warp_kernel(count), wide[:, :E], scale)
+
+
+@each_dtype
+@each_count
+def test_one_row_for_all_tokens(count: int, dtype: torch.dtype) -> None:
+    """The warp kernels take a row stride of 0, which 16 divides."""
+    logits, scale = drawn(1, dtype)
+    require_bits_of(warp_kernel(count), logits.expand(count, E), scale)
+
+
+@each_dtype
+@each_count
+def test_rows_apart_by_no_multiple_of_16_bytes(count: int, dtype: torch.dtype) -> None:
+    """The portable kernel takes a row stride that 16 bytes do not divide."""
+    logits, scale = drawn(count, dtype)
+    wide = torch.zeros(count + 1, E + 1, dtype=dtype, device=DEVICE)
+    wide[:count, :E] = logits
+    require_bits_of(PORTABLE, wide[:count, :E], scale)
+
+
+def shifted(tensor: Tensor) -> Tensor:
+    """Returns the same values one element behind the beginning of a buffer."""
+    buffer = torch.zeros(tensor.numel() + 1, dtype=tensor.dtype, device=DEVICE)
+    moved = buffer[1:].view(tensor.shape)
+    return moved.copy_(tensor)
+
+
+@each_dtype
+@each_count
+def test_logits_or_scale_one_element_off(count: int, dtype: torch.dtype) -> None:
+    """The portable kernel takes contiguous logits or scales at an odd address."""
+    logits, scale = drawn(count, dtype)
+    require_bits_of(PORTABLE, shifted(logits), scale)
+    require_bits_of(PORTABLE, logits, shifted(scale))
 
 
 @each_count
